@@ -1,0 +1,1 @@
+//! The vocabulary of the model cache and its two traits, Source and Verifier. No I/O.

@@ -1,0 +1,1 @@
+//! The model cache to embed: one facade, backends chosen by cargo features.

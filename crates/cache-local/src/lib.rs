@@ -1,0 +1,1 @@
+//! A folder, another Hugging Face cache or a USB disk as a source.

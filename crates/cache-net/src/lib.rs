@@ -1,0 +1,1 @@
+//! The HTTP client as one tower stack, and the plain HTTP source.

@@ -1,0 +1,1 @@
+//! Blobs, manifests, refs, partials, locks, leases, eviction and the Hugging Face view. Sees no network.

@@ -1,0 +1,1 @@
+//! Servers that behave, servers that do not, and the conformance suites. A dev-dependency only.
