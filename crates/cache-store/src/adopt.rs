@@ -1,0 +1,160 @@
+//! Adopting a file of this machine: shared with its owner where the file system can, else copied, and verified.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use cache_core::{DigestVerifier, Error, ErrorKind, FileEntry, Hashes, Result};
+use fs_err as fs;
+
+use crate::PartialKey;
+use crate::blobs::Blob;
+use crate::clock::nonce;
+use crate::doing::Doing as _;
+use crate::durable;
+use crate::partial::Partial;
+use crate::store::Store;
+use crate::verify::hash_file;
+
+/// Bytes of the buffer with which a file is copied.
+const COPY_BUFFER: usize = 1 << 20;
+
+/// How a file may be adopted.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct AdoptOptions {
+    /// The file may become a second name of the blob. It becomes read-only; whoever writes into
+    /// it all the same damages the blob.
+    pub may_hard_link: bool,
+    /// Never share bytes, always copy.
+    pub copy: bool,
+}
+
+impl AdoptOptions {
+    /// Allows a hard link where the file system cannot share bytes otherwise.
+    #[must_use]
+    pub fn with_hard_link(mut self, allowed: bool) -> Self {
+        self.may_hard_link = allowed;
+        self
+    }
+}
+
+/// An adopted file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Adopted {
+    /// The blob.
+    pub blob: Blob,
+    /// Whether the bytes are shared with the original (reflink or hard link) and take no room of their own.
+    pub linked: bool,
+    /// Whether the digest was checked against the file's entry.
+    pub verified: bool,
+    /// What was found while reading; `None` when the blob was there already and nothing was read.
+    pub hashes: Option<Hashes>,
+}
+
+impl Store {
+    /// Makes a file of this machine a blob. It gets its name only after its bytes were hashed and judged against the
+    /// entry: shared by reflink, else by hard link if allowed, else copied, hashed on the way.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when the bytes are not what the entry says, [`ErrorKind::NotFound`] without the file,
+    /// [`ErrorKind::NoSpace`], or a storage error.
+    #[expect(clippy::needless_pass_by_value, reason = "options are given away, as everywhere")]
+    pub fn adopt(&self, path: &Path, file: &FileEntry, options: AdoptOptions) -> Result<Adopted> {
+        self.writable()?;
+        let what = || format!("take {} into the store", path.display());
+        if let Some(expected) = file.digests.sha256
+            && let Some(blob) = self.blob(&expected)?
+            && file.size.is_none_or(|size| size == blob.size)
+        {
+            return Ok(Adopted { blob, linked: false, verified: true, hashes: None });
+        }
+        let original = open(path)?;
+        let before = original.metadata().doing(what())?;
+        let size = before.len();
+        let hasher = || DigestVerifier::hasher(file, size).with_blocks();
+        let key = file.digests.sha256.map_or_else(|| PartialKey::unknown(&nonce()), |name| PartialKey::sha256(&name));
+        let mut partial = self.new_partial(&key)?;
+        let reflinked = !options.copy && reflink(&original, partial.file());
+        let mut linked = reflinked;
+        let mut hard_linked = None;
+        let hashes = if reflinked {
+            hash_file(partial.file(), hasher()).doing(what())?
+        } else if options.may_hard_link
+            && !options.copy
+            && let Some(second) = self.hard_linked(path)?
+        {
+            linked = true;
+            let hashes = hash_file(second.file(), hasher()).doing(what())?;
+            hard_linked = Some(second);
+            hashes
+        } else {
+            partial.set_size(size)?;
+            copy_hashing(&original, partial.file(), hasher()).doing(what())?
+        };
+        let verified = DigestVerifier::judge(file, &hashes).into_result(file)?;
+        let after = original.metadata().doing(what())?;
+        if !reflinked && (before.modified().ok(), size) != (after.modified().ok(), after.len()) {
+            return Err(Error::new(ErrorKind::Integrity, format!("{} changed while it was read", path.display())));
+        }
+        let partial = hard_linked.unwrap_or(partial);
+        let blob = self.publish(partial, &hashes, file.digests.sha256)?;
+        Ok(Adopted { blob, linked, verified, hashes: Some(hashes) })
+    }
+
+    /// A partial that is a second name of the file; `None` where that cannot be.
+    fn hard_linked(&self, path: &Path) -> Result<Option<Partial>> {
+        let resolved = fs::canonicalize(path).doing("find the file")?;
+        // A key of its own: nobody may take this over and write into the original.
+        let key = PartialKey::unknown(&nonce());
+        let second = self.layout().partial(&key);
+        if durable::hard_link(self.layout(), &resolved, &second).is_err() {
+            return Ok(None);
+        }
+        let file = fs::File::open(&second).doing("open the file")?.into_file();
+        let _ = self.0.locks.try_exclusive(&file);
+        Ok(Some(Partial::new(self, &key, second, file, None)))
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    let opened = fs::File::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("there is no file {}", path.display())),
+        _ => Error::storage("open the file", error),
+    })?;
+    let file = opened.into_file();
+    if !file.metadata().doing("look at the file")?.is_file() {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is no regular file", path.display())));
+    }
+    Ok(file)
+}
+
+#[cfg(target_os = "linux")]
+fn reflink(from: &File, to: &File) -> bool {
+    rustix::fs::ioctl_ficlone(to, from).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn reflink(_from: &File, _to: &File) -> bool {
+    false
+}
+
+fn copy_hashing(from: &File, to: &File, mut hasher: cache_core::Hasher) -> io::Result<Hashes> {
+    let mut buffer = vec![0; COPY_BUFFER];
+    let (mut from, mut to) = (from, to);
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(read) => {
+                hasher.update(&buffer[..read]);
+                to.write_all(&buffer[..read])?;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    // The original may have become shorter since its length was taken.
+    to.set_len(hasher.length())?;
+    Ok(hasher.finish())
+}

@@ -1,0 +1,262 @@
+//! Single flight: of all processes that want one file, one fetches it and the others see its progress.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use cache_core::{Error, Result};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::PartialKey;
+use crate::clock::nonce;
+use crate::doing::{Absent as _, Doing as _};
+use crate::durable;
+use crate::locks;
+use crate::store::Store;
+use crate::torture::point;
+
+/// A status without an error is padded to this many bytes, so that one write replaces one status.
+const STATUS_SIZE: usize = 512;
+
+/// Who fetches a file.
+#[derive(Debug)]
+pub enum Flight {
+    /// The caller does. It looks first whether the blob has arrived meanwhile.
+    Leader(LeaderGuard),
+    /// Another process or task does.
+    Busy(FlightStatus),
+}
+
+/// How far a leader is.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct FlightStatus {
+    /// Names one leader's attempt; changes with the leader.
+    pub generation: String,
+    /// Bytes that are on the leader's disk.
+    pub done: u64,
+    /// Bytes in all, if known.
+    pub total: Option<u64>,
+    /// Why this attempt failed, once it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Error>,
+    /// The attempt that failed before this one, and why: those who waited for it learn it here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<(String, Error)>,
+}
+
+/// The right to fetch a file. Dropping it gives the right away.
+#[derive(Debug)]
+pub struct LeaderGuard {
+    lock: Option<File>,
+    lock_path: PathBuf,
+    status: Option<File>,
+    status_path: PathBuf,
+    now: FlightStatus,
+    keep_status: bool,
+}
+
+impl Store {
+    /// Asks for the right to fetch a file. Never waits.
+    ///
+    /// Where locks do not work everyone leads, and single flight is lost but nothing else.
+    ///
+    /// # Errors
+    /// [`Storage`](cache_core::ErrorKind::Storage) when the lock cannot be made.
+    pub fn try_flight(&self, key: &PartialKey) -> Result<Flight> {
+        self.writable()?;
+        let lock_path = self.layout().flight_lock(key);
+        let status_path = self.layout().flight_status(key);
+        let mut guard = LeaderGuard {
+            lock: None,
+            status: None,
+            now: FlightStatus { generation: nonce(), ..FlightStatus::default() },
+            keep_status: false,
+            lock_path,
+            status_path,
+        };
+        if !self.locks_work() {
+            return Ok(Flight::Leader(guard));
+        }
+        loop {
+            let what = || format!("lock {}", guard.lock_path.display());
+            let file = locks::open(&guard.lock_path).doing(what())?;
+            if !self.0.locks.try_exclusive(&file).doing(what())? {
+                return Ok(Flight::Busy(self.flight_status(key)?.unwrap_or_default()));
+            }
+            // The leader before us removes its lock file on leaving: then this is a lock on nothing.
+            if locks::names(&guard.lock_path, &file).doing(what())? {
+                guard.lock = Some(file);
+                break;
+            }
+        }
+        point("flight.locked");
+        let left = self.flight_status(key)?;
+        guard.now.before = left.and_then(|left| Some((left.generation, left.error?)));
+        let status = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&guard.status_path);
+        guard.status = Some(status.doing("make the status file")?.into_file());
+        guard.write();
+        Ok(Flight::Leader(guard))
+    }
+
+    /// How far the leader of a file is, or why the last one failed. `None` when nobody leads, or the leader is done.
+    ///
+    /// # Errors
+    /// [`Storage`](cache_core::ErrorKind::Storage) when the status cannot be read.
+    pub fn flight_status(&self, key: &PartialKey) -> Result<Option<FlightStatus>> {
+        let read = fs::read(self.layout().flight_status(key)).or_absent().doing("read the status file")?;
+        // Half a status is being written: for a moment nothing is known.
+        Ok(read.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default()))
+    }
+}
+
+impl LeaderGuard {
+    /// Names this attempt.
+    #[must_use]
+    pub fn generation(&self) -> &str {
+        &self.now.generation
+    }
+
+    /// The attempt before this one and why it failed, if it did: who waited for it has its answer.
+    #[must_use]
+    pub fn failed_before(&self) -> Option<(&str, &Error)> {
+        self.now.before.as_ref().map(|(generation, error)| (generation.as_str(), error))
+    }
+
+    /// Tells those who wait how far it is. Cheap; failures are of no importance.
+    pub fn progress(&mut self, done: u64, total: Option<u64>) {
+        self.now.done = done;
+        self.now.total = total;
+        self.write();
+    }
+
+    /// Leaves the reason of the failure for those who wait, and gives the right away.
+    pub fn fail(mut self, error: &Error) {
+        self.now.error = Some(error.clone());
+        self.leave_status();
+    }
+
+    /// Gives the right away without having tried: the failure before stays for others who waited for it.
+    pub fn stand_down(mut self) {
+        if let Some((generation, error)) = self.now.before.take() {
+            self.now = FlightStatus { generation, error: Some(error), ..FlightStatus::default() };
+            self.leave_status();
+        }
+    }
+
+    fn leave_status(&mut self) {
+        self.keep_status = true;
+        self.write();
+    }
+
+    fn write(&self) {
+        let Some(status) = &self.status else { return };
+        let Ok(mut text) = serde_json::to_vec(&self.now) else { return };
+        if text.len() < STATUS_SIZE {
+            text.resize(STATUS_SIZE, b' ');
+        }
+        let length = text.len() as u64;
+        if status.write_all_at(&text, 0).is_ok() {
+            let _ = status.set_len(length);
+        }
+    }
+}
+
+impl Drop for LeaderGuard {
+    fn drop(&mut self) {
+        if self.lock.is_none() {
+            return;
+        }
+        if !self.keep_status {
+            let _ = durable::remove(&self.status_path);
+        }
+        point("flight.leaving");
+        // Removed while still locked: whoever opens the name from now on gets a new file.
+        let _ = durable::remove(&self.lock_path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_core::ErrorKind;
+
+    use super::*;
+    use crate::StoreOptions;
+
+    fn leader(store: &Store, key: &PartialKey) -> LeaderGuard {
+        match store.try_flight(key).unwrap() {
+            Flight::Leader(guard) => guard,
+            Flight::Busy(status) => panic!("busy: {status:?}"),
+        }
+    }
+
+    fn busy(store: &Store, key: &PartialKey) -> FlightStatus {
+        match store.try_flight(key).unwrap() {
+            Flight::Leader(_) => panic!("nobody leads"),
+            Flight::Busy(status) => status,
+        }
+    }
+
+    #[test]
+    fn one_leads_and_the_others_see_how_far_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let key = PartialKey::for_tests("a");
+        let mut guard = leader(&store, &key);
+        guard.progress(5, Some(10));
+        let status = busy(&store, &key);
+        assert_eq!((status.done, status.total, status.generation.as_str()), (5, Some(10), guard.generation()));
+        drop(guard);
+        assert!(store.flight_status(&key).unwrap().is_none());
+        drop(leader(&store, &key));
+        assert_eq!(fs::read_dir(store.layout().locks()).unwrap().count(), 1, "only the self-test stays");
+    }
+
+    #[test]
+    fn a_failure_reaches_everyone_who_waited() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let key = PartialKey::for_tests("a");
+        let guard = leader(&store, &key);
+        let waited_for = busy(&store, &key).generation;
+        guard.fail(&Error::new(ErrorKind::Network, "x".repeat(2000)));
+        assert_eq!(store.flight_status(&key).unwrap().unwrap().error.unwrap().kind(), ErrorKind::Network);
+        for _ in 0..2 {
+            let guard = leader(&store, &key);
+            assert_eq!(guard.failed_before().unwrap().0, waited_for);
+            assert_eq!(busy(&store, &key).before.unwrap().0, waited_for);
+            guard.stand_down();
+        }
+        drop(leader(&store, &key));
+        assert!(store.flight_status(&key).unwrap().is_none());
+    }
+
+    #[test]
+    fn where_locks_lie_everyone_leads() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default().with_lying_locks(true)).unwrap();
+        let key = PartialKey::for_tests("a");
+        let (_a, _b) = (leader(&store, &key), leader(&store, &key));
+    }
+
+    #[test]
+    fn many_threads_have_one_leader_at_a_time() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let dir = tempfile::tempdir().unwrap();
+        let key = PartialKey::for_tests("a");
+        let leading = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+                    for _ in 0..200 {
+                        if let Flight::Leader(_guard) = store.try_flight(&key).unwrap() {
+                            assert_eq!(leading.fetch_add(1, Ordering::SeqCst), 0);
+                            leading.fetch_sub(1, Ordering::SeqCst);
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,278 @@
+//! [`Partial`]: a download in the making, and the journal of what of it is on the disk.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use cache_core::{ByteRange, Error, ErrorKind, Result};
+use fs_err as fs;
+use serde::{Deserialize, Serialize};
+
+use crate::PartialKey;
+use crate::doing::{Absent as _, Doing as _};
+use crate::durable::{self, Keep};
+use crate::layout::Layout;
+use crate::locks;
+use crate::store::Store;
+use crate::torture::point;
+
+/// What the journal says: a hint for the next process, never proof.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Journal {
+    #[serde(default)]
+    pub(crate) size: Option<u64>,
+    #[serde(default)]
+    pub(crate) etag: Option<String>,
+    #[serde(default)]
+    pub(crate) ranges: Vec<(u64, u64)>,
+    /// The boot of the machine that wrote it, to tell a reboot from another machine.
+    #[serde(default)]
+    pub(crate) boot: String,
+}
+
+impl Journal {
+    /// What is recorded beside a partial; nothing when there is no journal or it makes no sense.
+    pub(crate) fn read(partial: &Path) -> Self {
+        let bytes = fs::read(Layout::journal(partial)).unwrap_or_default();
+        serde_json::from_slice(&bytes).unwrap_or_default()
+    }
+
+    /// The ranges, as far as they lie within a file of this length, in order and apart.
+    pub(crate) fn within(&self, length: u64) -> Vec<ByteRange> {
+        let mut ranges: Vec<ByteRange> = self
+            .ranges
+            .iter()
+            .map(|&(start, end)| ByteRange { start, end: end.min(length) })
+            .filter(|range| !range.is_empty())
+            .collect();
+        ranges.sort_by_key(|range| range.start);
+        let mut apart: Vec<ByteRange> = Vec::with_capacity(ranges.len());
+        for range in ranges {
+            match apart.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => apart.push(range),
+            }
+        }
+        apart
+    }
+}
+
+/// A file that is being fetched. It has one owner; its name says nothing of its content's worth.
+///
+/// Dropped without being published it stays for the next process, unless nothing was ever recorded.
+#[derive(Debug)]
+pub struct Partial {
+    file: Arc<File>,
+    shared: Arc<Shared>,
+    recorded: Vec<ByteRange>,
+    etag: Option<String>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    key: PartialKey,
+    path: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    size: Option<u64>,
+    etag: Option<String>,
+    /// Whether there is something worth keeping.
+    recorded: bool,
+    /// Published, or given up: nothing is written any more.
+    closed: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn record(&self, file: &File, state: &mut State, ranges: &[ByteRange]) -> Result<()> {
+        if !locks::names(&self.path, file).doing("look at the partial file")? {
+            return Err(taken(&self.path));
+        }
+        durable::sync_data(file).doing(format_args!("sync {}", self.path.display()))?;
+        point("journal.data");
+        let journal = Journal {
+            size: state.size,
+            etag: state.etag.clone(),
+            ranges: ranges.iter().map(|range| (range.start, range.end)).collect(),
+            boot: boot_id(),
+        };
+        let bytes = serde_json::to_vec(&journal).map_err(|error| Error::storage("write the journal", error.into()))?;
+        self.store.write(&Layout::journal(&self.path), &bytes, Keep::Derived)?;
+        state.recorded = true;
+        point("journal.written");
+        Ok(())
+    }
+}
+
+pub(crate) fn taken(path: &Path) -> Error {
+    Error::new(ErrorKind::Storage, format!("{} was taken over by another process", path.display()))
+        .with_hint("run it again: it goes on with what the other process has")
+}
+
+impl Partial {
+    pub(crate) fn new(store: &Store, key: &PartialKey, path: PathBuf, file: File, from: Option<Journal>) -> Self {
+        let journal = from.unwrap_or_default();
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        let recorded = journal.within(length);
+        let etag = journal.etag.clone();
+        let state = State { size: journal.size, etag: journal.etag, recorded: !recorded.is_empty(), closed: false };
+        let shared = Shared { store: store.clone(), key: key.clone(), path, state: Mutex::new(state) };
+        Self { file: Arc::new(file), shared: Arc::new(shared), recorded, etag }
+    }
+
+    /// The data file, open for reading and writing at positions. Clones must be dropped before it is published.
+    #[must_use]
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Ranges that an earlier process recorded as written, in order and apart. A hint: hash what you use of it.
+    #[must_use]
+    pub fn recorded(&self) -> &[ByteRange] {
+        &self.recorded
+    }
+
+    /// The entity tag that the recorded bytes came with.
+    #[must_use]
+    pub fn etag(&self) -> Option<&str> {
+        self.etag.as_deref()
+    }
+
+    /// Notes the entity tag for the next record.
+    pub fn set_etag(&mut self, etag: Option<String>) {
+        self.shared.state().etag.clone_from(&etag);
+        self.etag = etag;
+    }
+
+    /// What it is known by.
+    #[must_use]
+    pub fn key(&self) -> &PartialKey {
+        &self.shared.key
+    }
+
+    /// Where the data file lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// Syncs the data and then records which ranges of the file are written, replacing what was recorded before.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] or [`ErrorKind::NoSpace`] when it cannot be written, or another process has taken over.
+    pub fn record(&mut self, ranges: &[ByteRange]) -> Result<()> {
+        self.shared.record(&self.file, &mut self.shared.state(), ranges)
+    }
+
+    /// A handle that records from another thread.
+    #[must_use]
+    pub fn recorder(&self) -> Recorder {
+        Recorder { file: Arc::downgrade(&self.file), shared: Arc::clone(&self.shared) }
+    }
+
+    /// Forgets everything that was written: the file is empty again and keeps its room.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when the file system refuses.
+    pub fn restart(&mut self) -> Result<()> {
+        let what = || format!("empty {}", self.shared.path.display());
+        let size = {
+            let mut state = self.shared.state();
+            durable::remove(&Layout::journal(&self.shared.path)).doing(what())?;
+            state.etag = None;
+            state.recorded = false;
+            state.size
+        };
+        self.recorded.clear();
+        self.etag = None;
+        self.file.set_len(0).doing(what())?;
+        match size {
+            Some(size) => self.shared.store.allocate(&self.file, &self.shared.path, size),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the file its length, in bytes: room is checked and taken, what is beyond is cut off.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`] with what is needed and what is there.
+    pub fn set_size(&mut self, size: u64) -> Result<()> {
+        self.shared.store.allocate(&self.file, &self.shared.path, size)?;
+        self.shared.state().size = Some(size);
+        self.recorded.retain_mut(|range| {
+            range.end = range.end.min(size);
+            !range.is_empty()
+        });
+        Ok(())
+    }
+
+    /// Notes ranges that are there already, for a partial that is made from other bytes.
+    pub(crate) fn set_recorded(&mut self, ranges: Vec<ByteRange>) {
+        self.recorded = ranges;
+    }
+
+    /// Ends the writing: no recorder writes from now on. Gives the only handle back.
+    pub(crate) fn close(self) -> Result<(File, PathBuf)> {
+        // A recorder works under this lock, so that after it none is in the middle.
+        self.shared.state().closed = true;
+        let path = self.shared.path.clone();
+        let file = Arc::clone(&self.file);
+        drop(self);
+        let file = Arc::try_unwrap(file).map_err(|_| {
+            Error::new(ErrorKind::Storage, format!("{} is still being written by this process", path.display()))
+        })?;
+        Ok((file, path))
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        if state.closed {
+            return;
+        }
+        state.closed = true;
+        if !state.recorded && locks::names(&self.shared.path, &self.file).unwrap_or(false) {
+            let _ = durable::remove(&self.shared.path);
+        }
+    }
+}
+
+/// Records progress of a [`Partial`] from another thread. After the partial is published or dropped it does nothing.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    file: Weak<File>,
+    shared: Arc<Shared>,
+}
+
+impl Recorder {
+    /// Syncs the data and then records which ranges are written, and the entity tag they came with.
+    ///
+    /// # Errors
+    /// As [`Partial::record`].
+    pub fn record(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
+        let mut state = self.shared.state();
+        let Some(file) = self.file.upgrade().filter(|_| !state.closed) else { return Ok(()) };
+        state.etag = etag.map(str::to_owned);
+        let result = self.shared.record(&file, &mut state, ranges);
+        drop(file);
+        result
+    }
+}
+
+/// Names this boot of this machine; empty where the system does not say.
+pub(crate) fn boot_id() -> String {
+    use std::sync::LazyLock;
+    static BOOT: LazyLock<String> = LazyLock::new(|| {
+        let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").or_absent();
+        text.ok().flatten().unwrap_or_default().trim().to_owned()
+    });
+    BOOT.clone()
+}

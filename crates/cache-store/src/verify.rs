@@ -1,0 +1,143 @@
+//! Checking blobs: against the record of an earlier check, or by reading every byte.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::PathBuf;
+
+use cache_core::{BLOCK_SIZE, Blake3, ByteRange, Digest, Digests, Hasher, Hashes, Result, Sha256};
+use fs_err as fs;
+
+use crate::doing::{Absent as _, Doing as _};
+use crate::quarantine::QuarantineRecord;
+use crate::store::Store;
+
+/// Bytes read at a time: large enough to make calls rare, small enough to stay in the processor's cache.
+const READ_BUFFER: usize = 256 << 10;
+
+/// How to check a blob.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VerifyMode {
+    /// Read and hash all bytes.
+    Full,
+    /// Believe the record of an earlier check as long as the file's size and times are the same. Sees no bit rot.
+    Quick,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verified {
+    /// The bytes have the digest that the blob is named after.
+    Intact,
+    /// There is no such blob.
+    Missing,
+    /// The bytes are wrong.
+    Damaged(Damage),
+}
+
+/// A damaged blob.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Damage {
+    /// The SHA-256 that it should have.
+    pub name: Sha256,
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The SHA-256 that it has.
+    pub actual: Sha256,
+    /// Its length in bytes, as it is.
+    pub size: u64,
+    /// Its length in bytes as it should be, where a manifest or the block hashes tell.
+    pub expected_size: Option<u64>,
+    /// The ranges that are as they should be; none when no block hashes were recorded.
+    pub intact: Vec<ByteRange>,
+}
+
+impl Damage {
+    pub(crate) fn record(&self, reason: &str) -> QuarantineRecord {
+        let actual = Digests { sha256: Some(self.actual), ..Digests::default() };
+        QuarantineRecord::new(reason).with_digests(Some(Digest::Sha256(self.name)), actual)
+    }
+}
+
+impl Store {
+    /// Checks one blob.
+    ///
+    /// # Errors
+    /// [`Storage`](cache_core::ErrorKind::Storage) when it cannot be read.
+    pub fn verify(&self, name: &Sha256, mode: VerifyMode) -> Result<Verified> {
+        let Some(blob) = self.blob(name)? else { return Ok(Verified::Missing) };
+        let what = || format!("read {}", blob.path.display());
+        let Some(file) = fs::File::open(&blob.path).or_absent().doing(what())? else { return Ok(Verified::Missing) };
+        let file = file.into_file();
+        let metadata = file.metadata().doing(what())?;
+        if mode == VerifyMode::Quick && self.is_recorded(name, &metadata) {
+            return Ok(Verified::Intact);
+        }
+        let hashes = hash_file(&file, Hasher::new()).doing(what())?;
+        if hashes.sha256 == *name {
+            self.record_intact(name, &metadata);
+            return Ok(Verified::Intact);
+        }
+        self.forget(name, false);
+        let blocks = self.recorded_blocks(name);
+        let intact = if blocks.is_empty() { Vec::new() } else { intact_ranges(&file, &blocks).doing(what())? };
+        Ok(Verified::Damaged(Damage {
+            name: *name,
+            path: blob.path,
+            actual: hashes.sha256,
+            size: hashes.length,
+            expected_size: None,
+            intact,
+        }))
+    }
+
+    /// Puts a damaged blob away, so that the next fetch brings it anew. Returns the id in quarantine.
+    ///
+    /// # Errors
+    /// [`Storage`](cache_core::ErrorKind::Storage) when it cannot be moved.
+    pub fn discard_damaged(&self, damaged: &Damage, reason: &str) -> Result<String> {
+        self.forget(&damaged.name, false);
+        self.quarantine_file(&damaged.path, damaged.record(reason))
+    }
+}
+
+/// Hashes a file from its beginning.
+pub(crate) fn hash_file(file: &File, mut hasher: Hasher) -> io::Result<Hashes> {
+    read_all(file, |bytes| hasher.update(bytes))?;
+    Ok(hasher.finish())
+}
+
+fn read_all(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    // Only advice: without it the kernel reads ahead a little less.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::Sequential);
+    let mut buffer = vec![0; READ_BUFFER];
+    let mut reader = file;
+    io::Seek::seek(&mut reader, io::SeekFrom::Start(0))?;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(read) => take(&buffer[..read]),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// The blocks that still have their recorded hash, joined to ranges.
+fn intact_ranges(file: &File, blocks: &[Blake3]) -> io::Result<Vec<ByteRange>> {
+    let hashes = hash_file(file, Hasher::new().with_blocks())?;
+    let mut intact: Vec<ByteRange> = Vec::new();
+    let pairs = blocks.iter().zip(&hashes.blocks).zip((0..).step_by(4 << 20));
+    for ((expected, actual), start) in pairs {
+        let end = (start + BLOCK_SIZE).min(hashes.length);
+        if expected != actual {
+            continue;
+        }
+        match intact.last_mut() {
+            Some(last) if last.end == start => last.end = end,
+            _ => intact.push(ByteRange { start, end }),
+        }
+    }
+    Ok(intact)
+}
