@@ -1,1 +1,65 @@
-fn main() {}
+//! `cargo xtask`: what a developer and CI do with this workspace.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command for developers: printing is its work")]
+
+mod bench;
+mod ci;
+mod generate;
+mod shell;
+mod tests_run;
+mod tidy;
+mod tools;
+mod torture;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What can go wrong here: a message for a person.
+pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// Checks, generates, measures and tortures the model cache.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// All that CI runs: formatting, lints, tests, docs, licences, invariants, generated files, features, torture.
+    Ci(ci::Arguments),
+    /// Check the invariants of ARCHITECTURE.md and the house rules.
+    Tidy,
+    /// Write the man pages, the completions and the CLI reference.
+    Gen(generate::Arguments),
+    /// Measure beside curl, aria2c, wget, hf and openssl, and write docs/benchmarks.md.
+    Bench(bench::Arguments),
+    /// Kill it, cut its power, fail its I/O, lie to it about locks; then look at what is left.
+    Torture(torture::Arguments),
+}
+
+/// The command as clap knows it, for the check that documents name only what exists.
+fn command() -> clap::Command {
+    <Arguments as clap::CommandFactory>::command()
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match arguments.command {
+        Command::Ci(arguments) => ci::run(&arguments),
+        Command::Tidy => tidy::run(),
+        Command::Gen(arguments) => generate::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
+        Command::Torture(arguments) => torture::run(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask tidy`: the invariants of ARCHITECTURE.md and the house rules, as far as text and manifests show them.
+//!
+//! Every rule is a function from files to findings, and has a test with a bad snippet that it must find.
+
+mod deps;
+mod docs;
+mod rules;
+mod seams;
+mod source;
+
+use std::process::Command;
+
+use fs_err as fs;
+
+use crate::Result;
+use crate::shell::{self, root};
+use crate::tidy::source::File;
+
+/// Lines after which a file is too long, and after which it is looked at.
+const LONG: usize = 800;
+const LONGISH: usize = 500;
+
+/// One breach of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Finding {
+    path: String,
+    line: usize,
+    text: String,
+}
+
+impl Finding {
+    fn new(path: &str, line: usize, text: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, text: text.into() }
+    }
+}
+
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {}", self.path, self.line, self.text)
+    }
+}
+
+/// The files that git knows or would take, as text.
+fn files() -> Result<Vec<File>> {
+    let arguments = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"];
+    let list = shell::output(Command::new("git").args(arguments).current_dir(root()))?;
+    let mut files = Vec::new();
+    for path in list.split('\0').filter(|path| !path.is_empty()) {
+        // Deleted but not yet committed, or not text: nothing to read.
+        if let Ok(text) = fs::read_to_string(root().join(path)) {
+            files.push(File::new(path, text));
+        }
+    }
+    Ok(files)
+}
+
+/// Checks everything, and fails with the list of what was found.
+pub(crate) fn run() -> Result<()> {
+    let files = files()?;
+    for file in files.iter().filter(|file| file.lines() > LONGISH && file.lines() <= LONG && !file.is_generated()) {
+        println!("note: {} has {} lines, more than {LONGISH}", file.path, file.lines());
+    }
+    let mut findings: Vec<Finding> =
+        files.iter().flat_map(|file| rules::check(file).chain(seams::check(file))).collect();
+    findings.extend(deps::check(&deps::read()?));
+    findings.extend(docs::check(&files)?);
+    findings.sort();
+    if findings.is_empty() {
+        println!("{} files are tidy", files.len());
+        return Ok(());
+    }
+    for finding in &findings {
+        println!("{finding}");
+    }
+    Err(format!("{} findings", findings.len()).into())
+}

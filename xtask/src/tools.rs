@@ -1,0 +1,48 @@
+//! Tools that are built or fetched when they are missing, so that nothing depends on what was installed by hand.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use fs_err as fs;
+
+use crate::Result;
+use crate::shell::{self, cargo, found, root, target};
+
+/// Installs a cargo subcommand unless it is there.
+pub(crate) fn subcommand(name: &str) -> Result<()> {
+    if found(name).is_some() || cargo_home_has(name) {
+        return Ok(());
+    }
+    shell::run(&mut cargo(&["install", "--locked", name]))
+}
+
+fn cargo_home_has(name: &str) -> bool {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cargo")));
+    home.is_some_and(|home| home.join("bin").join(name).is_file())
+}
+
+/// A virtual environment with the Python clients in it: `None` where there is no Python.
+pub(crate) fn venv() -> Result<Option<PathBuf>> {
+    let venv = target().join("venv");
+    let wanted = fs::read_to_string(root().join("xtask/requirements.txt"))?;
+    let stamp = venv.join("requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|there| there == wanted) {
+        return Ok(Some(venv));
+    }
+    if found("python3").is_none() {
+        println!("no python3: the tests against huggingface_hub are skipped");
+        return Ok(None);
+    }
+    if !venv.join("bin/pip").is_file() {
+        shell::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+    }
+    let pip = venv.join("bin/pip");
+    shell::run(
+        Command::new(pip)
+            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement", "xtask/requirements.txt"])
+            .current_dir(root()),
+    )?;
+    fs::write(stamp, wanted)?;
+    Ok(Some(venv))
+}
