@@ -1,1 +1,17 @@
-//! Servers that behave, servers that do not, and the conformance suites. A dev-dependency only.
+//! Servers that behave, servers that do not, fixtures, and the conformance suite every source runs.
+//!
+//! - [`Hub`]: an in-process Hugging Face Hub with a CDN on another origin, exact to the protocol that clients rely on.
+//! - [`FaultServer`]: one file behind a scripted bad server.
+//! - [`conformance`]: one check a bullet of the `Source` trait's documentation.
+//! - [`fixtures`]: seeded bytes and a small model folder that real programs can read.
+//!
+//! Nothing here listens anywhere but on loopback, prints anything, or needs the network.
+
+mod content;
+pub mod fixtures;
+mod hub;
+mod listen;
+mod serve;
+
+pub use content::Content;
+pub use hub::{Access, Connections, Files, Hub, HubConfig, Matches, Origin, Seen, Trouble};

@@ -1,0 +1,160 @@
+//! Trouble on demand: replies that a real Hub or CDN gives on a bad day.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use tokio::sync::watch;
+
+use super::Origin;
+
+/// What goes wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Trouble {
+    /// 429 with the Hub's `ratelimit` headers; the window resets after so many seconds.
+    TooMany {
+        /// Seconds until the window resets.
+        reset: u64,
+    },
+    /// 429 with `Retry-After` alone, in seconds.
+    RetryAfter {
+        /// Seconds to wait.
+        seconds: u64,
+    },
+    /// This status and a short HTML page.
+    Status(u16),
+    /// The connection is closed instead of a reply.
+    Hangup,
+    /// The body breaks off before this byte of the file.
+    Cut(u64),
+    /// The body stops before this byte of the file, until [`Hub::release`](super::Hub::release) or the client ends it.
+    Stall(u64),
+    /// The lowest bit of this byte of the file is wrong.
+    Flip(u64),
+}
+
+/// Which requests get into trouble.
+#[derive(Debug, Clone, Default)]
+pub struct Matches {
+    pub(super) origin: Option<Origin>,
+    pub(super) method: Option<String>,
+    pub(super) text: String,
+    pub(super) skip: u64,
+    pub(super) times: Option<u64>,
+}
+
+impl Matches {
+    /// Every request whose path, or whose file's path on the CDN, contains the text.
+    pub fn path(text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// Only at one origin.
+    #[must_use]
+    pub fn at(mut self, origin: Origin) -> Self {
+        self.origin = Some(origin);
+        self
+    }
+
+    /// Only requests of one method.
+    #[must_use]
+    pub fn method(mut self, method: impl Into<String>) -> Self {
+        self.method = Some(method.into());
+        self
+    }
+
+    /// Lets so many matching requests pass first.
+    #[must_use]
+    pub fn after(mut self, requests: u64) -> Self {
+        self.skip = requests;
+        self
+    }
+
+    /// Only so many matching requests, then all is well.
+    #[must_use]
+    pub fn first(mut self, requests: u64) -> Self {
+        self.times = Some(requests);
+        self
+    }
+}
+
+/// The troubles that are set, in order.
+#[derive(Debug, Default)]
+pub(super) struct Troubles(Mutex<Vec<(Matches, Trouble)>>);
+
+impl Troubles {
+    pub(super) fn add(&self, matches: Matches, trouble: Trouble) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((matches, trouble));
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The trouble that the next request of this kind gets into; uses it up.
+    pub(super) fn next(&self, origin: Origin, method: &str, path: &str) -> Option<Trouble> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (matches, trouble) in all.iter_mut() {
+            let hit = matches.origin.is_none_or(|wanted| wanted == origin)
+                && matches.method.as_deref().is_none_or(|wanted| wanted == method)
+                && path.contains(&matches.text);
+            if !hit {
+                continue;
+            }
+            if matches.skip > 0 {
+                matches.skip -= 1;
+                continue;
+            }
+            match &mut matches.times {
+                Some(0) => {}
+                Some(left) => {
+                    *left -= 1;
+                    return Some(trouble.clone());
+                }
+                None => return Some(trouble.clone()),
+            }
+        }
+        None
+    }
+}
+
+/// Where stalled bodies wait. Opening it lets all go on that wait now, not those that come later.
+#[derive(Debug, Clone)]
+pub(crate) struct Gate(Arc<watch::Sender<Waiting>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Waiting {
+    /// Bodies that have come to wait, ever.
+    arrived: u64,
+    /// Times the gate was opened.
+    opened: u64,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Waiting::default())))
+    }
+}
+
+impl Gate {
+    /// Waits until the gate opens.
+    pub(crate) async fn wait(self) {
+        let mut seen = self.0.subscribe();
+        let opened = seen.borrow().opened;
+        self.0.send_modify(|waiting| waiting.arrived += 1);
+        // The sender lives as long as this gate: no error can come.
+        let _ = seen.wait_for(|waiting| waiting.opened > opened).await;
+    }
+
+    /// Lets all that wait go on.
+    pub(crate) fn open(&self) {
+        self.0.send_modify(|waiting| waiting.opened += 1);
+    }
+
+    /// Waits until so many bodies have come to wait, ever.
+    pub(crate) async fn arrived(&self, count: u64) {
+        // As above.
+        let _ = self.0.subscribe().wait_for(|waiting| waiting.arrived >= count).await;
+    }
+}
