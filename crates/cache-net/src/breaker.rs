@@ -1,0 +1,197 @@
+//! A circuit breaker for each scheme, host and port: a host that keeps failing is left alone for a while.
+//!
+//! Our own rather than `tower-resilience-circuitbreaker`: that one is a single circuit for the whole service behind it,
+//! with a state lock of its own runtime and no notion of a host, while here the circuit is chosen by the request, and a
+//! rejection must be a [`cache_core::Error`] that tells the retry layer when the next attempt makes sense.
+
+mod circuit;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use cache_core::{Error, ErrorKind, Result, Retry};
+use futures::future::Either;
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use self::circuit::{Circuit, Outcome, Pass};
+use crate::{Call, Origin};
+
+/// Most hosts remembered before those in good health are forgotten.
+const MAX_HOSTS: usize = 256;
+
+/// When a host is left alone, and for how long.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BreakerPolicy {
+    /// How far back outcomes count.
+    pub window: Duration,
+    /// Fewer outcomes than this in the window prove nothing.
+    pub minimum: usize,
+    /// The share of failures, from 0 to 1, at which the circuit opens.
+    pub failure_rate: f64,
+    /// How long it stays open before one request may try.
+    pub cool_down: Duration,
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(30), minimum: 10, failure_rate: 0.5, cool_down: Duration::from_secs(10) }
+    }
+}
+
+/// The circuits of all hosts. Clones share them.
+#[derive(Clone)]
+pub struct Breakers {
+    circuits: Arc<Mutex<HashMap<Origin, Circuit>>>,
+    policy: Arc<BreakerPolicy>,
+}
+
+impl Breakers {
+    /// All circuits closed.
+    pub fn new(policy: impl Into<Arc<BreakerPolicy>>) -> Self {
+        Self { circuits: Arc::default(), policy: policy.into() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {
+        self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn admit(&self, origin: &Origin) -> Result<Ticket, Duration> {
+        let mut circuits = self.lock();
+        if circuits.len() >= MAX_HOSTS && !circuits.contains_key(origin) {
+            circuits.retain(|_, circuit| !circuit.is_healthy());
+        }
+        let pass = circuits.entry(origin.clone()).or_default().admit(Instant::now())?;
+        Ok(Ticket { breakers: self.clone(), origin: origin.clone(), pass: Some(pass) })
+    }
+}
+
+impl fmt::Debug for Breakers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Breakers").field(&*self.lock()).finish()
+    }
+}
+
+/// One admitted request. Dropped without an outcome it was cancelled, which says nothing of the host.
+struct Ticket {
+    breakers: Breakers,
+    origin: Origin,
+    pass: Option<Pass>,
+}
+
+impl Ticket {
+    fn settle(&mut self, outcome: Outcome) {
+        if let Some(pass) = self.pass.take()
+            && let Some(circuit) = self.breakers.lock().get_mut(&self.origin)
+            && circuit.record(&self.breakers.policy, Instant::now(), pass, outcome)
+        {
+            tracing::warn!(host = %self.origin, "failing too often; left alone for a while");
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.settle(Outcome::Unknown);
+    }
+}
+
+/// Puts [`Breaker`] around a service.
+#[derive(Debug, Clone)]
+pub struct BreakerLayer(Breakers);
+
+impl BreakerLayer {
+    /// Breaks by these circuits.
+    #[must_use]
+    pub fn new(breakers: Breakers) -> Self {
+        Self(breakers)
+    }
+}
+
+impl<S> Layer<S> for BreakerLayer {
+    type Service = Breaker<S>;
+
+    fn layer(&self, inner: S) -> Breaker<S> {
+        Breaker { inner, breakers: self.0.clone() }
+    }
+}
+
+/// Turns requests away from a host whose circuit is open, and learns from how the others end.
+#[derive(Debug, Clone)]
+pub struct Breaker<S> {
+    inner: S,
+    breakers: Breakers,
+}
+
+impl<R: Call, S: Service<R, Error = Error>> Service<R> for Breaker<S> {
+    type Response = S::Response;
+    type Error = Error;
+    type Future = Either<std::future::Ready<Result<S::Response>>, Watched<S::Future>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        match self.breakers.admit(request.origin()) {
+            Ok(ticket) => Either::Right(Watched { call: self.inner.call(request), ticket }),
+            Err(left) => Either::Left(std::future::ready(Err(turned_away(&request, left)))),
+        }
+    }
+}
+
+fn turned_away<R: Call>(request: &R, left: Duration) -> Error {
+    let message = format!("{}: not sent, because the host has failed too often just now", request.what());
+    Error::new(ErrorKind::Network, message)
+        .with_host(request.origin().authority())
+        .with_hint("the host is down or unreachable; try again in a minute")
+        .with_retry(Retry::After(left))
+}
+
+impl<S: fmt::Display> fmt::Display for Breaker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "breaker({})", self.inner)
+    }
+}
+
+pin_project! {
+    /// A request whose outcome its circuit will hear of.
+    pub struct Watched<F> {
+        #[pin]
+        call: F,
+        ticket: Ticket,
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for Watched<F> {
+    type Output = Result<T>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let this = self.project();
+        let outcome = ready!(this.call.poll(cx));
+        this.ticket.settle(judge(&outcome));
+        Poll::Ready(outcome)
+    }
+}
+
+/// What an answer says of the host's health. One that names the time to come back is busy, not broken.
+fn judge<T>(outcome: &Result<T>) -> Outcome {
+    match outcome {
+        Ok(_) => Outcome::Fine,
+        Err(error) => match (error.kind(), error.retry()) {
+            (ErrorKind::Network, Retry::Backoff) => Outcome::Failed,
+            (ErrorKind::NotFound | ErrorKind::Unauthorized, _) => Outcome::Fine,
+            _ => Outcome::Unknown,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

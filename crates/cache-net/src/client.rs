@@ -1,0 +1,122 @@
+//! [`HttpClient`]: the stack, ready to use.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use cache_core::{Error, Result, RetryBudget};
+use tower::{Service, ServiceExt as _};
+
+use crate::call::Foreign;
+use crate::stack::{self, Shared};
+use crate::transport::Transport;
+use crate::{AuthLayer, Credentials, Exchange, Hold, HttpConfig, HttpRequest, HttpResponse, Origin, Permit};
+
+/// An HTTP client. Clones, and clones with other credentials, share connections, circuits and limits.
+///
+/// `Display` prints the stack: `offline(trace(redirect(retry(breaker(permit(auth(reqwest)))))))`.
+#[derive(Clone)]
+pub struct HttpClient {
+    shared: Arc<Shared>,
+    auth: AuthLayer,
+}
+
+impl HttpClient {
+    /// A client. Cheap: connections and certificates wait for the first request.
+    ///
+    /// # Errors
+    /// None at present; settings that need the file system are checked at the first request.
+    pub fn new(config: HttpConfig) -> Result<Self> {
+        Ok(Self { shared: Arc::new(Shared::new(config)), auth: AuthLayer::default() })
+    }
+
+    /// The same client with these tokens instead of those it had. Each is sent to its own scheme, host and port only.
+    #[must_use]
+    pub fn with_credentials(mut self, credentials: Credentials) -> Self {
+        self.auth = AuthLayer::new(credentials);
+        self
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn config(&self) -> &HttpConfig {
+        &self.shared.config
+    }
+
+    /// Sends a request: retried, redirects followed, its place at the host held until the body has ended.
+    ///
+    /// Statuses are answers, with these exceptions: 408, 429 and the 5xx that may pass (all but 501 and 505) are
+    /// repeated, and in the end an error.
+    ///
+    /// # Errors
+    /// - [`NotCached`](cache_core::ErrorKind::NotCached): this is offline.
+    /// - [`Network`](cache_core::ErrorKind::Network): no answer, or a refused redirect, after all retries.
+    /// - [`Usage`](cache_core::ErrorKind::Usage): the address or the configuration cannot be used.
+    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+        self.service().oneshot(Exchange::new(request)?).await
+    }
+
+    /// The stack as a tower service, to put more layers around.
+    #[must_use]
+    pub fn service(
+        &self,
+    ) -> impl Service<Exchange, Response = HttpResponse, Error = Error, Future: Send> + Clone + Send + Sync + use<>
+    {
+        stack::http(&self.shared, &self.auth)
+    }
+
+    /// Runs any call that ends at one host through the same layers: offline, trace, retry, breaker, permit.
+    ///
+    /// `what` names it in errors and logs and must hold no secret. The call is repeated while its error says that it can
+    /// help and the budget lasts, so it must be idempotent. Its place at the host is free again when it returns.
+    ///
+    /// # Errors
+    /// Those of the call, and those of [`send`](Self::send).
+    pub async fn guard<T, F, Fut>(&self, origin: &Origin, what: &str, budget: &RetryBudget, call: F) -> Result<T>
+    where
+        T: Send,
+        F: FnMut() -> Fut + Send,
+        Fut: Future<Output = Result<T>> + Send,
+    {
+        let call = Mutex::new(call);
+        let call = &call;
+        let calls = tower::service_fn(move |_: Foreign<'_>| {
+            let future = (call.lock().unwrap_or_else(PoisonError::into_inner))();
+            async move { future.await.map(Done) }
+        });
+        let service = stack::foreign(&self.shared, calls);
+        service.oneshot(Foreign { origin, what, budget }).await.map(|Done(answer)| answer)
+    }
+
+    /// A reqwest builder with this client's timeouts, certificates and proxies, for libraries that want a client of
+    /// their own. It follows no redirects and repeats nothing unless told to.
+    ///
+    /// # Errors
+    /// [`Usage`](cache_core::ErrorKind::Usage) when the certificate file cannot be used.
+    pub fn client_builder(&self) -> Result<reqwest::ClientBuilder> {
+        let config = self.config();
+        Transport::builder(config).map(|builder| builder.read_timeout(config.read_timeout))
+    }
+}
+
+impl fmt::Display for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        stack::http(&self.shared, &self.auth).fmt(f)
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HttpClient({self})")
+    }
+}
+
+/// The answer of someone else's call: it has no body left to wait for.
+struct Done<T>(T);
+
+impl<T> Hold for Done<T> {
+    fn hold(&mut self, _: Permit) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! A body that may be silent only so long, and that keeps its permit to the end.
+//!
+//! This is the path of every byte: for each chunk there is one call, no copy, no lock, no clock and no log.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_core::{Error, Result};
+use futures::Stream;
+use http_body::Body as _;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::{Permit, fault};
+
+/// What errors of a body need to say.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) what: Arc<str>,
+    pub(crate) host: String,
+}
+
+/// A response body as a stream of chunks.
+pub(crate) struct IdleBody {
+    inner: reqwest::Body,
+    limit: Duration,
+    /// Since when the reader has been waiting. Counted from its first fruitless look, so that a slow reader is not
+    /// taken for a silent server.
+    waiting: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    permit: Option<Permit>,
+    about: About,
+    ended: bool,
+}
+
+impl IdleBody {
+    pub(crate) fn new(inner: reqwest::Body, limit: Duration, about: About) -> Self {
+        Self { inner, limit, waiting: None, timer: None, permit: None, about, ended: false }
+    }
+
+    pub(crate) fn hold(&mut self, permit: Permit) {
+        self.permit = Some(permit);
+    }
+
+    fn end(&mut self, error: Option<Error>) -> Poll<Option<Result<Bytes>>> {
+        self.ended = true;
+        self.permit = None;
+        self.timer = None;
+        self.inner = reqwest::Body::default();
+        Poll::Ready(error.map(Err))
+    }
+
+    /// Ready when the server has been silent for too long. The timer is moved only when it fires, not at each chunk.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let deadline = *self.waiting.get_or_insert_with(Instant::now) + self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if timer.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(deadline);
+        }
+    }
+}
+
+use std::future::Future as _;
+
+impl Stream for IdleBody {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        loop {
+            match Pin::new(&mut this.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) if !data.is_empty() => {
+                        this.waiting = None;
+                        return Poll::Ready(Some(Ok(data)));
+                    }
+                    _ => {}
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    let error = fault::of_body(error, &this.about);
+                    return this.end(Some(error));
+                }
+                Poll::Ready(None) => return this.end(None),
+                Poll::Pending => {
+                    ready!(this.poll_silence(cx));
+                    let error = fault::silence(&this.about, this.limit);
+                    return this.end(Some(error));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

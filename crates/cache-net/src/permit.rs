@@ -1,0 +1,167 @@
+//! Limits the requests at one host. A permit lives as long as the body: tower's own limit would end at the headers, and
+//! downloads would escape it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use cache_core::{Error, Result};
+use futures::future::BoxFuture;
+use pin_project_lite::pin_project;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::util::Oneshot;
+use tower::{Layer, Service, ServiceExt as _};
+
+use crate::{Call, Origin};
+
+/// Most hosts remembered before those that nobody uses are forgotten.
+const MAX_HOSTS: usize = 256;
+
+/// The right to have one request at a host. Dropping it frees the place.
+#[derive(Debug)]
+#[must_use = "dropping it frees the place"]
+pub struct Permit(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
+
+/// An answer that keeps its permit until it is done with.
+pub trait Hold {
+    /// Takes the permit over.
+    fn hold(&mut self, permit: Permit);
+}
+
+/// How many requests each host has. Clones share the counts.
+#[derive(Debug, Clone)]
+pub struct Permits {
+    hosts: Arc<Mutex<HashMap<Origin, Arc<Semaphore>>>>,
+    per_host: usize,
+}
+
+impl Permits {
+    /// At most `per_host` requests at a host at a time; 0 counts as 1.
+    #[must_use]
+    pub fn new(per_host: usize) -> Self {
+        Self { hosts: Arc::default(), per_host: per_host.clamp(1, Semaphore::MAX_PERMITS) }
+    }
+
+    /// Requests that the host may get at this moment.
+    #[must_use]
+    pub fn available(&self, origin: &Origin) -> usize {
+        self.semaphore(origin).available_permits()
+    }
+
+    fn semaphore(&self, origin: &Origin) -> Arc<Semaphore> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= MAX_HOSTS && !hosts.contains_key(origin) {
+            // A permit holds its semaphore too, so one in use is never forgotten.
+            hosts.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
+        }
+        let new = || Arc::new(Semaphore::new(self.per_host));
+        Arc::clone(hosts.entry(origin.clone()).or_insert_with(new))
+    }
+}
+
+/// Puts [`Permitting`] around a service.
+#[derive(Debug, Clone)]
+pub struct PermitLayer(Permits);
+
+impl PermitLayer {
+    /// Limits by these counts.
+    #[must_use]
+    pub fn new(permits: Permits) -> Self {
+        Self(permits)
+    }
+}
+
+impl<S> Layer<S> for PermitLayer {
+    type Service = Permitting<S>;
+
+    fn layer(&self, inner: S) -> Permitting<S> {
+        Permitting { inner, permits: self.0.clone() }
+    }
+}
+
+/// Waits for a place at the host, and hands it to the answer.
+#[derive(Debug, Clone)]
+pub struct Permitting<S> {
+    inner: S,
+    permits: Permits,
+}
+
+impl<R, S> Service<R> for Permitting<S>
+where
+    R: Call,
+    S: Service<R, Error = Error> + Clone,
+    S::Response: Hold,
+{
+    type Response = S::Response;
+    type Error = Error;
+    type Future = Permitted<R, S>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
+        // Which host it is for is not known before the call.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: R) -> Self::Future {
+        let semaphore = self.permits.semaphore(request.origin());
+        let turn = match Arc::clone(&semaphore).try_acquire_owned() {
+            Ok(permit) => Turn::Come { permit: Some(Permit(Some(permit))) },
+            // Never closed, so the error cannot happen; a missing permit would only lift the limit.
+            Err(_) => Turn::Waiting { acquire: Box::pin(async { Permit(semaphore.acquire_owned().await.ok()) }) },
+        };
+        Permitted { turn, call: self.inner.clone().oneshot(request) }
+    }
+}
+
+impl<S: fmt::Display> fmt::Display for Permitting<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "permit({})", self.inner)
+    }
+}
+
+enum Turn {
+    Waiting { acquire: BoxFuture<'static, Permit> },
+    Come { permit: Option<Permit> },
+}
+
+pin_project! {
+    /// A request that waits for its turn.
+    pub struct Permitted<R, S>
+    where
+        S: Service<R>,
+    {
+        turn: Turn,
+        #[pin]
+        call: Oneshot<S, R>,
+    }
+}
+
+impl<R, S> Future for Permitted<R, S>
+where
+    S: Service<R, Error = Error>,
+    S::Response: Hold,
+{
+    type Output = Result<S::Response>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Turn::Waiting { acquire } = this.turn {
+            let permit = ready!(acquire.as_mut().poll(cx));
+            *this.turn = Turn::Come { permit: Some(permit) };
+        }
+        let outcome = ready!(this.call.poll(cx));
+        Poll::Ready(outcome.map(|mut response| {
+            if let Turn::Come { permit } = this.turn
+                && let Some(permit) = permit.take()
+            {
+                response.hold(permit);
+            }
+            response
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! [`HttpResponse`]: what came back, and the redirects on the way.
+
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use cache_core::{ByteStream, Error, ErrorKind, Result};
+use futures::StreamExt as _;
+use http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+use url::Url;
+
+use crate::idle::IdleBody;
+use crate::{Hold, Origin, Permit, redact};
+
+/// One redirect on the way to the answer. `Debug` shows neither query nor headers.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Hop {
+    /// What was asked. May be signed: never print or store it.
+    pub url: Url,
+    /// The redirect's status.
+    pub status: StatusCode,
+    /// The redirect's headers; the Hub's metadata is on them and not on the final answer.
+    pub headers: HeaderMap,
+}
+
+impl fmt::Debug for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Hop({} {})", self.status.as_u16(), redact(&self.url))
+    }
+}
+
+/// An answer whose body has not been read yet. Dropping it ends the request and frees its place at the host.
+pub struct HttpResponse {
+    status: StatusCode,
+    headers: HeaderMap,
+    url: Url,
+    hops: Vec<Hop>,
+    body: IdleBody,
+}
+
+impl HttpResponse {
+    pub(crate) fn new(status: StatusCode, headers: HeaderMap, url: Url, body: IdleBody) -> Self {
+        Self { status, headers, url, hops: Vec::new(), body }
+    }
+
+    pub(crate) fn with_hops(mut self, hops: Vec<Hop>) -> Self {
+        self.hops = hops;
+        self
+    }
+
+    pub(crate) fn into_headers(self) -> HeaderMap {
+        self.headers
+    }
+
+    /// The status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The headers of the final answer.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// Where the answer came from after all redirects. May be signed: never print or store it.
+    #[must_use]
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The redirects on the way, the first one first.
+    #[must_use]
+    pub fn hops(&self) -> &[Hop] {
+        &self.hops
+    }
+
+    /// The host that answered, with its port where it is not the usual one: for people.
+    #[must_use]
+    pub fn host(&self) -> String {
+        Origin::of(&self.url).map(|origin| origin.authority()).unwrap_or_default()
+    }
+
+    /// `Content-Length`, if there is a valid one. Of a reply to `HEAD` it is the length that a `GET` would have.
+    #[must_use]
+    pub fn content_length(&self) -> Option<u64> {
+        crate::header::number(self.headers.get(header::CONTENT_LENGTH)?)
+    }
+
+    /// The body as it arrives. A silence longer than the read timeout is an error.
+    #[must_use]
+    pub fn into_body(self) -> ByteStream {
+        Box::pin(self.body)
+    }
+
+    /// The whole body, if it has at most `cap` bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`] when it is longer or breaks off.
+    pub async fn bytes(self, cap: usize) -> Result<Bytes> {
+        let (url, host) = (redact(&self.url), self.host());
+        self.bytes_up_to(cap).await?.ok_or_else(|| {
+            Error::new(ErrorKind::Network, format!("{url}: the answer is longer than {cap} bytes"))
+                .with_host(host)
+                .with_hint("this is not the server it should be, or something on the way answers in its place")
+        })
+    }
+
+    /// The whole body; `None` when it is longer than `cap` bytes.
+    pub(crate) async fn bytes_up_to(self, cap: usize) -> Result<Option<Bytes>> {
+        if self.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap)) {
+            return Ok(None);
+        }
+        let mut body = self.body;
+        let mut whole = BytesMut::new();
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            if chunk.len() > cap - whole.len() {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&chunk);
+        }
+        Ok(Some(whole.freeze()))
+    }
+
+    /// The body read as JSON, if it has at most `cap` bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`] when it is longer, breaks off, or is not what was expected.
+    pub async fn json<T: DeserializeOwned>(self, cap: usize) -> Result<T> {
+        let (url, host) = (redact(&self.url), self.host());
+        let bytes = self.bytes(cap).await?;
+        serde_json::from_slice(&bytes).map_err(|error| {
+            Error::new(ErrorKind::Network, format!("{url}: the answer is not the JSON it should be: {error}"))
+                .with_host(host)
+                .with_hint("a sign-in page or a proxy may have answered; check the address and the network")
+                .with_source(error)
+        })
+    }
+}
+
+impl Hold for HttpResponse {
+    fn hold(&mut self, permit: Permit) {
+        self.body.hold(permit);
+    }
+}
+
+impl fmt::Debug for HttpResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, url, hops, .. } = self;
+        write!(f, "HttpResponse({} {}, {hops:?})", status.as_u16(), redact(url))
+    }
+}

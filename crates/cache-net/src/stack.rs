@@ -1,0 +1,71 @@
+//! The order of the layers, from the outside in. It is written here and nowhere else.
+
+use tower::layer::Layer;
+use tower::{ServiceBuilder, layer::util::Identity};
+
+use crate::auth::Auth;
+use crate::breaker::Breaker;
+use crate::offline::Offline;
+use crate::permit::Permitting;
+use crate::redirect::RedirectLayer;
+use crate::retry::Retry;
+use crate::trace::Trace;
+use crate::transport::Transport;
+use crate::{
+    AuthLayer, BreakerLayer, Breakers, HttpConfig, Jitter, OfflineLayer, PermitLayer, Permits, RetryLayer, TraceLayer,
+};
+
+/// What all requests of a client share: circuits, places at hosts, connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) config: HttpConfig,
+    pub(crate) breakers: Breakers,
+    pub(crate) permits: Permits,
+    pub(crate) transport: Transport,
+    retry: RetryLayer,
+}
+
+impl Shared {
+    pub(crate) fn new(config: HttpConfig) -> Self {
+        let jitter = config.seed.map_or_else(Jitter::default, Jitter::seeded);
+        Self {
+            breakers: Breakers::new(config.breaker.clone()),
+            permits: Permits::new(config.max_per_host),
+            transport: Transport::new(config.clone()),
+            retry: RetryLayer::new(config.retry.clone(), jitter),
+            config,
+        }
+    }
+}
+
+/// One attempt at a time, at one host.
+type Attempts<S> = Retry<Breaker<Permitting<S>>>;
+
+/// Any service behind the layers that need to know nothing of HTTP. `middle` stands where redirects are followed.
+pub(crate) fn layered<M, S>(shared: &Shared, middle: M, inner: S) -> Offline<Trace<M::Service>>
+where
+    M: Layer<Attempts<S>>,
+{
+    ServiceBuilder::new()
+        .layer(OfflineLayer::new(shared.config.offline))
+        .layer(TraceLayer)
+        .layer(middle)
+        .layer(shared.retry.clone())
+        .layer(BreakerLayer::new(shared.breakers.clone()))
+        .layer(PermitLayer::new(shared.permits.clone()))
+        .service(inner)
+}
+
+/// Our own requests. Redirects stand outside the retries, so that each hop has the retries, the circuit, the places and
+/// the tokens of its own host.
+pub(crate) fn http(shared: &Shared, auth: &AuthLayer) -> HttpStack {
+    layered(shared, RedirectLayer, auth.layer(shared.transport.clone()))
+}
+
+/// The whole stack.
+pub(crate) type HttpStack = Offline<Trace<crate::redirect::Redirect<Attempts<Auth<Transport>>>>>;
+
+/// Someone else's calls.
+pub(crate) fn foreign<S>(shared: &Shared, inner: S) -> Offline<Trace<Attempts<S>>> {
+    layered(shared, Identity::new(), inner)
+}
