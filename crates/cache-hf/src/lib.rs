@@ -1,1 +1,20 @@
-//! The Hugging Face Hub as a source: hf-hub for its API calls, our engine for the bytes.
+//! The Hugging Face Hub as a source.
+//!
+//! What a revision is, is asked through the `hf-hub` crate, behind the stack of `cache-net` and with a client that cannot
+//! leave the endpoint ([`fence`]). The listing and the bytes come through that stack directly.
+
+mod api;
+mod config;
+mod expand;
+mod fence;
+mod location;
+mod refusal;
+mod routes;
+mod source;
+mod tree;
+
+pub use config::{DEFAULT_ENDPOINT, HfConfig, Provenance, Provenances};
+pub use source::HfSource;
+
+#[cfg(test)]
+mod tests;
