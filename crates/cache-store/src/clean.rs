@@ -62,15 +62,17 @@ impl Store {
     fn clean_partials(&self, age: Duration, report: &mut CleanReport) -> Result<()> {
         for path in entries(&self.layout().partials())? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-            let gone = if let Some(data) = name.strip_suffix(JOURNAL_SUFFIX) {
+            // The lock, if there is one to hold, is held until the file is gone.
+            let dead = if let Some(data) = name.strip_suffix(JOURNAL_SUFFIX) {
                 // A journal goes with its partial; on its own it describes nothing.
-                !path.with_file_name(data).exists() && self.age(&path) >= Duration::from_secs(60).min(age)
+                let alone = !path.with_file_name(data).exists();
+                (alone && self.age(&path) >= Duration::from_secs(60).min(age)).then_some(None)
             } else if name.starts_with(TEMP_PREFIX) {
-                self.is_dead_file(&path, Duration::ZERO)?
+                self.dead_file(&path, Duration::ZERO)?
             } else {
-                self.is_dead_file(&path, age)?
+                self.dead_file(&path, age)?
             };
-            if gone {
+            if dead.is_some() {
                 report.partial.add(fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len()));
                 let journal = Layout::journal(&path);
                 if durable::remove(&journal).doing("remove a journal")? {
@@ -82,21 +84,21 @@ impl Store {
         Ok(())
     }
 
-    /// Whether nobody holds a lock on a file and it has not changed for some time.
-    fn is_dead_file(&self, path: &Path, age: Duration) -> Result<bool> {
+    /// `Some` when nobody holds a lock on a file and it has not changed for some time; with the lock, now ours.
+    fn dead_file(&self, path: &Path, age: Duration) -> Result<Option<Option<fs::File>>> {
         use fs_err::os::unix::fs::OpenOptionsExt as _;
         let can_tell = self.locks_work();
         let age = if can_tell { age } else { age.max(SURELY_DEAD) };
         if self.age(path) < age {
-            return Ok(false);
+            return Ok(None);
         }
         if !can_tell {
-            return Ok(true);
+            return Ok(Some(None));
         }
-        let opened = fs::OpenOptions::new().read(true).write(true).custom_flags(locks::nofollow()).open(path);
-        let opened = opened.or_else(|_| fs::OpenOptions::new().read(true).custom_flags(locks::nofollow()).open(path));
-        let Ok(file) = opened else { return Ok(path.is_symlink()) };
-        self.0.locks.try_exclusive(file.file()).doing(format_args!("probe {}", path.display()))
+        let open = |write| fs::OpenOptions::new().read(true).write(write).custom_flags(locks::nofollow()).open(path);
+        let Ok(file) = open(true).or_else(|_| open(false)) else { return Ok(path.is_symlink().then_some(None)) };
+        let locked = self.0.locks.try_exclusive(file.file()).doing(format_args!("probe {}", path.display()))?;
+        Ok(locked.then_some(Some(file)))
     }
 
     fn age(&self, path: &Path) -> Duration {
@@ -138,9 +140,13 @@ impl Store {
             let is_lock = path.extension().is_some_and(|extension| extension == "lock");
             let is_status = path.extension().is_some_and(|extension| extension == "status");
             // A status outlives its leader's failure for those who wait; they look every second or so.
-            let stale = (is_lock && self.is_dead_file(&path, Duration::ZERO)?)
-                || (is_status && !path.with_extension("lock").exists() && self.age(&path) >= Duration::from_secs(60));
-            if stale && durable::remove(&path).doing("remove a stale lock")? {
+            let old_status =
+                is_status && !path.with_extension("lock").exists() && self.age(&path) >= Duration::from_secs(60);
+            let dead = match is_lock {
+                true => self.dead_file(&path, Duration::ZERO)?,
+                false => old_status.then_some(None),
+            };
+            if dead.is_some() && durable::remove(&path).doing("remove a stale lock")? {
                 report.locks += 1;
             }
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
-use cache_core::{Error, Result};
+use cache_core::{Error, Result, Sha256};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -37,12 +37,12 @@ pub struct FlightStatus {
     pub done: u64,
     /// Bytes in all, if known.
     pub total: Option<u64>,
-    /// Why this attempt failed, once it has.
+    /// How this attempt ended, once it has: the blob, or why there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub error: Option<Error>,
-    /// The attempt that failed before this one, and why: those who waited for it learn it here.
+    pub ended: Option<Result<Sha256, Error>>,
+    /// The attempt before this one and how it ended: those who waited for it learn it here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub before: Option<(String, Error)>,
+    pub before: Option<(String, Result<Sha256, Error>)>,
 }
 
 /// The right to fetch a file. Dropping it gives the right away.
@@ -92,7 +92,7 @@ impl Store {
         }
         point("flight.locked");
         let left = self.flight_status(key)?;
-        guard.now.before = left.and_then(|left| Some((left.generation, left.error?)));
+        guard.now.before = left.and_then(|left| Some((left.generation, left.ended?)));
         let status = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&guard.status_path);
         guard.status = Some(status.doing("make the status file")?.into_file());
         guard.write();
@@ -117,10 +117,10 @@ impl LeaderGuard {
         &self.now.generation
     }
 
-    /// The attempt before this one and why it failed, if it did: who waited for it has its answer.
+    /// The attempt before this one and how it ended, if it left word: who waited for it has its answer.
     #[must_use]
-    pub fn failed_before(&self) -> Option<(&str, &Error)> {
-        self.now.before.as_ref().map(|(generation, error)| (generation.as_str(), error))
+    pub fn ended_before(&self) -> Option<(&str, &Result<Sha256, Error>)> {
+        self.now.before.as_ref().map(|(generation, ended)| (generation.as_str(), ended))
     }
 
     /// Tells those who wait how far it is. Cheap; failures are of no importance.
@@ -132,14 +132,20 @@ impl LeaderGuard {
 
     /// Leaves the reason of the failure for those who wait, and gives the right away.
     pub fn fail(mut self, error: &Error) {
-        self.now.error = Some(error.clone());
+        self.now.ended = Some(Err(error.clone()));
         self.leave_status();
     }
 
-    /// Gives the right away without having tried: the failure before stays for others who waited for it.
+    /// Leaves the blob's name for those who wait and could not find it otherwise, and gives the right away.
+    pub fn arrived(mut self, blob: &Sha256) {
+        self.now.ended = Some(Ok(*blob));
+        self.leave_status();
+    }
+
+    /// Gives the right away without having tried: the word of the one before stays for others who waited for it.
     pub fn stand_down(mut self) {
-        if let Some((generation, error)) = self.now.before.take() {
-            self.now = FlightStatus { generation, error: Some(error), ..FlightStatus::default() };
+        if let Some((generation, ended)) = self.now.before.take() {
+            self.now = FlightStatus { generation, ended: Some(ended), ..FlightStatus::default() };
             self.leave_status();
         }
     }
@@ -220,10 +226,10 @@ mod tests {
         let guard = leader(&store, &key);
         let waited_for = busy(&store, &key).generation;
         guard.fail(&Error::new(ErrorKind::Network, "x".repeat(2000)));
-        assert_eq!(store.flight_status(&key).unwrap().unwrap().error.unwrap().kind(), ErrorKind::Network);
+        assert_eq!(store.flight_status(&key).unwrap().unwrap().ended.unwrap().unwrap_err().kind(), ErrorKind::Network);
         for _ in 0..2 {
             let guard = leader(&store, &key);
-            assert_eq!(guard.failed_before().unwrap().0, waited_for);
+            assert_eq!(guard.ended_before().unwrap().0, waited_for);
             assert_eq!(busy(&store, &key).before.unwrap().0, waited_for);
             guard.stand_down();
         }

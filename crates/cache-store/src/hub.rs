@@ -123,7 +123,9 @@ impl Store {
         }
         if matches!(version.model, ModelId::Hub { .. }) {
             self.remove_hub_blobs(&version.model, &target)?;
-            self.tidy_hub(&version.model);
+            if !layout.snapshot(version).exists() {
+                return self.remove_view(version);
+            }
         }
         Ok(())
     }
@@ -145,11 +147,16 @@ impl Store {
     fn tidy_hub(&self, model: &ModelId) {
         let layout = self.layout();
         let view = layout.view(model);
+        let bare = |folder: PathBuf| fs::remove_dir(&folder).is_ok() || !folder.exists();
+        // Without snapshots and blobs there is nothing that the rest could be about.
+        if bare(layout.snapshots(model)) && bare(layout.hub_blobs(model)) {
+            let _ = fs::remove_dir_all(&view);
+            return;
+        }
         for folder in crate::manifests::folders(&view).unwrap_or_default() {
             // Only empty ones go, so that nothing of another program is lost.
             let _ = fs::remove_dir(folder);
         }
-        let _ = fs::remove_dir(view);
     }
 }
 

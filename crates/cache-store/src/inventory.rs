@@ -1,8 +1,9 @@
 //! Inventory: all that a decision about eviction needs, taken at one time.
 
 use std::collections::{BTreeMap, HashSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cache_core::{Manifest, RepoPath, Result, Revision, Sha256, Version};
 use fs_err as fs;
@@ -136,7 +137,8 @@ impl Store {
             let Some(metadata) = fs::symlink_metadata(&blob.path).or_absent().doing("look at a blob")? else {
                 continue;
             };
-            let since = metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH);
+            // When it got its name. An adopted file's mtime may be years old.
+            let since = SystemTime::UNIX_EPOCH + Duration::from_secs(metadata.ctime().max(0).unsigned_abs());
             uses.insert(blob.name, BlobUse { size: blob.size, leased: leased.contains(&blob.name), since });
         }
         Ok(uses)

@@ -131,9 +131,9 @@ impl Store {
 
     fn is_dead(&self, path: &Path) -> Result<bool> {
         use fs_err::os::unix::fs::OpenOptionsExt as _;
-        let opened = fs::OpenOptions::new().read(true).write(true).custom_flags(locks::nofollow()).open(path);
-        // What cannot be opened cannot be judged, so it counts as alive.
-        let Ok(file) = opened else { return Ok(false) };
+        let open = |write| fs::OpenOptions::new().read(true).write(write).custom_flags(locks::nofollow()).open(path);
+        // Another user's can only be read. What cannot be opened cannot be judged, so it counts as alive.
+        let Ok(file) = open(true).or_else(|_| open(false)) else { return Ok(false) };
         self.0.locks.try_exclusive(file.file()).doing(format_args!("probe {}", path.display()))
     }
 }

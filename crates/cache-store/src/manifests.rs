@@ -34,7 +34,11 @@ impl Store {
         for file in &mut merged.files {
             if file.blob.is_none() {
                 let known = old.as_ref().and_then(|old| old.file(&file.path)).filter(|old| is_same(old, file));
-                file.blob = known.and_then(|known| known.blob);
+                file.blob = match known.and_then(|known| known.blob) {
+                    Some(blob) => Some(blob),
+                    None if file.digests.sha256.is_some() => None,
+                    None => self.find(file)?.map(|blob| blob.name),
+                };
             }
         }
         if old.as_ref() == Some(&merged) {

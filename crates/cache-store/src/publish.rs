@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cache_core::{Error, ErrorKind, Hashes, Result, Sha256};
 use fs_err as fs;
@@ -36,7 +36,8 @@ impl Store {
         Ok(blob)
     }
 
-    /// Replaces a damaged blob by a mended one in one step; the damaged bytes go to quarantine.
+    /// Replaces a damaged blob by a mended one in one step; the damaged bytes go to quarantine, and all views
+    /// lead to the mended ones.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] when the mended bytes do not have the blob's digest, else a storage error.
@@ -45,6 +46,12 @@ impl Store {
         self.forget(&damaged.name, false);
         let blob = self.put_in_place(partial, hashes, Some(damaged.name), Some(damaged))?;
         self.remember(&blob, hashes);
+        // The views still lead to the damaged bytes.
+        for manifest in self.manifests()? {
+            if manifest.files.iter().any(|file| self.blob_name_of(file) == Some(damaged.name)) {
+                self.materialize(&manifest, None)?;
+            }
+        }
         Ok(blob)
     }
 
@@ -56,9 +63,6 @@ impl Store {
         replaces: Option<&Damage>,
     ) -> Result<Blob> {
         point("publish.begin");
-        if !mutant(Mutant::PublishBeforeCheck) {
-            check(partial.file(), hashes, expected)?;
-        }
         let (file, path) = partial.close()?;
         let unfinished = Unfinished { path: Some(&path) };
         let what = || format!("publish {}", path.display());
@@ -69,10 +73,10 @@ impl Store {
             unfinished.keep();
             return Err(taken(&path));
         }
-        // The length again, now that nothing can be in the middle of a write.
         if !mutant(Mutant::PublishBeforeCheck) {
             check(&file, hashes, expected)?;
         }
+        point("publish.checked");
         set_mode(&file).doing(what())?;
         point("publish.mode");
         let name = match expected {
@@ -140,7 +144,7 @@ impl Store {
         }
     }
 
-    fn replace_damaged(&self, path: &Path, to: &PathBuf, damaged: &Damage) -> Result<()> {
+    fn replace_damaged(&self, path: &Path, to: &Path, damaged: &Damage) -> Result<()> {
         let what = || format!("replace the damaged blob {}", damaged.name);
         match durable::exchange(path, to) {
             Ok(()) => {

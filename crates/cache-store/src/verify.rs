@@ -86,17 +86,31 @@ impl Store {
             path: blob.path,
             actual: hashes.sha256,
             size: hashes.length,
-            expected_size: None,
+            expected_size: self.size_by_manifest(name)?,
             intact,
         }))
     }
 
-    /// Puts a damaged blob away, so that the next fetch brings it anew. Returns the id in quarantine.
+    /// What the manifests say of a blob's length.
+    fn size_by_manifest(&self, name: &Sha256) -> Result<Option<u64>> {
+        let manifests = self.manifests()?;
+        let mut files = manifests.iter().flat_map(|manifest| &manifest.files);
+        Ok(files.find(|file| file.size.is_some() && self.blob_name_of(file) == Some(*name)).and_then(|file| file.size))
+    }
+
+    /// Puts a damaged blob away, so that the next fetch brings it anew, and takes it out of all views. Returns the id in
+    /// quarantine.
     ///
     /// # Errors
     /// [`Storage`](cache_core::ErrorKind::Storage) when it cannot be moved.
     pub fn discard_damaged(&self, damaged: &Damage, reason: &str) -> Result<String> {
+        self.writable()?;
         self.forget(&damaged.name, false);
+        for manifest in self.manifests()? {
+            for file in manifest.files.iter().filter(|file| self.blob_name_of(file) == Some(damaged.name)) {
+                self.remove_from_view(&manifest.version, &file.path)?;
+            }
+        }
         self.quarantine_file(&damaged.path, damaged.record(reason))
     }
 }

@@ -33,6 +33,8 @@ impl Store {
             if let Some(blob) = self.find(file)? {
                 self.link(&manifest.version, file, &blob)?;
                 present += 1;
+            } else {
+                self.unlink(&manifest.version, file)?;
             }
         }
         point("view.links");
@@ -49,15 +51,21 @@ impl Store {
         self.layout().snapshot(version)
     }
 
-    /// Notes that a version has no such file, as Hugging Face programs do. For other sources it does nothing.
+    /// Notes that a version has no such file, as Hugging Face programs do. For other sources, for a model of which
+    /// nothing is there, and in a read-only store it does nothing.
     ///
     /// # Errors
     /// A storage error.
     pub fn put_absent(&self, version: &Version, path: &RepoPath) -> Result<()> {
-        if !matches!(version.model, ModelId::Hub { .. }) || self.is_absent(version, path)? {
+        // A model's folder without snapshots is a broken one to Hugging Face programs.
+        let has_view = self.layout().snapshots(&version.model).is_dir();
+        if self.read_only().is_some()
+            || !matches!(version.model, ModelId::Hub { .. })
+            || !has_view
+            || self.is_absent(version, path)?
+        {
             return Ok(());
         }
-        self.writable()?;
         self.write(&self.layout().hub_absent(version, path), b"", Keep::Derived)
     }
 
@@ -87,6 +95,15 @@ impl Store {
         }
         let target = hub::link_target(&file.path, &tag);
         durable::symlink(self.layout(), &target, &link).doing(what())
+    }
+
+    /// Takes away what leads to bytes that the store has no more. What another program has put there stays.
+    fn unlink(&self, version: &Version, file: &FileEntry) -> Result<()> {
+        let link = self.layout().snapshot_file(version, &file.path);
+        let Ok(there) = fs::symlink_metadata(&link) else { return Ok(()) };
+        // Only ours are without any right to write.
+        let ours = fs::metadata(&link).map_or(there.is_symlink(), |found| found.is_file() && found.mode() & 0o222 == 0);
+        if ours { self.remove_from_view(version, &file.path) } else { Ok(()) }
     }
 
     /// A hard link, else a symlink. Never a copy.
