@@ -1,1 +1,63 @@
-//! The model-cache command.
+//! The `model-cache` command: arguments in, answers on stdout, progress and words on stderr. What it does is in
+//! `cache-lib`.
+
+mod args;
+mod commands;
+mod failure;
+mod logging;
+mod output;
+mod progress;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::args::Arguments;
+use crate::output::Output;
+
+/// The command with all its arguments: for completions, man pages and the reference.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command().version(version()).bin_name("model-cache")
+}
+
+/// Commit and features behind the version.
+fn version() -> &'static str {
+    static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    TEXT.get_or_init(|| {
+        format!(
+            "{} ({}; features: {})",
+            env!("CARGO_PKG_VERSION"),
+            env!("MODEL_CACHE_COMMIT"),
+            cache_lib::features().join(" ")
+        )
+    })
+}
+
+/// Runs the command of this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let matches = match command().try_get_matches() {
+        Ok(matches) => matches,
+        Err(error) => return refuse(&error),
+    };
+    let arguments = match Arguments::from_arg_matches(&matches) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    logging::start();
+    let output = Output::new(arguments.shared.json, arguments.shared.quiet);
+    match commands::run(&arguments, &output) {
+        Ok(code) => ExitCode::from(output.end(code)),
+        Err(error) => ExitCode::from(output.end(output.fail(&error))),
+    }
+}
+
+/// Help and version go to stdout and are no failure; everything else is a usage error, exit code 2.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    // A closed pipe must not turn `--help | head` into a failure.
+    let _ = error.print();
+    ExitCode::from(code)
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! The `model-cache` command.
+
+fn main() -> std::process::ExitCode {
+    cache_cli::main()
+}

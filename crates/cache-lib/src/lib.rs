@@ -1,1 +1,68 @@
 //! The model cache to embed: one facade, backends chosen by cargo features.
+//!
+//! ```no_run
+//! # async fn example() -> cache_lib::Result<()> {
+//! let cache = cache_lib::Cache::builder().build()?;
+//! let model = cache.get("org/name").include("*.safetensors").await?;
+//! println!("{}", model.path().display());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A [`Cache`] is cheap: building it opens no connection and starts no thread. [`Cache::get`] needs a tokio runtime;
+//! [`Cache::peek`] and the methods that are not `async` do not, but they read the disk.
+
+mod builder;
+mod cache;
+mod doctor;
+mod ensure;
+mod export;
+mod finish;
+mod get;
+mod look;
+mod remove;
+mod select;
+mod snapshot;
+mod sources;
+pub mod units;
+mod verify;
+
+pub use builder::CacheBuilder;
+pub use cache::{Cache, IntoModelRef};
+pub use cache_core::{
+    Blake3, ByteRange, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry, GitSha1, Hasher,
+    Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, PathError, Progress, RefError, RepoKind,
+    RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
+};
+pub use cache_store::{
+    AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,
+    EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry, QuarantineRecord, Store,
+    StoreOptions, VersionUse,
+};
+pub use cache_transfer::{Bandwidth, Engine, EngineConfig};
+pub use doctor::{Finding, Level};
+pub use ensure::Ensured;
+pub use export::{ExportOptions, Exported};
+pub use get::Get;
+pub use look::{FileState, Look};
+pub use snapshot::{FetchedFile, Snapshot};
+pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
+
+/// The backends built into this library, by the names of their cargo features.
+#[must_use]
+pub fn features() -> &'static [&'static str] {
+    &[
+        #[cfg(feature = "hf")]
+        "hf",
+        #[cfg(feature = "http")]
+        "http",
+        #[cfg(feature = "local")]
+        "local",
+        #[cfg(feature = "native-tls")]
+        "native-tls",
+        #[cfg(feature = "rustls")]
+        "rustls",
+        #[cfg(feature = "torture")]
+        "torture",
+    ]
+}

@@ -1,0 +1,114 @@
+//! `verify`: read stored files again, and mend what is broken.
+
+use cache_lib::units::Size;
+use cache_lib::{BadFile, Cache, Error, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
+use serde_json::{Value, json};
+
+use super::count;
+use crate::args::VerifyArgs;
+use crate::output::Output;
+use crate::progress::Board;
+use crate::{failure, signals};
+
+pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u8> {
+    let mut references: Vec<Option<ModelRef>> =
+        args.refs.iter().map(|text| text.parse().map(Some).map_err(Error::from)).collect::<Result<_>>()?;
+    if references.is_empty() {
+        references.push(None);
+    }
+    let board = Board::start(output.is_quiet());
+    let report = signals::run(async {
+        let mut whole = VerifyReport::default();
+        for reference in references {
+            let label = reference.as_ref().map(ToString::to_string).unwrap_or_default();
+            let options =
+                VerifyOptions::default().quick(args.quick).repair(args.repair).progress(board.progress(&label));
+            let report = cache.verify(reference, options).await?;
+            whole.checked += report.checked;
+            whole.bytes += report.bytes;
+            whole.bad.extend(report.bad);
+        }
+        Ok(whole)
+    });
+    drop(board);
+    let report = report?;
+    if output.is_json() {
+        output.json(&json!({
+            "checked": report.checked,
+            "bytes": report.bytes,
+            "sound": report.is_sound(),
+            "bad": report.bad.iter().map(entry).collect::<Vec<_>>(),
+        }));
+    } else {
+        report.bad.iter().for_each(|bad| output.line(line(bad)));
+        output.line(summary(&report));
+    }
+    if !report.is_sound() && !args.repair {
+        output.remark("  hint: `model-cache verify --repair` fetches what is broken again");
+    }
+    Ok(code(&report))
+}
+
+fn code(report: &VerifyReport) -> u8 {
+    if report.is_sound() {
+        return 0;
+    }
+    // What could not be mended is an integrity failure, whatever kept it from being mended.
+    ErrorKind::Integrity.exit_code()
+}
+
+fn names(bad: &BadFile) -> String {
+    match &bad.files[..] {
+        [] => format!("blob {}", bad.blob),
+        [(version, file)] => format!("{}/{}", version.model, file.path),
+        [(version, file), more @ ..] => format!("{}/{} and {} more", version.model, file.path, more.len()),
+    }
+}
+
+fn line(bad: &BadFile) -> String {
+    let trouble = match &bad.trouble {
+        Trouble::Missing => "missing".to_owned(),
+        Trouble::Damaged { actual } => format!("damaged: expected sha256:{}, got sha256:{actual}", bad.blob),
+        _ => "not sound".to_owned(),
+    };
+    let repair = match &bad.repaired {
+        None => String::new(),
+        Some(Ok(())) => "; repaired".to_owned(),
+        Some(Err(error)) => {
+            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            format!("; not repaired: {error}{hint}")
+        }
+    };
+    format!("{}: {trouble}{repair}", names(bad))
+}
+
+fn summary(report: &VerifyReport) -> String {
+    let repaired = report.bad.iter().filter(|bad| matches!(bad.repaired, Some(Ok(())))).count();
+    let all = format!("{} ({}) checked", count(report.checked, "file"), Size(report.bytes));
+    match (report.bad.len(), repaired) {
+        (0, _) => format!("{all}, all sound"),
+        (bad, 0) => format!("{all}, {bad} not sound"),
+        (bad, repaired) if bad == repaired => format!("{all}, {bad} repaired"),
+        (bad, repaired) => format!("{all}, {bad} not sound, {repaired} of them repaired"),
+    }
+}
+
+fn entry(bad: &BadFile) -> Value {
+    let files: Vec<Value> = bad
+        .files
+        .iter()
+        .map(|(version, file)| json!({ "model": version.model, "commit": version.commit, "path": file.path }))
+        .collect();
+    let (trouble, actual) = match &bad.trouble {
+        Trouble::Damaged { actual } => ("damaged", Some(actual)),
+        _ => ("missing", None),
+    };
+    json!({
+        "sha256": bad.blob,
+        "trouble": trouble,
+        "actual": actual,
+        "files": files,
+        "repaired": bad.repaired.as_ref().map(Result::is_ok),
+        "error": bad.repaired.as_ref().and_then(|repaired| repaired.as_ref().err()).map(failure::json),
+    })
+}

@@ -1,0 +1,120 @@
+//! [`Cache`]: the whole of it behind one handle.
+
+use std::sync::Arc;
+
+use cache_store::Store;
+use cache_transfer::{Engine, EngineConfig};
+
+use crate::sources::Sources;
+use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
+
+/// A model cache: a store and the ways to fill it. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Cache(pub(crate) Arc<Inner>);
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) store: Store,
+    pub(crate) engine: Engine,
+    pub(crate) config: EngineConfig,
+    pub(crate) sources: Sources,
+}
+
+impl Cache {
+    /// A builder that takes from the environment what it is not told.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+
+    /// Gets a model, or some of its files: from the store if they are there, else from its source, verified.
+    ///
+    /// Await it, after adding what is wanted: [`Get::revision`], [`Get::include`] …
+    pub fn get(&self, reference: impl IntoModelRef) -> Get {
+        Get::new(self.clone(), reference.into_model_ref())
+    }
+
+    /// What the store has of a model, without the network.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when a wanted file is not there.
+    pub fn peek(&self, reference: impl IntoModelRef) -> Result<Snapshot> {
+        self.get(reference).peek()
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Whether the network is not asked.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.0.sources.offline()
+    }
+
+    /// The most the store may hold, in bytes, if it is limited.
+    #[must_use]
+    pub fn quota(&self) -> Option<u64> {
+        self.0.store.quota()
+    }
+
+    /// Limits what all transfers together may take, in bytes a second, from now on.
+    pub fn set_limit_rate(&self, bytes_per_second: Option<u64>) {
+        self.0.engine.bandwidth().set(bytes_per_second);
+    }
+}
+
+/// What can be read as a reference to a model.
+pub trait IntoModelRef {
+    /// The reference.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when the text is none.
+    fn into_model_ref(self) -> Result<ModelRef>;
+}
+
+impl IntoModelRef for &str {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        self.parse().map_err(Error::from)
+    }
+}
+
+impl IntoModelRef for &String {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        self.as_str().into_model_ref()
+    }
+}
+
+impl IntoModelRef for String {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        self.as_str().into_model_ref()
+    }
+}
+
+impl IntoModelRef for ModelRef {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        Ok(self)
+    }
+}
+
+impl IntoModelRef for &ModelRef {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        Ok(self.clone())
+    }
+}
+
+impl IntoModelRef for ModelId {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        Ok(ModelRef::of(self))
+    }
+}
+
+/// Runs what may block the disk away from the runtime's own threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Err(Error::interrupted()),
+        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
+    }
+}

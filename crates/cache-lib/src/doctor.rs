@@ -1,0 +1,224 @@
+//! What is wrong with this installation, and how to mend it.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::builder::environment;
+use crate::cache::blocking;
+use crate::units::Size;
+use crate::{Cache, Result};
+
+/// How bad a [`Finding`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// All is well.
+    Ok,
+    /// It works, but not as well as it could.
+    Warn,
+    /// It does not work.
+    Bad,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What was looked at: `store`, `links`, `locks`, `disk`, `view`, `proxy`, `token`, `endpoint`.
+    pub area: &'static str,
+    /// How bad it is.
+    pub level: Level,
+    /// What was found.
+    pub text: String,
+    /// How to mend it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mend: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn new(area: &'static str, level: Level, text: impl Into<String>) -> Self {
+        Self { area, level, text: text.into(), mend: None }
+    }
+
+    pub(crate) fn mend(mut self, mend: impl Into<String>) -> Self {
+        self.mend = Some(mend.into());
+        self
+    }
+}
+
+impl Cache {
+    /// Looks at the store, links, locks, disk, proxy, token and endpoint. Asks the endpoint once, unless offline.
+    pub async fn doctor(&self) -> Vec<Finding> {
+        let cache = self.clone();
+        let local = blocking(move || Ok(cache.examine())).await;
+        let mut findings = local.unwrap_or_else(|error| vec![Finding::new("store", Level::Bad, error.to_string())]);
+        findings.extend(proxy());
+        #[cfg(feature = "hf")]
+        findings.extend(self.hub().await);
+        findings
+    }
+
+    fn examine(&self) -> Vec<Finding> {
+        vec![self.store_finding(), self.links(), self.locks(), self.disk(), self.view()]
+    }
+
+    fn store_finding(&self) -> Finding {
+        let store = self.store();
+        let root = store.root().display().to_string();
+        if let Some(reason) = store.read_only() {
+            return Finding::new("store", Level::Warn, format!("{root} is read-only: {reason}"))
+                .mend("hits are served; to fetch, choose a store that you may write with MODEL_CACHE_DIR");
+        }
+        let count = || -> Result<(usize, usize)> { Ok((store.models()?.len(), store.quarantined()?.len())) };
+        match count() {
+            Ok((models, 0)) => Finding::new("store", Level::Ok, format!("{root}, {models} models")),
+            Ok((models, bad)) => {
+                Finding::new("store", Level::Warn, format!("{root}, {models} models, {bad} files in quarantine"))
+                    .mend("`model-cache quarantine ls` says why; `quarantine rm` removes them")
+            }
+            Err(error) => {
+                let finding = Finding::new("store", Level::Bad, error.to_string());
+                match error.hint() {
+                    Some(hint) => finding.mend(hint),
+                    None => finding,
+                }
+            }
+        }
+    }
+
+    fn links(&self) -> Finding {
+        if self.store().read_only().is_some() {
+            return Finding::new("links", Level::Ok, "not tried: the store is read-only");
+        }
+        match try_links(self.store().root()) {
+            Ok((true, clones)) => {
+                let clones = if clones { "files can be cloned too" } else { "files cannot be cloned" };
+                Finding::new("links", Level::Ok, format!("hard links and symbolic links work; {clones}"))
+            }
+            Ok((false, _)) => Finding::new("links", Level::Warn, "this file system has no hard links")
+                .mend("the view uses symbolic links instead; a store on ext4, XFS, btrfs or APFS is better"),
+            Err(error) => Finding::new("links", Level::Bad, format!("links cannot be made: {error}"))
+                .mend("put the store on a file system with links: MODEL_CACHE_DIR"),
+        }
+    }
+
+    fn locks(&self) -> Finding {
+        if self.store().locks_work() {
+            return Finding::new("locks", Level::Ok, "locks exclude, so one file is fetched once");
+        }
+        Finding::new("locks", Level::Warn, "locks exclude nobody on this file system").mend(
+            "nothing breaks, but two processes may fetch the same file twice; a local disk for the store avoids it",
+        )
+    }
+
+    fn disk(&self) -> Finding {
+        let space = match self.store().disk_space() {
+            Ok(space) => space,
+            Err(error) => return Finding::new("disk", Level::Bad, error.to_string()),
+        };
+        let quota = self.quota().map_or_else(|| "no quota".to_owned(), |quota| format!("quota {}", Size(quota)));
+        let text = format!(
+            "{} free of {}, {} used by the store, {quota}",
+            Size(space.free),
+            Size(space.total),
+            Size(space.used)
+        );
+        if space.free < 1 << 30 {
+            return Finding::new("disk", Level::Warn, text)
+                .mend("`model-cache gc --max-size …` evicts what was not used for long");
+        }
+        Finding::new("disk", Level::Ok, text)
+    }
+
+    fn view(&self) -> Finding {
+        let hub = self.store().hub_dir();
+        match environment("HF_HUB_CACHE").or_else(|| environment("HUGGINGFACE_HUB_CACHE")) {
+            Some(other) if Path::new(&other) != hub => Finding::new(
+                "view",
+                Level::Warn,
+                format!("HF_HUB_CACHE is {other}: other programs do not see this store"),
+            )
+            .mend("eval \"$(model-cache env)\" makes Hugging Face programs use it"),
+            Some(_) => Finding::new("view", Level::Ok, "Hugging Face programs use this store"),
+            None => Finding::new("view", Level::Ok, "eval \"$(model-cache env)\" makes Hugging Face programs use it"),
+        }
+    }
+
+    #[cfg(feature = "hf")]
+    async fn hub(&self) -> Vec<Finding> {
+        let config = match self.0.sources.hub_config() {
+            Ok(config) => config,
+            Err(error) => {
+                return vec![
+                    Finding::new("endpoint", Level::Bad, error.to_string())
+                        .mend(error.hint().unwrap_or("check HF_ENDPOINT and HF_TOKEN")),
+                ];
+            }
+        };
+        let token = match &config.token {
+            Some(_) => Finding::new("token", Level::Ok, "there is one; it is sent to the endpoint only"),
+            None => Finding::new("token", Level::Ok, "none; public models need none")
+                .mend("for gated and private models: HF_TOKEN, or `hf auth login`"),
+        };
+        vec![token, self.endpoint(&config.endpoint).await]
+    }
+
+    #[cfg(feature = "hf")]
+    async fn endpoint(&self, endpoint: &url::Url) -> Finding {
+        let origin = endpoint.origin().ascii_serialization();
+        if self.is_offline() {
+            return Finding::new("endpoint", Level::Ok, format!("{origin}, not asked: offline"));
+        }
+        let asked = async {
+            let client = self.0.sources.http()?;
+            let request = cache_net::HttpRequest::head(endpoint.clone());
+            client.send(request.budget(cache_core::RetryBudget::new(0))).await
+        };
+        let mend = "check the network, the proxy variables and HF_ENDPOINT; --offline works without";
+        match tokio::time::timeout(std::time::Duration::from_secs(10), asked).await {
+            Ok(Ok(_)) => Finding::new("endpoint", Level::Ok, format!("{origin} answers")),
+            Ok(Err(error)) if error.kind() != crate::ErrorKind::Network => {
+                Finding::new("endpoint", Level::Ok, format!("{origin} answers"))
+            }
+            Ok(Err(error)) => {
+                Finding::new("endpoint", Level::Bad, format!("{origin} cannot be asked: {error}")).mend(mend)
+            }
+            Err(_) => Finding::new("endpoint", Level::Bad, format!("{origin} does not answer within 10 s")).mend(mend),
+        }
+    }
+}
+
+/// Whether hard links work, and whether clones do. An error when not even symbolic links do.
+fn try_links(root: &Path) -> std::io::Result<(bool, bool)> {
+    let folder = tempfile::Builder::new().prefix(".doctor-").tempdir_in(root)?;
+    let file = folder.path().join("file");
+    fs_err::write(&file, b"doctor")?;
+    #[cfg(unix)]
+    fs_err::os::unix::fs::symlink("file", folder.path().join("symbolic"))?;
+    let hard = fs_err::hard_link(&file, folder.path().join("hard")).is_ok();
+    let clones = reflink_copy::reflink(&file, folder.path().join("clone")).is_ok();
+    Ok((hard, clones))
+}
+
+fn proxy() -> Vec<Finding> {
+    let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+    let set: Vec<(&str, String)> = names.iter().filter_map(|&name| Some((name, environment(name)?))).collect();
+    if set.is_empty() {
+        return vec![Finding::new("proxy", Level::Ok, "none set")];
+    }
+    set.into_iter()
+        .map(|(name, value)| {
+            let text = if value.contains("://") { value } else { format!("http://{value}") };
+            match url::Url::parse(&text) {
+                Ok(url) if url.host_str().is_some() => Finding::new(
+                    "proxy",
+                    Level::Ok,
+                    format!("{name} is {}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+                ),
+                _ => Finding::new("proxy", Level::Bad, format!("{name} is no address of a proxy"))
+                    .mend("write http://host:port, or unset it"),
+            }
+        })
+        .collect()
+}

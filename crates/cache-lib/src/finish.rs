@@ -1,0 +1,207 @@
+//! The end of a get: manifest, then ref, then view; the lease; the quota.
+
+use std::path::Path;
+
+use cache_store::{Blob, Store};
+use cache_transfer::Fetched;
+
+use crate::get::Wanted;
+use crate::look::Look;
+use crate::snapshot::FetchedFile;
+use crate::units::Size;
+use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, Outcome, RepoPath, Result, Sha256, Snapshot};
+
+/// A file that was fetched just now.
+#[derive(Debug)]
+pub(crate) struct Arrived {
+    path: RepoPath,
+    blob: Blob,
+    outcome: Outcome,
+    verified: bool,
+    source: Option<String>,
+}
+
+impl Arrived {
+    pub(crate) fn new(path: RepoPath, fetched: Fetched) -> Self {
+        let Fetched { blob, outcome, verified, source, .. } = fetched;
+        Self { path, blob, outcome, verified, source }
+    }
+}
+
+/// What is to be finished.
+pub(crate) struct Finish<'a> {
+    wanted: &'a Wanted,
+    look: &'a Look,
+    arrived: Vec<Arrived>,
+}
+
+impl<'a> Finish<'a> {
+    pub(crate) fn hit(wanted: &'a Wanted, look: &'a Look) -> Self {
+        Self::fetched(wanted, look, Vec::new())
+    }
+
+    pub(crate) fn fetched(wanted: &'a Wanted, look: &'a Look, arrived: Vec<Arrived>) -> Self {
+        Self { wanted, look, arrived }
+    }
+
+    fn files(&self, folder: &Path) -> Result<Vec<FetchedFile>> {
+        let mut arrived = self.arrived.iter();
+        let mut files = Vec::with_capacity(self.look.files().len());
+        for state in self.look.files() {
+            let path = state.file.path.clone();
+            let link = path.below(folder);
+            // What was missing has arrived, in the same order.
+            let (blob, outcome, verified, source) = match &state.blob {
+                Some(blob) => (blob.clone(), Outcome::Hit, state.file.is_verifiable(), None),
+                None => {
+                    let new = arrived.find(|new| new.path == path).ok_or_else(|| vanish(&path))?;
+                    (new.blob.clone(), new.outcome, new.verified, new.source.clone())
+                }
+            };
+            files.push(FetchedFile { size: blob.size, path, outcome, verified, blob, link, source });
+        }
+        Ok(files)
+    }
+}
+
+/// A blob that was there is no longer: somebody evicted it between the look and the lease.
+#[derive(Debug)]
+struct Vanished;
+
+impl std::fmt::Display for Vanished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("evicted meanwhile")
+    }
+}
+
+impl std::error::Error for Vanished {}
+
+fn vanish(path: &RepoPath) -> Error {
+    Error::new(ErrorKind::Storage, format!("{path} was evicted by another process while it was being got"))
+        .with_hint("the quota may be too small for what runs side by side: see MODEL_CACHE_QUOTA")
+        .with_source(Vanished)
+}
+
+pub(crate) fn vanished(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Vanished>())
+}
+
+/// Looks again when something vanished between the look and the lease.
+pub(crate) fn retrying<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    for _ in 0..2 {
+        match work() {
+            Err(error) if vanished(&error) => {}
+            other => return other,
+        }
+    }
+    work()
+}
+
+pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
+    let store = cache.store();
+    let version = finish.look.version().clone();
+    let folder = store.snapshot_path(&version);
+    let files = finish.files(&folder)?;
+    let names: Vec<Sha256> = files.iter().map(|file| file.blob.name).collect();
+    let lease = store.lease(&names)?;
+    for file in &files {
+        if store.blob(&file.blob.name)?.is_none() {
+            return Err(vanish(&file.path));
+        }
+    }
+    let mut warnings = finish.look.warnings().to_vec();
+    let manifest = with_blobs(finish.look.manifest(), files.iter().map(|file| (&file.path, file.blob.name)));
+    let writable = store.read_only().is_none();
+    if writable && finish.look.stored() != Some(&manifest) {
+        store.put_manifest(&manifest)?;
+    }
+    let moving = Some(&finish.wanted.revision).filter(|revision| revision.as_commit().is_none());
+    if let Some(revision) = finish.look.moved().filter(|_| writable) {
+        store.put_ref(&version.model, revision, &version.commit)?;
+    }
+    let here = match moving {
+        Some(revision) => store.resolve_ref(&version.model, revision)?.filter(|commit| *commit == version.commit),
+        None => None,
+    };
+    store.materialize(&manifest, moving.filter(|_| here.is_some()))?;
+    if let Some(file) = files.iter().find(|file| !same_file(&file.link, &file.blob.path).unwrap_or(false)) {
+        return Err(Error::new(
+            ErrorKind::Storage,
+            format!("{} is stored, but {} does not lead to it", file.path, file.link.display()),
+        )
+        .with_hint("`model-cache doctor` says whether links can be made here"));
+    }
+    store.touch(&version)?;
+    if writable && !finish.arrived.is_empty() {
+        warnings.extend(hold_quota(store, &names)?);
+    }
+    let path = match (&version.model, &finish.wanted.selection.path, &files[..]) {
+        (_, Some(path), _) => path.below(&folder),
+        (ModelId::Url(_), None, [file]) => file.link.clone(),
+        (_, None, [file]) if finish.wanted.selection.variant.is_some() => file.link.clone(),
+        _ => folder.clone(),
+    };
+    Ok(Snapshot::new(version, finish.wanted.revision.clone(), folder, path, files, warnings, lease))
+}
+
+fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {
+    let Some(report) = store.enforce_quota(keep)? else { return Ok(Vec::new()) };
+    let mut words = Vec::new();
+    if report.freed > 0 {
+        words.push(format!("{} were evicted to hold the quota; `model-cache pin` keeps a model", Size(report.freed)));
+    }
+    if report.over > 0 {
+        words.push(format!("the store is {} over its quota: the rest is pinned or in use", Size(report.over)));
+    }
+    Ok(words)
+}
+
+fn with_blobs<'a>(manifest: &Manifest, blobs: impl Iterator<Item = (&'a RepoPath, Sha256)>) -> Manifest {
+    let mut manifest = manifest.clone();
+    for (path, blob) in blobs {
+        if let Ok(at) = manifest.files.binary_search_by(|file| file.path.cmp(path)) {
+            manifest.files[at].blob = Some(blob);
+        }
+    }
+    manifest
+}
+
+/// Keeps the knowledge of what did arrive although the whole failed. The ref stays where it was.
+pub(crate) fn remember(cache: &Cache, manifest: &Manifest, arrived: &[Arrived]) -> Result<()> {
+    if arrived.is_empty() {
+        return Ok(());
+    }
+    cache.store().put_manifest(&with_blobs(manifest, arrived.iter().map(|new| (&new.path, new.blob.name))))
+}
+
+/// Whether two paths lead to one file.
+#[cfg(unix)]
+pub(crate) fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let (a, b) = (fs_err::metadata(a)?, fs_err::metadata(b)?);
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
+    Ok(fs_err::canonicalize(a)? == fs_err::canonicalize(b)?)
+}
+
+/// Whether there is room for all of it, before the first byte.
+pub(crate) fn preflight(cache: &Cache, missing: &[FileEntry]) -> Result<()> {
+    let needed = missing.iter().filter_map(|file| file.size).fold(0, u64::saturating_add);
+    let space = cache.store().disk_space()?;
+    if needed <= space.free {
+        return Ok(());
+    }
+    // What an earlier run has begun has its room already.
+    let begun = cache.store().inventory()?.debris.partial.bytes;
+    if needed <= space.free.saturating_add(begun) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::NoSpace,
+        format!("{} are needed and {} are free in {}", Size(needed), Size(space.free), cache.store().root().display()),
+    )
+    .with_hint("free some space, let `model-cache gc --max-size …` do it, or choose another disk with --store"))
+}

@@ -1,0 +1,264 @@
+//! [`Get`]: what is wanted, and the way to it.
+
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use cache_transfer::FetchJob;
+
+use crate::cache::blocking;
+use crate::finish::{self, Arrived, Finish};
+use crate::look::Look;
+use crate::select::Selection;
+use crate::sources::Sources;
+use crate::units::Size;
+use crate::{
+    Cache, Error, ErrorKind, Event, FileEntry, ModelRef, NoProgress, Outcome, Progress, Result, Revision, Sha256,
+    Snapshot,
+};
+
+/// A wish for a model. Await it, or ask the store alone with [`Get::peek`].
+#[must_use = "nothing is fetched until it is awaited"]
+pub struct Get {
+    cache: Cache,
+    reference: Result<ModelRef>,
+    revision: Option<Result<Revision>>,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    sha256: Option<Sha256>,
+    progress: Arc<dyn Progress>,
+}
+
+/// A wish that was understood.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(crate) reference: ModelRef,
+    pub(crate) revision: Revision,
+    pub(crate) selection: Selection,
+    pub(crate) sha256: Option<Sha256>,
+}
+
+impl Get {
+    pub(crate) fn new(cache: Cache, reference: Result<ModelRef>) -> Self {
+        Self {
+            cache,
+            reference,
+            revision: None,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            sha256: None,
+            progress: Arc::new(NoProgress),
+        }
+    }
+
+    /// A branch, a tag, `refs/pr/7` or a commit; `main` when neither this nor the reference names one.
+    pub fn revision(mut self, revision: impl AsRef<str>) -> Self {
+        self.revision = Some(Revision::parse(revision.as_ref()).map_err(Error::from));
+        self
+    }
+
+    /// Only files that match this pattern, or another one given so. `*` crosses folders; `folder/` means all in it.
+    pub fn include(mut self, pattern: impl Into<String>) -> Self {
+        self.include.push(pattern.into());
+        self
+    }
+
+    /// No files that match this pattern.
+    pub fn exclude(mut self, pattern: impl Into<String>) -> Self {
+        self.exclude.push(pattern.into());
+        self
+    }
+
+    /// The digest that the one wanted file must have.
+    pub fn sha256(mut self, digest: Sha256) -> Self {
+        self.sha256 = Some(digest);
+        self
+    }
+
+    /// Who hears of progress.
+    pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    /// What the store has of it, without the network. Reads the disk.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when a wanted file is not there.
+    pub fn peek(self) -> Result<Snapshot> {
+        let wanted = self.wanted()?;
+        finish::retrying(|| {
+            let look = Look::cached(&self.cache, &wanted)?;
+            match look.missing().next() {
+                None => finish::finish(&self.cache, &Finish::hit(&wanted, &look)),
+                Some(_) => Err(look.not_cached(&wanted)),
+            }
+        })
+    }
+
+    /// What the store has of it if that needs no request: the revision is a commit, or the cache is offline.
+    /// `None` when the network has to be asked. Reads the disk.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when a wanted file is not there and the network may not be asked.
+    pub fn without_request(&self) -> Result<Option<Snapshot>> {
+        let wanted = self.wanted()?;
+        finish::retrying(|| {
+            let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
+            let Some(look) = Look::pinned(&self.cache, &wanted, offline)? else { return Ok(None) };
+            if look.missing().next().is_none() && look.allowed(&self.cache).is_ok() {
+                return finish::finish(&self.cache, &Finish::hit(&wanted, &look)).map(Some);
+            }
+            if offline { Err(look.not_cached(&wanted)) } else { Ok(None) }
+        })
+    }
+
+    /// What it consists of and how much of it is in the store. Asks the network as [`Get`] does, but fetches no file.
+    ///
+    /// # Errors
+    /// As for getting it.
+    pub async fn look(self) -> Result<Look> {
+        let wanted = self.wanted()?;
+        Look::resolve(&self.cache, &wanted).await
+    }
+
+    fn wanted(&self) -> Result<Wanted> {
+        let reference = self.reference.clone()?;
+        let revision = match (&self.revision, &reference.revision) {
+            (Some(given), Some(written)) if given.clone()? != *written => {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    format!("{reference} names another revision than the option"),
+                )
+                .with_hint("give the revision once"));
+            }
+            (Some(given), _) => given.clone()?,
+            (None, _) => reference.revision_or_main(),
+        };
+        let selection =
+            Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
+        Ok(Wanted { reference, revision, selection, sha256: self.sha256 })
+    }
+
+    async fn run(self) -> Result<Snapshot> {
+        let wanted = Arc::new(self.wanted()?);
+        let cache = self.cache.clone();
+        // What was there when it was looked for can be evicted before it is leased. Once more is enough in practice;
+        // three times only a quota smaller than the model gets that far.
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let (look, arrived) = self.fetch(&wanted).await?;
+            let (cache, wanted) = (cache.clone(), Arc::clone(&wanted));
+            let done = blocking(move || finish::finish(&cache, &Finish::fetched(&wanted, &look, arrived))).await;
+            match done {
+                Err(error) if finish::vanished(&error) && tries < 3 => {}
+                other => return other,
+            }
+        }
+    }
+
+    async fn fetch(&self, wanted: &Arc<Wanted>) -> Result<(Look, Vec<Arrived>)> {
+        let look = Look::resolve(&self.cache, wanted).await?;
+        look.warnings().iter().for_each(|warning| self.progress.event(&Event::Warning(warning)));
+        let bytes = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
+        self.progress.event(&Event::Resolved { version: look.version(), files: look.files().len(), bytes });
+        look.allowed(&self.cache)?;
+        for state in look.files() {
+            if let Some(blob) = &state.blob {
+                self.progress.event(&Event::Finished {
+                    path: &state.file.path,
+                    size: blob.size,
+                    outcome: Outcome::Hit,
+                    verified: state.file.is_verifiable(),
+                });
+            }
+        }
+        let missing: Vec<FileEntry> = look.missing().cloned().collect();
+        if missing.is_empty() {
+            return Ok((look, Vec::new()));
+        }
+        self.preflight(&missing).await?;
+        let source = self.cache.0.sources.of(&wanted.reference.model, wanted.sha256)?;
+        let version = Arc::new(look.version().clone());
+        let jobs: Vec<FetchJob> = missing
+            .iter()
+            .map(|file| FetchJob {
+                version: Arc::clone(&version),
+                file: file.clone(),
+                sources: vec![Arc::clone(&source)],
+                progress: Arc::clone(&self.progress),
+            })
+            .collect();
+        let results = self.cache.0.engine.fetch_all(jobs).await;
+        let mut arrived = Vec::with_capacity(results.len());
+        let mut failed = Vec::new();
+        for (file, result) in missing.into_iter().zip(results) {
+            match result {
+                Ok(fetched) => arrived.push(Arrived::new(file.path, fetched)),
+                Err(error) => failed.push((file, error)),
+            }
+        }
+        if failed.is_empty() {
+            return Ok((look, arrived));
+        }
+        let all = arrived.len() + failed.len();
+        // What did arrive is remembered, so that the next run starts from there.
+        let cache = self.cache.clone();
+        let _ = blocking(move || finish::remember(&cache, look.manifest(), &arrived)).await;
+        Err(worst(&failed, all))
+    }
+
+    /// Refuses what cannot fit before the first byte is asked for.
+    async fn preflight(&self, missing: &[FileEntry]) -> Result<()> {
+        let needed = missing.iter().filter_map(|file| file.size).fold(0, u64::saturating_add);
+        if let Some(quota) = self.cache.quota().filter(|&quota| needed > quota) {
+            return Err(Error::new(
+                ErrorKind::NoSpace,
+                format!("{} are needed, and the quota is {}", Size(needed), Size(quota)),
+            )
+            .with_hint("raise MODEL_CACHE_QUOTA, or take fewer files with --include"));
+        }
+        let cache = self.cache.clone();
+        let missing = missing.to_vec();
+        blocking(move || finish::preflight(&cache, &missing)).await
+    }
+}
+
+/// One error for several failed files: the one that most needs a person.
+fn worst(failed: &[(FileEntry, Error)], all: usize) -> Error {
+    let weight = |kind: ErrorKind| match kind {
+        ErrorKind::Interrupted => 0,
+        ErrorKind::NoSpace => 1,
+        ErrorKind::Integrity => 2,
+        ErrorKind::Unauthorized => 3,
+        ErrorKind::Storage => 4,
+        ErrorKind::NotFound => 5,
+        _ => 6,
+    };
+    let first = failed.iter().min_by_key(|(_, error)| weight(error.kind()));
+    let Some((file, error)) = first else { return Error::new(ErrorKind::Storage, "nothing failed") };
+    let named = error.message().contains(file.path.as_str());
+    let error = if named { error.clone() } else { error.clone().context(&file.path) };
+    if failed.len() > 1 { error.context(format!("{} of {all} files failed; first", failed.len())) } else { error }
+}
+
+impl IntoFuture for Get {
+    type Output = Result<Snapshot>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run())
+    }
+}
+
+impl std::fmt::Debug for Get {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Get")
+            .field("reference", &self.reference)
+            .field("revision", &self.revision)
+            .field("include", &self.include)
+            .field("exclude", &self.exclude)
+            .finish_non_exhaustive()
+    }
+}

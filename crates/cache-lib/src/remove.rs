@@ -1,0 +1,73 @@
+//! Taking things out of the store, and keeping them in.
+
+use cache_store::EvictReport;
+
+use crate::{Cache, Commit, Error, ErrorKind, IntoModelRef, ModelRef, Result, Version};
+
+impl Cache {
+    /// The versions in the store that a reference means: the named one, or all of the model's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when there is none; [`ErrorKind::Usage`] when the reference names a part of a version.
+    pub fn versions(&self, reference: impl IntoModelRef) -> Result<Vec<Version>> {
+        let reference = reference.into_model_ref()?;
+        if reference.path.is_some() || reference.variant.is_some() {
+            return Err(Error::new(ErrorKind::Usage, format!("{reference} names a part of a version"))
+                .with_hint(format!("name the whole: {}", ModelRef { path: None, variant: None, ..reference })));
+        }
+        let versions = match &reference.revision {
+            None => self.store().versions(&reference.model)?,
+            Some(_) => self.commit(&reference)?.into_iter().map(|commit| version(&reference, commit)).collect(),
+        };
+        if versions.is_empty() {
+            return Err(Error::new(ErrorKind::NotCached, format!("{reference} is not in the store"))
+                .with_hint("`model-cache ls` shows what is"));
+        }
+        Ok(versions)
+    }
+
+    /// Removes a version, or all versions of a model, and the bytes that nothing else needs. Blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when there is none; [`ErrorKind::Usage`] when it is pinned.
+    pub fn remove(&self, reference: impl IntoModelRef) -> Result<Vec<(Version, EvictReport)>> {
+        let mut removed = Vec::new();
+        for version in self.versions(reference)? {
+            let report = self.store().remove_version(&version)?;
+            removed.push((version, report));
+        }
+        Ok(removed)
+    }
+
+    /// Keeps a model, or the one version that the reference names, from eviction and removal. Blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotCached`] when it is not in the store.
+    pub fn pin(&self, reference: impl IntoModelRef) -> Result<()> {
+        let reference = reference.into_model_ref()?;
+        self.versions(&reference)?;
+        let commit = self.commit(&reference)?;
+        self.store().pin(&reference.model, commit.as_ref())
+    }
+
+    /// Undoes [`Cache::pin`]. Whether there was such a pin. Blocks.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] of the store.
+    pub fn unpin(&self, reference: impl IntoModelRef) -> Result<bool> {
+        let reference = reference.into_model_ref()?;
+        let commit = self.commit(&reference)?;
+        self.store().unpin(&reference.model, commit.as_ref())
+    }
+
+    fn commit(&self, reference: &ModelRef) -> Result<Option<Commit>> {
+        match &reference.revision {
+            Some(revision) => self.store().resolve_ref(&reference.model, revision),
+            None => Ok(None),
+        }
+    }
+}
+
+fn version(reference: &ModelRef, commit: Commit) -> Version {
+    Version { model: reference.model.clone(), commit }
+}

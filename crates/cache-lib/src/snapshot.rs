@@ -1,0 +1,96 @@
+//! [`Snapshot`]: files of one version, there and held.
+
+use std::path::{Path, PathBuf};
+
+use cache_store::{Blob, Lease};
+
+use crate::{Outcome, RepoPath, Revision, Version};
+
+/// One file of a [`Snapshot`].
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct FetchedFile {
+    /// Where it lies in the version.
+    pub path: RepoPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// How it came to be there.
+    pub outcome: Outcome,
+    /// Whether its digest was checked against trusted metadata.
+    pub verified: bool,
+    /// The stored bytes.
+    pub blob: Blob,
+    /// The path that programs open.
+    pub link: PathBuf,
+    /// The host it came from, if it was fetched just now.
+    pub source: Option<String>,
+}
+
+/// The wanted files of one version. Until it is dropped, no process evicts them.
+#[derive(Debug)]
+#[must_use = "the files may be evicted once this is dropped"]
+pub struct Snapshot {
+    version: Version,
+    revision: Revision,
+    folder: PathBuf,
+    path: PathBuf,
+    files: Vec<FetchedFile>,
+    warnings: Vec<String>,
+    _lease: Lease,
+}
+
+impl Snapshot {
+    pub(crate) fn new(
+        version: Version,
+        revision: Revision,
+        folder: PathBuf,
+        path: PathBuf,
+        files: Vec<FetchedFile>,
+        warnings: Vec<String>,
+        lease: Lease,
+    ) -> Self {
+        Self { version, revision, folder, path, files, warnings, _lease: lease }
+    }
+
+    /// The snapshot's folder, or the one file if the reference names one.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The snapshot's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Model and commit.
+    #[must_use]
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The revision that was asked for.
+    #[must_use]
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The wanted files, sorted by path.
+    #[must_use]
+    pub fn files(&self) -> &[FetchedFile] {
+        &self.files
+    }
+
+    /// The bytes of all files.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
+    }
+
+    /// What the user should know although all went well.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+}

@@ -1,0 +1,78 @@
+//! Keeping the store in order: rm, gc, pin, quota, quarantine.
+
+use cache_testkit::Content;
+
+use crate::world::{MODEL, World};
+
+#[test]
+fn rm_removes_and_says_how_much() {
+    let world = World::new();
+    let path = world.get();
+    let run = world.run(&["rm", MODEL]).ok();
+    assert!(run.out.starts_with(&format!("removed {MODEL}@")) && run.out.contains("freed"), "{run:?}");
+    assert!(!path.exists());
+    assert_eq!(world.assert_blobs_intact(), 0);
+    world.run(&["rm", MODEL]).fails(3, "not in the store");
+    world.run(&["path", MODEL]).fails(3, "not in the store");
+    world.get();
+}
+
+#[test]
+fn bytes_shared_with_another_model_stay() {
+    let world = World::new();
+    world.hub.add_model("org/twin", cache_testkit::fixtures::model());
+    world.get();
+    let before = world.hub.total_bytes_sent();
+    world.run(&["get", "org/twin"]).ok();
+    assert_eq!(world.hub.total_bytes_sent(), before, "bytes that were here were sent again");
+    world.run(&["rm", MODEL]).ok();
+    world.run(&["path", "org/twin"]).ok();
+    world.run(&["verify"]).ok();
+}
+
+#[test]
+fn a_pin_holds_against_rm_and_gc() {
+    let world = World::new();
+    world.get();
+    world.run(&["pin", MODEL]).ok();
+    assert!(world.run(&["ls"]).ok().out.contains("pinned"));
+    world.run(&["rm", MODEL]).fails(2, "pinned");
+    world.run(&["gc", "--max-size", "0"]).ok();
+    world.run(&["path", MODEL]).ok();
+    world.run(&["unpin", MODEL]).ok();
+    world.run(&["unpin", MODEL]).fails(3, "not pinned");
+    world.run(&["pin", "org/nowhere"]).fails(3, "not in the store");
+    world.run(&["gc", "--max-size", "0"]).ok();
+    world.run(&["path", MODEL]).fails(3, "not in the store");
+    assert_eq!(world.assert_blobs_intact(), 0);
+}
+
+#[test]
+fn a_dry_run_says_what_would_go_and_why_and_changes_nothing() {
+    let world = World::new();
+    world.get();
+    let run = world.run(&["gc", "--max-size", "1kB", "--dry-run"]).ok();
+    assert!(run.out.contains(MODEL) && run.out.contains("would"), "{run:?}");
+    world.run(&["path", MODEL]).ok();
+    let json = world.run(&["gc", "--max-size", "1kB", "--dry-run", "--json"]).ok().json();
+    assert!(json["freed_bytes"].as_u64().unwrap() > 0, "{json}");
+    world.run(&["gc", "--older-than", "30d"]).ok();
+    world.run(&["path", MODEL]).ok();
+    let json = world.run(&["gc", "--max-size", "1kB", "--json"]).ok().json();
+    assert!(json["freed_bytes"].as_u64().unwrap() > 0, "{json}");
+    world.run(&["path", MODEL]).fails(3, "not in the store");
+}
+
+#[test]
+fn a_quota_holds_after_every_fetch() {
+    let world = World::new();
+    let quota = [("MODEL_CACHE_QUOTA", "1MB")];
+    for (at, name) in ["org/a", "org/b", "org/c"].into_iter().enumerate() {
+        world.hub.add_model(name, [("x.bin", Content::seeded(at as u64, 600_000))]);
+        world.run_with(&quota, &["get", name]).ok();
+        let json = world.run(&["ls", "--json"]).ok().json();
+        assert!(json["bytes"].as_u64().unwrap() <= 1_000_000, "{json}");
+        world.run(&["path", name]).ok();
+    }
+    world.run(&["path", "org/a"]).fails(3, "not in the store");
+}
