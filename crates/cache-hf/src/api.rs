@@ -1,10 +1,11 @@
 //! The Hub's metadata: what a revision is, through hf-hub, and what a version consists of.
 
+use std::future::Future;
 use std::time::Duration;
 
 use cache_core::{Commit, Error, ErrorKind, FileEntry, RepoKind, Result, Retry, RetryBudget, Revision};
 use cache_net::{HttpClient, HttpRequest, HttpResponse, Origin, Proxies, RedirectPolicy};
-use hf_hub::{HFClient, HFError};
+use hf_hub::{HFClient, HFError, HFResult};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -12,7 +13,7 @@ use url::Url;
 
 use crate::HfConfig;
 use crate::fence::{Left, fenced, with_proxies};
-use crate::refusal::{Asked, Reply, refused};
+use crate::refusal::{Asked, Reply, bad_token, refused};
 use crate::routes::{Repo, Routes};
 use crate::tree::{Entry, next_page};
 
@@ -30,9 +31,9 @@ const MAX_PAGES: usize = 10_000;
 const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// What hf-hub brought back.
-enum Answer {
-    /// The commit of the revision, if the reply named one.
-    Sha(Option<String>),
+enum Answer<T> {
+    /// A success.
+    Yes(T),
     /// Too many requests; hf-hub does not tell until when.
     Limited,
     /// A definite no.
@@ -86,12 +87,11 @@ impl Api {
     /// The commit that a revision names now: one request.
     pub(crate) async fn commit(&self, repo: Repo<'_>, revision: &Revision, budget: &RetryBudget) -> Result<Commit> {
         let client = self.client().await?;
-        let origin = Origin::of(&self.config.endpoint)?;
         let what = format!("look up {}@{revision}", repo.name);
-        let answer = self.http.guard(&origin, &what, budget, || self.ask(client, repo, revision)).await?;
+        let answer = self.ask(&what, budget, || sha(client, repo, revision)).await?;
         let asked = Asked { repo, revision: revision.as_str(), path: None };
         let sha = match answer {
-            Answer::Sha(sha) => sha,
+            Answer::Yes(sha) => sha,
             Answer::No(reply) => return Err(refused(&self.config, &self.routes, asked, &reply)),
             // Our own stack sees the `ratelimit` header and waits as long as it says.
             Answer::Limited => {
@@ -100,46 +100,50 @@ impl Api {
             }
         };
         sha.as_deref().and_then(git_commit).ok_or_else(|| {
-            Error::new(ErrorKind::Network, format!("{what}: the reply names no commit"))
-                .with_host(self.config.endpoint.host_str().unwrap_or_default())
+            self.network(format!("{what}: the reply names no commit"))
                 .with_hint("the endpoint is no Hub, or a faulty mirror of it; check HF_ENDPOINT")
         })
     }
 
-    async fn ask(&self, client: &HFClient, repo: Repo<'_>, revision: &Revision) -> Result<Answer> {
-        let (owner, name) = hf_hub::split_id(repo.name.as_str());
-        // Without this the reply holds the whole model card.
-        let expand = vec!["sha".to_owned()];
-        let revision = revision.as_str();
-        let ask = async {
-            match repo.kind {
-                RepoKind::Model => {
-                    client.model(owner, name).info().revision(revision).expand(expand).send().await.map(|info| info.sha)
-                }
-                RepoKind::Dataset => client
-                    .dataset(owner, name)
-                    .info()
-                    .revision(revision)
-                    .expand(expand)
-                    .send()
-                    .await
-                    .map(|info| info.sha),
-                RepoKind::Space => {
-                    client.space(owner, name).info().revision(revision).expand(expand).send().await.map(|info| info.sha)
-                }
+    /// The name of the user whose token this is: one request.
+    pub(crate) async fn whoami(&self, budget: &RetryBudget) -> Result<String> {
+        let client = self.client().await?;
+        let what = "look up whose token this is";
+        match self.ask(what, budget, || async { client.whoami().send().await.map(|user| user.username) }).await? {
+            Answer::Yes(name) => Ok(name),
+            Answer::Limited => Err(self.network(format!("{what}: too many requests")).with_hint("try again later")),
+            Answer::No(reply) if reply.status == StatusCode::UNAUTHORIZED.as_u16() => {
+                Err(bad_token(&self.config, &self.routes))
             }
-        };
-        match tokio::time::timeout(MAX_WAIT, ask).await {
-            Ok(Ok(sha)) => Ok(Answer::Sha(sha)),
-            Ok(Err(error)) => self.judge(error),
-            Err(_) => {
-                Err(self.network(format!("no answer within {} s", MAX_WAIT.as_secs())).with_retry(Retry::Backoff))
-            }
+            Answer::No(reply) => Err(self
+                .network(format!("{what}: the host answered {}", reply.status))
+                .with_hint("a mirror may not know its users; the token can be right all the same")),
         }
     }
 
+    /// Runs a call of hf-hub behind our layers. Only trouble on the way is an error there, and repeated.
+    async fn ask<T, F>(&self, what: &str, budget: &RetryBudget, call: impl Fn() -> F + Sync) -> Result<Answer<T>>
+    where
+        T: Send,
+        F: Future<Output = HFResult<T>> + Send,
+    {
+        let origin = Origin::of(&self.config.endpoint)?;
+        let call = &call;
+        let attempt = || async move {
+            let answer = match tokio::time::timeout(MAX_WAIT, call()).await {
+                Ok(Ok(answer)) => Ok(Answer::Yes(answer)),
+                Ok(Err(error)) => self.judge(error),
+                Err(_) => {
+                    Err(self.network(format!("no answer within {} s", MAX_WAIT.as_secs())).with_retry(Retry::Backoff))
+                }
+            };
+            answer.map_err(|error| error.context(what))
+        };
+        self.http.guard(&origin, what, budget, attempt).await
+    }
+
     /// What an error of hf-hub means: a definite answer, or trouble on the way.
-    fn judge(&self, error: HFError) -> Result<Answer> {
+    fn judge<T>(&self, error: HFError) -> Result<Answer<T>> {
         let context = match error {
             HFError::RateLimited { .. } => return Ok(Answer::Limited),
             HFError::Http { context }
@@ -158,8 +162,9 @@ impl Api {
             return Ok(Answer::No(Reply { status: StatusCode::NOT_FOUND.as_u16(), ..Reply::default() }));
         };
         let status = context.status;
-        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
-            return Err(self.network(format!("the Hub answered {status}")).with_retry(Retry::Backoff));
+        let cannot = matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED);
+        if (status.is_server_error() && !cannot) || status == StatusCode::REQUEST_TIMEOUT {
+            return Err(self.network(format!("the host answered {status}")).with_retry(Retry::Backoff));
         }
         Ok(Answer::No(Reply { status: status.as_u16(), code: context.error_code, message: context.server_message }))
     }
@@ -182,7 +187,9 @@ impl Api {
     }
 
     fn network(&self, message: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Network, message).with_host(self.config.endpoint.host_str().unwrap_or_default())
+        Error::new(ErrorKind::Network, message)
+            .with_host(self.config.endpoint.host_str().unwrap_or_default())
+            .with_hint("check the network, HF_ENDPOINT and the proxy variables, or try again later")
     }
 
     /// The files of a version: one request for each 1,000.
@@ -220,6 +227,20 @@ impl Api {
             return Ok(response);
         }
         Err(refused(&self.config, &self.routes, asked, &reply_of(response).await))
+    }
+}
+
+async fn sha(client: &HFClient, repo: Repo<'_>, revision: &Revision) -> HFResult<Option<String>> {
+    let (owner, name) = hf_hub::split_id(repo.name.as_str());
+    let revision = revision.as_str();
+    // Without this the reply holds the whole model card.
+    let only = vec!["sha".to_owned()];
+    match repo.kind {
+        RepoKind::Model => client.model(owner, name).info().revision(revision).expand(only).send().await.map(|i| i.sha),
+        RepoKind::Dataset => {
+            client.dataset(owner, name).info().revision(revision).expand(only).send().await.map(|i| i.sha)
+        }
+        RepoKind::Space => client.space(owner, name).info().revision(revision).expand(only).send().await.map(|i| i.sha),
     }
 }
 

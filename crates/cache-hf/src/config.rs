@@ -70,6 +70,8 @@ pub struct HfConfig {
     pub token: Option<Secret>,
     /// Whether the network may not be asked.
     pub offline: bool,
+    /// Retries in a row for resolving one revision.
+    pub retries: u32,
     /// The Hugging Face home folder, if one is known: it holds the token file.
     pub home: Option<PathBuf>,
     /// Where the settings were found.
@@ -84,6 +86,7 @@ impl Default for HfConfig {
             endpoint: Url::parse(DEFAULT_ENDPOINT).expect("the default endpoint is a URL"),
             token: None,
             offline: false,
+            retries: 5,
             home: None,
             found: Provenances {
                 endpoint: Provenance::Default,
@@ -151,6 +154,13 @@ impl HfConfig {
         self.token = token.map(|token| parse_token(token, "the caller")).transpose()?;
         self.found.token = Provenance::Given;
         Ok(self)
+    }
+
+    /// Allows so many retries in a row for resolving one revision.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
+        self
     }
 
     /// Forbids or allows the network.

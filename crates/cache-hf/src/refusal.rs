@@ -37,6 +37,8 @@ enum Cause {
     /// A 404 that names nothing: a mirror that sets no codes.
     SomethingUnknown,
     Forbidden,
+    /// A redirect that was not followed.
+    Away,
     Other,
 }
 
@@ -55,6 +57,7 @@ impl Reply {
             (_, 401) => Cause::BadToken,
             (_, 403) => Cause::Forbidden,
             (_, 404 | 410) => Cause::SomethingUnknown,
+            (_, 300..=399) => Cause::Away,
             _ => Cause::Other,
         }
     }
@@ -119,6 +122,11 @@ pub(crate) fn refused(config: &HfConfig, routes: &Routes, asked: Asked<'_>, repl
                 None => set_token(config, routes, "that may read it"),
             },
         ),
+        Cause::Away => (
+            ErrorKind::Network,
+            format!("{what}: the host sends us elsewhere for what only the Hub may say; this was not followed"),
+            "the endpoint is no Hub, or a sign-in page is in the way; check HF_ENDPOINT and the network".to_owned(),
+        ),
         Cause::Other => (
             ErrorKind::Network,
             format!("{what}: the Hub answered {}{words}", reply.status),
@@ -148,6 +156,13 @@ fn describe(asked: Asked<'_>) -> String {
     };
     let path = asked.path.map(|path| format!("/{path}")).unwrap_or_default();
     format!("{kind}{}@{}{path}", asked.repo.name, asked.revision)
+}
+
+/// The error for a token that the Hub does not know.
+pub(crate) fn bad_token(config: &HfConfig, routes: &Routes) -> Error {
+    Error::new(ErrorKind::Unauthorized, format!("the Hub refuses the token; {}", token_state(config)))
+        .with_hint(format!("it may be wrong or expired: make a new one at {}", routes.tokens_page()))
+        .with_host(config.endpoint.host_str().unwrap_or_default())
 }
 
 /// Whether a token was sent, and which: by where it was found, never by its text.
@@ -214,6 +229,7 @@ mod tests {
             (&http, 401, "RepoNotFound", "", ErrorKind::NotFound),
             (&http, 403, "", "", ErrorKind::Unauthorized),
             (&http, 404, "", "", ErrorKind::NotFound),
+            (&http, 302, "", "", ErrorKind::Network),
             (&http, 418, "", "", ErrorKind::Network),
         ] {
             let error = error(config, status, code, message);

@@ -58,6 +58,19 @@ impl HfSource {
         self.api.config()
     }
 
+    /// The user whose token this is: one request. `None` without a token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthorized`] when the Hub does not know the token, [`ErrorKind::NotCached`] when the network may
+    /// not be asked, [`ErrorKind::Network`] when the Hub does not answer.
+    pub async fn whoami(&self) -> Result<Option<String>> {
+        if self.config().token.is_none() {
+            return Ok(None);
+        }
+        self.online(&"whose token this is")?;
+        self.api.whoami(&RetryBudget::new(self.config().retries)).await.map(Some)
+    }
+
     fn routes(&self) -> &Routes {
         self.api.routes()
     }
@@ -214,7 +227,7 @@ impl Source for HfSource {
     async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
         let repo = Repo::of(model)?;
         self.online(&format_args!("{model}@{revision}"))?;
-        let budget = RetryBudget::default();
+        let budget = RetryBudget::new(self.config().retries);
         let commit = match git_commit(revision.as_str()) {
             Some(commit) => commit,
             None => self.api.commit(repo, revision, &budget).await?,

@@ -221,6 +221,18 @@ async fn refusals_say_what_to_do() {
 }
 
 #[tokio::test]
+async fn whose_token_it_is() {
+    let hub = Hub::start(HubConfig::default()).await;
+    hub.add_user("hf_mine", "me");
+    assert_eq!(source(&hub, None).whoami().await.unwrap(), None);
+    assert_eq!(hub.requests().len(), 0);
+    assert_eq!(source(&hub, Some("hf_mine")).whoami().await.unwrap().as_deref(), Some("me"));
+    let error = source(&hub, Some("hf_wrong")).whoami().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unauthorized);
+    assert!(error.hint().unwrap().contains("settings/tokens"), "{error:?}");
+}
+
+#[tokio::test]
 async fn bad_days_are_waited_for_within_the_budget() {
     let hub = Hub::start(HubConfig::default()).await;
     hub.add_model("org/name", files());
