@@ -1,7 +1,7 @@
 //! The Hugging Face Hub as a source.
 //!
 //! What a revision is, is asked through the `hf-hub` crate, behind the stack of `cache-net` and with a client that cannot
-//! leave the endpoint ([`fence`]). The listing and the bytes come through that stack directly.
+//! leave the endpoint (`fence.rs`). The listing and the bytes come through that stack directly.
 
 mod api;
 mod config;

@@ -138,14 +138,12 @@ pub(crate) fn refused(config: &HfConfig, routes: &Routes, asked: Asked<'_>, repl
 
 /// The error for a network that may not be asked.
 pub(crate) fn offline(config: &HfConfig, what: &str) -> Error {
-    Error::new(
-        ErrorKind::NotCached,
-        format!("{what}: not asked for, because the network is off ({})", config.found.offline),
-    )
-    .with_hint(match config.found.offline {
-        Provenance::Variable(name) => format!("unset {name}, or use what is in the cache"),
-        _ => "go online, or use what is in the cache".to_owned(),
-    })
+    let (why, hint) = match config.found.offline {
+        Provenance::Variable(name) if config.offline => (format!(" ({name})"), format!("unset {name}")),
+        _ => (String::new(), "go online".to_owned()),
+    };
+    Error::new(ErrorKind::NotCached, format!("{what}: not asked for, because the network is off{why}"))
+        .with_hint(format!("{hint}, or use what is in the cache"))
 }
 
 fn describe(asked: Asked<'_>) -> String {

@@ -77,7 +77,8 @@ impl HfSource {
 
     /// Fails before any packet when the network may not be asked.
     fn online(&self, what: &dyn fmt::Display) -> Result<()> {
-        if self.config().offline { Err(offline(self.config(), &what.to_string())) } else { Ok(()) }
+        let off = self.config().offline || self.api.http().config().offline;
+        if off { Err(offline(self.config(), &what.to_string())) } else { Ok(()) }
     }
 
     /// Gets a file's bytes from where they lie.
@@ -98,7 +99,17 @@ impl HfSource {
             }
             Place::Elsewhere(url) => {
                 drop(known);
-                let response = self.get(&url, range, budget, RedirectPolicy::Follow).await?;
+                let response = match self.get(&url, range, budget, RedirectPolicy::Follow).await {
+                    Ok(response) => response,
+                    Err(error) => {
+                        // The Hub may know a better place by the time somebody tries again.
+                        let mut known = slot.lock().await;
+                        if *known == Place::Elsewhere(url) {
+                            *known = Place::Unknown;
+                        }
+                        return Err(error);
+                    }
+                };
                 if !expired(response.status()) {
                     return self.elsewhere(response, None);
                 }
@@ -204,9 +215,10 @@ impl HfSource {
     }
 }
 
-/// What a CDN answers to a link that is no longer valid.
+/// What a CDN answers to a link that is no longer valid; Google's answers 400.
 fn expired(status: StatusCode) -> bool {
-    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE)
+    use StatusCode as S;
+    matches!(status, S::BAD_REQUEST | S::UNAUTHORIZED | S::FORBIDDEN | S::NOT_FOUND | S::GONE)
 }
 
 fn beyond(response: &HttpResponse) -> Error {

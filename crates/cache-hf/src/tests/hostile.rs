@@ -207,11 +207,41 @@ async fn a_listing_that_goes_round_in_circles_ends() {
 }
 
 #[tokio::test]
+async fn a_cdn_that_has_gone_is_not_asked_for_ever() {
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let gone = Server::start(move |_| match first.swap(false, std::sync::atomic::Ordering::Relaxed) {
+        true => reply("200 OK", "", "abc"),
+        false => String::new(),
+    })
+    .await;
+    let better = Server::start(|_| reply("200 OK", "", "abc")).await;
+    let places = std::sync::Mutex::new(vec![better.url().clone(), gone.url().clone()]);
+    let hub = Server::start(move |_| {
+        let place = places.lock().unwrap().pop().unwrap();
+        reply("302 Found", &format!("Location: {place}blob\r\n"), "")
+    })
+    .await;
+    let source = source(hub.url());
+    assert!(read(&source, &file(None), OpenOptions::whole()).await.is_ok());
+    let error = read(&source, &file(None), OpenOptions::whole()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert!(read(&source, &file(None), OpenOptions::whole()).await.is_ok());
+    assert_eq!((hub.heard().len(), better.heard().len()), (2, 1));
+}
+
+#[tokio::test]
 async fn offline_sends_no_packet() {
     let hub = Server::start(|_| info()).await;
-    let config = HfConfig::default().with_endpoint(hub.url().as_str()).unwrap().with_offline(true);
-    let source = HfSource::new(config, super::http()).unwrap();
-    assert_eq!(resolve(&source, "main").await.unwrap_err().kind(), ErrorKind::NotCached);
-    assert_eq!(read(&source, &file(None), OpenOptions::whole()).await.unwrap_err().kind(), ErrorKind::NotCached);
+    let config = HfConfig::default().with_endpoint(hub.url().as_str()).unwrap();
+    let mut quiet = cache_net::HttpConfig::default();
+    quiet.offline = true;
+    let quiet = cache_net::HttpClient::new(quiet).unwrap();
+    for (config, http) in [(config.clone().with_offline(true), super::http()), (config, quiet)] {
+        let source = HfSource::new(config, http).unwrap();
+        assert_eq!(resolve(&source, "main").await.unwrap_err().kind(), ErrorKind::NotCached);
+        let error = read(&source, &file(None), OpenOptions::whole()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotCached);
+        assert!(error.hint().is_some());
+    }
     assert_eq!(hub.heard(), Vec::<String>::new());
 }
