@@ -1,32 +1,180 @@
 //! [`HttpSource`]: one file behind a plain URL.
+//!
+//! The expected digest is what the user says, else what a `<file>.sha256` or `SHA256SUMS` beside the file says. Such a
+//! file comes from the same server as the bytes: it finds broken transfers and half-finished uploads, but whoever can
+//! change the one can change the other. Taking it for trusted metadata is the user's choice of that server; whoever
+//! wants more gives the digest. Without any, the file is stored unverified.
 
+mod name;
+mod probe;
+mod sums;
+
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use cache_core::{Digest, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, Revision, Source, Version};
+use cache_core::{
+    Body, ByteRange, Commit, Digest, Digests, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelUrl, OpenOptions,
+    Opened, RepoPath, Result, RetryBudget, Revision, Source, Version,
+};
+use http::{HeaderValue, StatusCode, header};
 
-use crate::HttpClient;
+use crate::{HttpClient, HttpRequest, HttpResponse, body_of, redact};
+
+/// Most files remembered. Forgetting one only means that a change in the middle of its transfer is noticed later.
+const MAX_KNOWN: usize = 256;
 
 /// What the user says of the file.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct HttpSourceOptions {
-    /// The digest that the file must have.
+    /// The digest that the file must have. With it, no list of digests is looked for beside the file.
     pub expected: Option<Digest>,
 }
 
-/// One file behind a plain URL as a source.
-#[derive(Debug)]
+/// Files behind plain URLs, each one a model of its own ([`ModelId::Url`]) whose only revision is `main`.
 pub struct HttpSource {
     http: HttpClient,
     options: HttpSourceOptions,
+    known: Mutex<HashMap<ModelUrl, Known>>,
+}
+
+/// What was found out of a file when it was resolved.
+#[derive(Debug, Clone)]
+struct Known {
+    path: RepoPath,
+    /// `Last-Modified`, where there is no strong tag to tell one state of the file from another.
+    modified: Option<HeaderValue>,
 }
 
 impl HttpSource {
     /// A source that asks through this client.
     #[must_use]
     pub fn new(http: HttpClient, options: HttpSourceOptions) -> Self {
-        Self { http, options }
+        Self { http, options, known: Mutex::default() }
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<ModelUrl, Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, url: &ModelUrl, known: Known) {
+        let mut all = self.known();
+        if all.len() >= MAX_KNOWN {
+            all.clear();
+        }
+        all.insert(url.clone(), known);
+    }
+
+    async fn digests(&self, url: &ModelUrl, path: &RepoPath) -> Result<Digests> {
+        if let Some(expected) = self.options.expected {
+            return Ok(expected.into());
+        }
+        let found = sums::beside(&self.http, url, path).await?;
+        Ok(found.map(|sha256| Digest::Sha256(sha256).into()).unwrap_or_default())
+    }
+
+    async fn get(&self, url: &ModelUrl, range: Option<ByteRange>, options: &OpenOptions) -> Result<HttpResponse> {
+        let mut request = HttpRequest::get(url.expose().clone())
+            .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            .budget(options.budget.clone());
+        if let Some(range) = range {
+            request = request.range(range);
+            if let Some(tag) = options.if_range.as_deref().and_then(quoted) {
+                request = request.header(header::IF_RANGE, tag);
+            }
+        }
+        self.http.send(request).await
+    }
+
+    /// The body, unless it belongs to another state of the file than the one that was resolved.
+    fn body(&self, url: &ModelUrl, response: HttpResponse, range: Option<ByteRange>) -> Result<Body> {
+        let modified = response.headers().get(header::LAST_MODIFIED).cloned();
+        let body = body_of(response, range)?;
+        let before = self.known().get(url).and_then(|known| known.modified.clone());
+        match (before, modified) {
+            (Some(before), Some(now)) if body.etag.is_none() && before != now => Err(Error::new(
+                ErrorKind::Integrity,
+                format!("{}: the file has changed on the server", redact(url.expose())),
+            )
+            .with_host(body.host)
+            .with_hint("run it again to get the new file")),
+            _ => Ok(body),
+        }
+    }
+}
+
+/// A strong tag as `If-Range` wants it. Anything else could not vouch for the bytes.
+fn quoted(tag: &str) -> Option<HeaderValue> {
+    let strong = !tag.is_empty() && !tag.starts_with("W/") && !tag.contains('"');
+    strong.then(|| HeaderValue::try_from(format!("\"{tag}\"")).ok()).flatten()
+}
+
+fn url_of(model: &ModelId) -> Result<&ModelUrl> {
+    match model {
+        ModelId::Url(url) => Ok(url),
+        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is no URL of a file"))),
+    }
+}
+
+#[async_trait]
+impl Source for HttpSource {
+    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+        let url = url_of(model)?;
+        let absent = |why: &str| {
+            Error::new(ErrorKind::NotFound, format!("{model}@{revision}: {why}"))
+                .with_hint("a plain URL has one version, the present one: leave the revision out")
+        };
+        let pinned = revision.as_commit();
+        if pinned.is_none() && *revision != Revision::main() {
+            return Err(absent("a plain URL has no revisions"));
+        }
+        let budget = RetryBudget::default();
+        let probe = probe::probe(&self.http, url, &budget).await?;
+        let path = name::of(url.expose(), probe.disposition.as_deref())?;
+        let mut file = FileEntry::new(path.clone());
+        file.size = probe.size;
+        file.digests = self.digests(url, &path).await?;
+        file.etag = probe.etag;
+        let mut identity = file.clone();
+        if identity.etag.is_none() {
+            // Many servers have no tags; a changed file must be another version all the same.
+            identity.etag = probe.modified.as_ref().map(|date| format!("last-modified {date:?}"));
+        }
+        let commit = Commit::of_listing(&[identity]);
+        if pinned.is_some_and(|pinned| pinned != commit) {
+            return Err(absent("the file on the server is another one now"));
+        }
+        let modified = probe.modified.filter(|_| file.etag.is_none());
+        self.remember(url, Known { path, modified });
+        Manifest::new(Version { model: model.clone(), commit }, vec![file])
+    }
+
+    async fn open(&self, version: &Version, file: &FileEntry, options: OpenOptions) -> Result<Opened> {
+        let url = url_of(&version.model)?;
+        let only = match name::in_url(url.expose()) {
+            Some(path) => Some(path),
+            None => self.known().get(url).map(|known| known.path.clone()),
+        };
+        if only.is_some_and(|only| only != file.path) {
+            return Err(Error::new(ErrorKind::NotFound, format!("{} has no file {}", version.model, file.path)));
+        }
+        let vouched = options.if_range.as_deref().is_none_or(|tag| quoted(tag).is_some());
+        let range = options.range.filter(|range| !range.is_empty() && vouched);
+        let response = self.get(url, range, &options).await?;
+        let beyond = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
+        let changed = range.is_some() && options.if_range.is_some() && {
+            let tag = crate::header::strong_etag(response.headers());
+            // A server that ignores If-Range may still tell by its tag that this is another file.
+            beyond || (response.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag != options.if_range)
+        };
+        if !changed {
+            return self.body(url, response, range).map(Opened::Stream);
+        }
+        drop(response);
+        let response = self.get(url, None, &options).await?;
+        self.body(url, response, None).map(Opened::Stream)
     }
 }
 
@@ -36,14 +184,8 @@ impl fmt::Display for HttpSource {
     }
 }
 
-#[async_trait]
-impl Source for HttpSource {
-    async fn resolve(&self, _model: &ModelId, _revision: &Revision) -> Result<Manifest> {
-        let _ = (&self.http, &self.options);
-        Err(cache_core::Error::new(cache_core::ErrorKind::Unsupported, "not yet"))
-    }
-
-    async fn open(&self, _version: &Version, _file: &FileEntry, _options: OpenOptions) -> Result<Opened> {
-        Err(cache_core::Error::new(cache_core::ErrorKind::Unsupported, "not yet"))
+impl fmt::Debug for HttpSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpSource").field("options", &self.options).finish_non_exhaustive()
     }
 }
