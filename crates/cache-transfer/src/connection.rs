@@ -1,0 +1,269 @@
+//! One connection: takes pieces of a file, streams them, writes them, until there is nothing left to take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Body, ByteRange, Error, ErrorKind, OpenOptions, Opened, Result, Retry, RetryBudget};
+use futures::StreamExt as _;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::engine::Limits;
+use crate::plan::Piece;
+use crate::pool::Buffer;
+use crate::sink::Sink;
+use crate::slots::Slot;
+use crate::transfer::Transfer;
+
+/// Why a connection ends before the file is complete.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The file at the source is not the one we began with.
+    Changed { tag: String },
+    /// The source sends the whole file whatever is asked.
+    NoRanges,
+    /// It failed and trying again does not help.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Gives the piece back however its connection ends.
+struct Held<'a> {
+    sink: &'a Sink,
+    piece: Piece,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.sink.give_back(self.piece.id);
+    }
+}
+
+/// Fetches pieces until none is left, beginning with `first`.
+pub(crate) async fn run(
+    transfer: Arc<Transfer>,
+    mut slot: Slot,
+    first: Option<(Piece, Option<Body>)>,
+) -> Result<(), Stop> {
+    let mut next = first;
+    loop {
+        let (piece, body) = match next.take() {
+            Some(first) => first,
+            None => match transfer.next_piece() {
+                Some(piece) => (piece, None),
+                None => return Ok(()),
+            },
+        };
+        let held = Held { sink: &transfer.sink, piece };
+        let outcome = fetch(&transfer, &mut slot, piece, body).await;
+        drop(held);
+        match outcome {
+            Ok(()) => {}
+            Err(Stop::Failed(error)) => {
+                if error.is_retryable() {
+                    slot.failed();
+                }
+                transfer.backoff.wait(error).await?;
+            }
+            Err(stop) => return Err(stop),
+        }
+        if slot.is_surplus() {
+            return Ok(());
+        }
+    }
+}
+
+async fn fetch(transfer: &Transfer, slot: &mut Slot, piece: Piece, body: Option<Body>) -> Result<(), Stop> {
+    let body = match body {
+        Some(body) => body,
+        None => match transfer.open(piece.range).await? {
+            Opened::Stream(body) => body,
+            Opened::File(_) => {
+                return Err(Error::new(ErrorKind::Unsupported, "the source turned from a stream into a file").into());
+            }
+        },
+    };
+    transfer.accept(&body, piece.range)?;
+    stream(transfer, slot, piece, body).await
+}
+
+/// Watches that bytes keep coming: a connection that is merely open must not hold up the file.
+struct Pulse {
+    least: u64,
+    window: Duration,
+    deadline: Instant,
+    seen: u64,
+}
+
+impl Pulse {
+    fn new(limits: &Limits) -> Self {
+        let window = limits.stall_window;
+        Self { least: limits.stall_bytes, window, deadline: Instant::now() + window, seen: 0 }
+    }
+
+    fn beat(&mut self, bytes: u64, host: &str) -> Result<()> {
+        self.seen += bytes;
+        if Instant::now() < self.deadline {
+            return Ok(());
+        }
+        if self.seen < self.least {
+            return Err(self.stalled(host));
+        }
+        self.seen = 0;
+        self.deadline = Instant::now() + self.window;
+        Ok(())
+    }
+
+    fn stalled(&self, host: &str) -> Error {
+        let message = format!("{} bytes in {:.0} s: stalled", self.seen, self.window.as_secs_f64());
+        Error::new(ErrorKind::Network, message)
+            .with_host(host)
+            .with_retry(Retry::Backoff)
+            .with_hint("the connection is alive but hardly anything comes; try later or another mirror")
+    }
+
+    /// Time spent waiting for the bandwidth limit is not the server's fault.
+    fn excuse(&mut self, waited: Duration) {
+        self.deadline += waited;
+    }
+}
+
+async fn stream(transfer: &Transfer, slot: &mut Slot, piece: Piece, mut body: Body) -> Result<(), Stop> {
+    let mut pulse = Pulse::new(&transfer.limits);
+    let mut writer = Writer::new(&transfer.sink, piece.range.start);
+    // What lies before the piece has been fetched by others; a source without ranges sends it all the same.
+    let mut skip = piece.range.start - body.start.min(piece.range.start);
+    let mut pos = piece.range.start;
+    let mut since_progress = 0;
+    let ended: Result<(), Error> = loop {
+        let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
+        if pos >= limit {
+            break Ok(());
+        }
+        let chunk = match tokio::time::timeout_at(pulse.deadline, body.stream.next()).await {
+            Err(_) if pulse.seen < pulse.least => break Err(pulse.stalled(&body.host)),
+            Err(_) => match pulse.beat(0, &body.host) {
+                Ok(()) => continue,
+                Err(error) => break Err(error),
+            },
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(Some(Err(error))) => break Err(error),
+            Ok(None) => break end_of_stream(transfer, &body, pos, limit),
+        };
+        let mut bytes = &chunk[..];
+        if let Err(error) = pulse.beat(bytes.len() as u64, &body.host) {
+            break Err(error);
+        }
+        if skip > 0 {
+            let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+            bytes = &bytes[skipped..];
+            skip -= skipped as u64;
+        }
+        // A server that sends more than it was asked for is not listened to.
+        bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
+        if bytes.is_empty() {
+            continue;
+        }
+        let asked = Instant::now();
+        transfer.bandwidth.take(bytes.len() as u64).await;
+        pulse.excuse(asked.elapsed());
+        slot.received(bytes.len() as u64);
+        pos += bytes.len() as u64;
+        transfer.sink.plan().received(piece.id, pos, Instant::now());
+        writer.push(bytes, transfer).await?;
+        since_progress += bytes.len() as u64;
+        if since_progress >= transfer.limits.progress_bytes {
+            since_progress = 0;
+            transfer.backoff.progressed();
+        }
+    };
+    // Also after a failure: what has arrived need not be fetched again.
+    writer.flush().await?;
+    ended?;
+    transfer.backoff.progressed();
+    Ok(())
+}
+
+/// The stream has ended: early, or, for a file of unknown size, just where it should.
+fn end_of_stream(transfer: &Transfer, body: &Body, pos: u64, limit: u64) -> Result<()> {
+    let promised = body.end.unwrap_or(pos);
+    if limit == u64::MAX && pos >= promised {
+        transfer.sink.plan().set_size(pos);
+        return Ok(());
+    }
+    if pos >= limit {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Network, format!("the body ended at byte {pos} of {limit}"))
+        .with_host(&body.host)
+        .with_retry(Retry::Backoff)
+        .with_hint("the connection was cut; run it again to go on from there"))
+}
+
+/// Collects small chunks into buffers and writes them, one write under way while the next buffer fills.
+struct Writer<'a> {
+    sink: &'a Arc<Sink>,
+    buffer: Option<Buffer>,
+    at: u64,
+    under_way: Option<JoinHandle<Result<()>>>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(sink: &'a Arc<Sink>, at: u64) -> Self {
+        Self { sink, buffer: None, at, under_way: None }
+    }
+
+    async fn push(&mut self, mut bytes: &[u8], transfer: &Transfer) -> Result<()> {
+        while !bytes.is_empty() {
+            let buffer = match &mut self.buffer {
+                Some(buffer) => buffer,
+                empty => empty.insert(transfer.buffer().await?),
+            };
+            let taken = buffer.fill(bytes);
+            bytes = &bytes[taken..];
+            if buffer.is_full() {
+                self.write().await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write(&mut self) -> Result<()> {
+        self.settle().await?;
+        if let Some(buffer) = self.buffer.take().filter(|buffer| !buffer.is_empty()) {
+            let length = buffer.as_slice().len() as u64;
+            self.under_way = Some(self.sink.write(buffer, self.at)?);
+            self.at += length;
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self) -> Result<()> {
+        match self.under_way.take() {
+            Some(write) => {
+                write.await.map_err(|error| Error::new(ErrorKind::Storage, "a write was lost").with_source(error))?
+            }
+            None => Ok(()),
+        }
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        self.write().await?;
+        self.settle().await
+    }
+}
+
+/// What a connection asks for: its range, and only of the file we began with. The engine owns the retries, so that
+/// many connections failing together draw on the budget once.
+pub(crate) fn options(range: Option<ByteRange>, tag: Option<String>) -> OpenOptions {
+    let options = match range {
+        Some(range) => OpenOptions::range(range),
+        None => OpenOptions::whole(),
+    };
+    options.if_range(tag).budget(RetryBudget::new(0))
+}

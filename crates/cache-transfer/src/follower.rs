@@ -1,0 +1,155 @@
+//! Hashes a file while it is being written: follows the contiguous prefix and reads it back from the page cache.
+//!
+//! What is hashed is what lies in the file, whoever wrote it, so a resumed part is checked like any other, and there is
+//! no second pass at the end: when the last gap closes, the hash is a few buffers behind.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use cache_core::{Error, ErrorKind, Hasher, Hashes, Result};
+use tokio::task::JoinHandle;
+
+/// Bytes read at a time: they stay in the CPU's cache between the read and the hash.
+const CHUNK: usize = 256 << 10;
+
+#[derive(Debug, Default)]
+struct State {
+    prefix: u64,
+    /// The file's size, once all of it is there.
+    end: Option<u64>,
+    cancelled: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.lock());
+        self.changed.notify_one();
+    }
+
+    /// Waits until more than `hashed` bytes are there, or the end is reached, and returns how far to go.
+    fn wait_beyond(&self, hashed: u64) -> Option<u64> {
+        let mut state = self.lock();
+        loop {
+            if state.cancelled {
+                return None;
+            }
+            if state.prefix > hashed || state.end.is_some() {
+                return Some(state.prefix);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// A hash in the making. Dropping it ends its thread.
+#[derive(Debug)]
+pub(crate) struct Follower {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<io::Result<Option<Hashes>>>>,
+}
+
+impl Follower {
+    /// Begins to hash `file` with `hasher`. `held` is kept until the thread has let go of the file.
+    pub(crate) fn start(file: Arc<File>, hasher: Hasher, held: impl Send + 'static) -> Self {
+        let shared = Arc::new(Shared::default());
+        let thread = tokio::task::spawn_blocking({
+            let shared = Arc::clone(&shared);
+            move || {
+                let hashes = follow(&shared, &file, hasher);
+                drop(file);
+                drop(held);
+                hashes
+            }
+        });
+        Self { shared, thread: Some(thread) }
+    }
+
+    /// The bytes up to `prefix` are in the file.
+    pub(crate) fn advance(&self, prefix: u64) {
+        self.shared.change(|state| state.prefix = state.prefix.max(prefix));
+    }
+
+    /// All `size` bytes are in the file: hashes the rest and ends.
+    pub(crate) async fn finish(mut self, size: u64) -> Result<Hashes> {
+        self.shared.change(|state| {
+            state.prefix = size;
+            state.end = Some(size);
+        });
+        let lost = || Error::new(ErrorKind::Storage, "the hashing thread was lost");
+        let Some(thread) = self.thread.take() else { return Err(lost()) };
+        match thread.await {
+            Ok(Ok(Some(hashes))) => Ok(hashes),
+            Ok(Ok(None)) => Err(Error::interrupted()),
+            Ok(Err(error)) => Err(Error::storage("read back what was fetched", error)),
+            Err(error) => Err(lost().with_source(error)),
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        if self.thread.is_some() {
+            self.shared.change(|state| state.cancelled = true);
+        }
+    }
+}
+
+fn follow(shared: &Shared, file: &File, mut hasher: Hasher) -> io::Result<Option<Hashes>> {
+    let mut buffer = vec![0; CHUNK];
+    loop {
+        let Some(prefix) = shared.wait_beyond(hasher.length()) else { return Ok(None) };
+        if prefix <= hasher.length() {
+            return Ok(Some(hasher.finish()));
+        }
+        while hasher.length() < prefix {
+            let left = usize::try_from(prefix - hasher.length()).unwrap_or(CHUNK);
+            let chunk = &mut buffer[..left.min(CHUNK)];
+            file.read_exact_at(chunk, hasher.length())?;
+            hasher.update(chunk);
+            if shared.lock().cancelled {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_hash_is_that_of_the_file_however_it_grew() {
+        let data: Vec<u8> = (0..3_000_001_u32).map(|i| (i % 253) as u8).collect();
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let follower = Follower::start(Arc::clone(&file), Hasher::new(), ());
+        file.write_all_at(&data[2_000_000..], 2_000_000).unwrap();
+        file.write_all_at(&data[..700_000], 0).unwrap();
+        follower.advance(700_000);
+        file.write_all_at(&data[700_000..2_000_000], 700_000).unwrap();
+        follower.advance(data.len() as u64);
+        let mut direct = Hasher::new();
+        direct.update(&data);
+        assert_eq!(follower.finish(data.len() as u64).await.unwrap(), direct.finish());
+    }
+
+    #[tokio::test]
+    async fn dropping_it_ends_the_thread() {
+        let file = Arc::new(tempfile::tempfile().unwrap());
+        let mut follower = Follower::start(Arc::clone(&file), Hasher::new(), ());
+        let thread = follower.thread.take().unwrap();
+        follower.shared.change(|state| state.cancelled = true);
+        assert!(thread.await.unwrap().unwrap().is_none());
+    }
+}

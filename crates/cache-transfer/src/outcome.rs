@@ -1,0 +1,58 @@
+//! What becomes of a file that has arrived: published, adopted from this machine, or quarantined.
+
+use std::path::PathBuf;
+
+use cache_core::{DigestVerifier, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, Source, Verdict};
+use cache_store::{AdoptOptions, Blob, Partial, QuarantineRecord};
+
+use crate::engine::{Engine, Fetched};
+use crate::flight::WAITED;
+use crate::transfer::What;
+
+/// Compares what arrived with what was promised.
+pub(crate) fn judge(file: &FileEntry, hashes: &Hashes) -> Verdict {
+    DigestVerifier::judge(file, hashes)
+}
+
+/// Gives the bytes their name.
+pub(crate) async fn publish(
+    engine: &Engine,
+    partial: Partial,
+    hashes: Hashes,
+    what: &What,
+    verdict: Verdict,
+) -> Result<Fetched> {
+    let expected = what.file.digests.sha256;
+    let blob = engine.blocking(move |store| store.publish(partial, &hashes, expected)).await?;
+    let verified = verdict == Verdict::Verified;
+    Ok(Fetched { blob, outcome: Outcome::Fetched, verified, source: Some(what.source.to_string()) })
+}
+
+/// Puts wrong bytes out of the way and says what was expected and what came.
+pub(crate) async fn reject(engine: &Engine, partial: Partial, what: &What, hashes: &Hashes, reason: String) -> Error {
+    let record = QuarantineRecord::new(&reason)
+        .with_file(&what.version, &what.file.path)
+        .with_source(what.source.to_string())
+        .with_digests(what.file.digests.strongest(), hashes.digests());
+    let kept = engine.blocking(move |store| store.quarantine(partial, record)).await;
+    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source));
+    match kept {
+        Ok(id) => error.with_hint(format!(
+            "the bytes are kept: `model-cache quarantine show {id}`; the source or the way to it altered them"
+        )),
+        Err(kept) => error.with_hint(format!("the bytes could not be kept in quarantine: {kept}")),
+    }
+}
+
+/// Takes a file of this machine into the store.
+pub(crate) async fn adopt(engine: &Engine, path: PathBuf, file: &FileEntry, source: &dyn Source) -> Result<Fetched> {
+    let entry = file.clone();
+    let adopted = engine.blocking(move |store| store.adopt(&path, &entry, AdoptOptions::default())).await?;
+    let outcome = if adopted.linked { Outcome::Linked } else { Outcome::Fetched };
+    Ok(Fetched { blob: adopted.blob, outcome, verified: adopted.verified, source: Some(source.to_string()) })
+}
+
+/// A file that somebody else fetched while we waited.
+pub(crate) fn shared(blob: Blob, file: &FileEntry) -> Fetched {
+    Fetched { blob, outcome: WAITED, verified: file.is_verifiable(), source: None }
+}

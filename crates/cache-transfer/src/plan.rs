@@ -1,0 +1,206 @@
+//! Who fetches which bytes of one file. Pure: no clock of its own, no I/O.
+//!
+//! Work is handed out from the front, so that the hash, which needs the bytes in order, keeps up. When nothing is left
+//! to hand out, an idle connection takes the second half of the range that would be finished last; a range too short
+//! to split whose connection has gone slow is fetched a second time, and the first to finish wins.
+
+use std::time::Duration;
+
+use cache_core::ByteRange;
+use tokio::time::Instant;
+
+use crate::ranges::RangeSet;
+
+/// The shortest range worth a request of its own.
+const MIN_PIECE: u64 = 4 << 20;
+/// The longest: a failed or slow connection gives the rest back, but the hash waits for the first gap.
+const MAX_PIECE: u64 = 64 << 20;
+/// A remainder shorter than this is not split any more.
+const MIN_SPLIT: u64 = 1 << 20;
+/// A remainder that will be there within this time is left to its connection.
+const SOON: Duration = Duration::from_millis(300);
+/// A connection that sent nothing for this long counts as stopped when it is decided whom to help.
+const SILENT: Duration = Duration::from_secs(2);
+
+pub(crate) type LeaseId = u64;
+
+/// A range handed to one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Piece {
+    pub(crate) id: LeaseId,
+    pub(crate) range: ByteRange,
+}
+
+#[derive(Debug)]
+struct Lease {
+    id: LeaseId,
+    start: u64,
+    /// One past the last byte received, which may not be written yet.
+    pos: u64,
+    end: u64,
+    since: Instant,
+    last_byte: Instant,
+    raced: bool,
+}
+
+impl Lease {
+    fn remaining(&self) -> u64 {
+        self.end.saturating_sub(self.pos)
+    }
+
+    /// How long the rest will take at the rate so far.
+    fn estimate(&self, now: Instant) -> Duration {
+        let received = self.pos - self.start;
+        if received == 0 || now.duration_since(self.last_byte) > SILENT {
+            return now.duration_since(self.since).max(SILENT) * 1000;
+        }
+        let elapsed = now.duration_since(self.since).as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        Duration::try_from_secs_f64(elapsed * self.remaining() as f64 / received as f64).unwrap_or(Duration::MAX)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    size: Option<u64>,
+    done: RangeSet,
+    leases: Vec<Lease>,
+    next_id: LeaseId,
+}
+
+impl Plan {
+    /// A plan for a file of which `done` is there already. Without a size there is one piece, the whole.
+    pub(crate) fn new(size: Option<u64>, done: RangeSet) -> Self {
+        Self { size, done, leases: Vec::new(), next_id: 0 }
+    }
+
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// The size became known: the server stated it or the stream ended.
+    pub(crate) fn set_size(&mut self, size: u64) {
+        self.size = Some(size);
+        for lease in &mut self.leases {
+            lease.end = lease.end.min(size);
+        }
+    }
+
+    pub(crate) fn done(&self) -> &RangeSet {
+        &self.done
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.size.is_some_and(|size| self.done.contains(ByteRange { start: 0, end: size }))
+    }
+
+    /// Whether nobody has yet been given some of the missing bytes.
+    pub(crate) fn has_unassigned(&self) -> bool {
+        self.first_unassigned().is_some()
+    }
+
+    fn first_unassigned(&self) -> Option<ByteRange> {
+        let end = match self.size {
+            Some(size) => size,
+            None if self.leases.is_empty() => u64::MAX,
+            None => return None,
+        };
+        let mut taken = self.done.clone();
+        for lease in &self.leases {
+            taken.insert(ByteRange { start: lease.start, end: lease.end });
+        }
+        taken.first_gap(0, end)
+    }
+
+    /// Hands out the first missing bytes nobody fetches, in a length that suits `connections` of them.
+    pub(crate) fn take(&mut self, connections: usize, now: Instant) -> Option<Piece> {
+        let gap = self.first_unassigned()?;
+        let length = match self.size {
+            Some(size) => {
+                (size / (4 * connections.max(1) as u64)).next_multiple_of(1 << 20).clamp(MIN_PIECE, MAX_PIECE)
+            }
+            None => u64::MAX,
+        };
+        // A short rest goes along rather than costing a request of its own.
+        let end = if gap.len() <= length.saturating_add(length / 4) { gap.end } else { gap.start + length };
+        Some(self.lease(ByteRange { start: gap.start, end }, now))
+    }
+
+    /// Hands out all that is missing from the first gap on, for a source that cannot serve ranges.
+    pub(crate) fn take_rest(&mut self, now: Instant) -> Option<Piece> {
+        let gap = self.first_unassigned()?;
+        Some(self.lease(ByteRange { start: gap.start, end: self.size.unwrap_or(u64::MAX) }, now))
+    }
+
+    /// Hands out exactly this range, because a body for it is open already; `None` if some of it is taken.
+    pub(crate) fn take_exact(&mut self, range: ByteRange, now: Instant) -> Option<Piece> {
+        let free = self.first_unassigned().is_some_and(|gap| gap.start == range.start && range.end <= gap.end);
+        free.then(|| self.lease(range, now))
+    }
+
+    /// Takes work from the connection that would finish last: half of its rest, or a race for the whole of it.
+    pub(crate) fn steal(&mut self, now: Instant) -> Option<Piece> {
+        self.size?;
+        let victim = self
+            .leases
+            .iter_mut()
+            .filter(|lease| lease.remaining() > 0 && !(lease.raced && lease.remaining() < MIN_SPLIT))
+            .max_by_key(|lease| lease.estimate(now))?;
+        if victim.estimate(now) <= SOON {
+            return None;
+        }
+        let range = if victim.remaining() >= MIN_SPLIT {
+            let middle = victim.pos + victim.remaining() / 2;
+            let tail = ByteRange { start: middle, end: victim.end };
+            victim.end = middle;
+            tail
+        } else {
+            victim.raced = true;
+            ByteRange { start: victim.pos, end: victim.end }
+        };
+        let raced = victim.raced;
+        let piece = self.lease(range, now);
+        if let Some(own) = self.leases.last_mut() {
+            own.raced = raced;
+        }
+        Some(piece)
+    }
+
+    fn lease(&mut self, range: ByteRange, now: Instant) -> Piece {
+        let id = self.next_id;
+        self.next_id += 1;
+        let ByteRange { start, end } = range;
+        self.leases.push(Lease { id, start, pos: start, end, since: now, last_byte: now, raced: false });
+        Piece { id, range }
+    }
+
+    /// Where the piece ends now; it may have been cut. `None` once others have fetched all of it.
+    pub(crate) fn limit(&self, id: LeaseId) -> Option<u64> {
+        let lease = self.leases.iter().find(|lease| lease.id == id)?;
+        let left = ByteRange { start: lease.pos, end: lease.end };
+        (left.is_empty() || !self.done.contains(left)).then_some(lease.end)
+    }
+
+    /// A connection has received its piece up to `pos`.
+    pub(crate) fn received(&mut self, id: LeaseId, pos: u64, now: Instant) {
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.id == id) {
+            lease.pos = pos;
+            lease.last_byte = now;
+        }
+    }
+
+    /// These bytes are in the file. Returns how many of them are new.
+    pub(crate) fn landed(&mut self, range: ByteRange) -> u64 {
+        let before = self.done.total();
+        self.done.insert(range);
+        self.done.total() - before
+    }
+
+    /// The connection is through with its piece; what has not landed can be handed out again.
+    pub(crate) fn give_back(&mut self, id: LeaseId) {
+        self.leases.retain(|lease| lease.id != id);
+    }
+}
+
+#[cfg(test)]
+mod tests;

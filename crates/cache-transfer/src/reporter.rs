@@ -1,0 +1,75 @@
+//! Who hears how a file comes along: the caller's progress, and those who wait in other processes.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cache_core::{Event, Progress, RepoPath, RetryBudget};
+use tokio::time::Instant;
+
+use crate::flight::Leadership;
+
+/// How often the waiting processes are told: a human eye asks for no more.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+
+pub(crate) struct Reporter {
+    path: RepoPath,
+    progress: Arc<dyn Progress>,
+    leader: Arc<Leadership>,
+    size: Mutex<Option<u64>>,
+    told: Mutex<Option<Instant>>,
+}
+
+impl Reporter {
+    pub(crate) fn new(path: RepoPath, size: Option<u64>, progress: Arc<dyn Progress>, leader: Arc<Leadership>) -> Self {
+        Self { path, progress, leader, size: Mutex::new(size), told: Mutex::new(None) }
+    }
+
+    pub(crate) fn started(&self, size: Option<u64>, resumed: u64, source: &str) {
+        *self.size.lock().unwrap_or_else(PoisonError::into_inner) = size;
+        self.progress.event(&Event::Started { path: &self.path, size, resumed, source });
+    }
+
+    /// `new` more bytes are there, `total` in all.
+    pub(crate) fn landed(&self, new: u64, total: u64) {
+        self.advanced(i64::try_from(new).unwrap_or(i64::MAX));
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| now.duration_since(told) >= STATUS_INTERVAL) {
+            *told = Some(now);
+            drop(told);
+            let size = *self.size.lock().unwrap_or_else(PoisonError::into_inner);
+            self.leader.progress(total, size);
+        }
+    }
+
+    /// What had arrived is thrown away.
+    pub(crate) fn restarted(&self, lost: u64) {
+        self.advanced(-i64::try_from(lost).unwrap_or(i64::MAX));
+    }
+
+    fn advanced(&self, bytes: i64) {
+        if bytes != 0 {
+            self.progress.event(&Event::Advanced { path: &self.path, bytes });
+        }
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Reporter({})", self.path)
+    }
+}
+
+/// A budget whose retries are shown to `progress`.
+pub(crate) fn watched_budget(retries: u32, progress: &Arc<dyn Progress>) -> RetryBudget {
+    let progress = Arc::clone(progress);
+    RetryBudget::watched(retries, move |note| {
+        progress.event(&Event::Retrying {
+            host: note.host,
+            attempt: note.attempt,
+            wait: note.wait,
+            reason: note.reason,
+        });
+    })
+}

@@ -1,0 +1,128 @@
+//! Where the bytes of one file land: the partial's file, the plan, the hash, and who is told.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use cache_core::{ByteRange, Error, ErrorKind, Hasher, Hashes, Result};
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::follower::Follower;
+use crate::plan::{LeaseId, Piece, Plan};
+use crate::pool::Buffer;
+use crate::ranges::RangeSet;
+use crate::reporter::Reporter;
+
+/// More writes than can be under way at once: taking all of them means that none is.
+const ALL_WRITES: u32 = 1 << 16;
+
+#[derive(Debug)]
+pub(crate) struct Sink {
+    file: Arc<File>,
+    plan: Mutex<Plan>,
+    follower: Follower,
+    reporter: Arc<Reporter>,
+    /// One permit a write under way. A write runs on a blocking thread and outlives its cancelled connection, so nobody
+    /// may hand the file on before all are back.
+    writes: Arc<Semaphore>,
+    /// Rung when bytes landed or a piece was given back.
+    changed: Notify,
+}
+
+impl Sink {
+    pub(crate) fn new(
+        file: Arc<File>,
+        size: Option<u64>,
+        done: RangeSet,
+        hasher: Hasher,
+        reporter: Arc<Reporter>,
+    ) -> Self {
+        // The reporter holds the right to fetch: whoever gets it next finds the file free to claim.
+        let follower = Follower::start(Arc::clone(&file), hasher, Arc::clone(&reporter));
+        follower.advance(done.prefix());
+        Self {
+            file,
+            plan: Mutex::new(Plan::new(size, done)),
+            follower,
+            reporter,
+            writes: Arc::new(Semaphore::new(ALL_WRITES as usize)),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes a buffer at `at` on a blocking thread. The bytes count as landed even if nobody waits for the handle.
+    pub(crate) fn write(self: &Arc<Self>, buffer: Buffer, at: u64) -> Result<JoinHandle<Result<()>>> {
+        let closed = || Error::new(ErrorKind::Interrupted, "the transfer has ended");
+        let permit = Arc::clone(&self.writes).try_acquire_owned().map_err(|_| closed())?;
+        let sink = Arc::clone(self);
+        Ok(tokio::task::spawn_blocking(move || {
+            let written = sink.write_now(buffer.as_slice(), at);
+            // The permit goes last: whoever holds all of them relies on nobody else holding the file.
+            drop(buffer);
+            drop(sink);
+            drop(permit);
+            written
+        }))
+    }
+
+    fn write_now(&self, bytes: &[u8], at: u64) -> Result<()> {
+        self.file.write_all_at(bytes, at).map_err(|error| Error::storage("write what was fetched", error))?;
+        self.landed(ByteRange { start: at, end: at + bytes.len() as u64 });
+        Ok(())
+    }
+
+    fn landed(&self, range: ByteRange) {
+        let (new, prefix, total) = {
+            let mut plan = self.plan();
+            let new = plan.landed(range);
+            (new, plan.done().prefix(), plan.done().total())
+        };
+        self.follower.advance(prefix);
+        self.reporter.landed(new, total);
+        self.changed.notify_one();
+    }
+
+    /// The piece that comes next: from the front, else taken from a slow connection.
+    pub(crate) fn next_piece(&self, connections: usize) -> Option<Piece> {
+        let now = Instant::now();
+        let mut plan = self.plan();
+        plan.take(connections, now).or_else(|| plan.steal(now))
+    }
+
+    pub(crate) fn give_back(&self, id: LeaseId) {
+        self.plan().give_back(id);
+        self.changed.notify_one();
+    }
+
+    /// Resolves when the plan may have changed since the last call.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.plan().is_complete()
+    }
+
+    pub(crate) fn done(&self) -> Vec<ByteRange> {
+        self.plan().done().as_slice().to_vec()
+    }
+
+    /// Waits until no write is under way. No connection may be left that could begin another.
+    pub(crate) async fn quiesce(&self) {
+        drop(self.writes.acquire_many(ALL_WRITES).await);
+    }
+
+    /// The hashes of the complete file. No connection may be left.
+    pub(crate) async fn finish(self: Arc<Self>) -> Result<Hashes> {
+        let size = self.plan().size().unwrap_or_default();
+        let sink = Arc::into_inner(self)
+            .ok_or_else(|| Error::new(ErrorKind::Storage, "a connection still holds the file it has finished"))?;
+        sink.follower.finish(size).await
+    }
+}

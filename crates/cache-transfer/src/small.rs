@@ -1,0 +1,108 @@
+//! A small file: one request, one buffer, one visit to the disk. No ranges, no journal.
+
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+use cache_core::{DigestVerifier, Error, ErrorKind, Opened, Result, Retry, Verdict};
+use cache_store::PartialKey;
+use futures::StreamExt as _;
+
+use crate::backoff::Backoff;
+use crate::connection;
+use crate::engine::{Engine, Fetched};
+use crate::outcome;
+use crate::pool::Buffer;
+use crate::reporter::Reporter;
+use crate::transfer::What;
+
+/// Fetches a file that fits one buffer.
+pub(crate) async fn fetch(
+    engine: &Engine,
+    what: &What,
+    key: &PartialKey,
+    backoff: &Backoff,
+    reporter: &Arc<Reporter>,
+) -> Result<Fetched> {
+    let size = what.file.size.unwrap_or_default();
+    reporter.started(Some(size), 0, &what.source.to_string());
+    let buffer = loop {
+        match read(engine, what, size).await {
+            Ok(Read::Bytes(buffer)) => break buffer,
+            Ok(Read::Local(path)) => return outcome::adopt(engine, path, &what.file, &*what.source).await,
+            Err(error) => backoff.wait(error).await?,
+        }
+    };
+    let mut hasher = DigestVerifier::hasher(&what.file, size);
+    hasher.update(buffer.as_slice());
+    let hashes = hasher.finish();
+    let partial = engine
+        .blocking({
+            let key = key.clone();
+            move |store| {
+                let mut partial = store.partial(&key, Some(size))?;
+                if !partial.recorded().is_empty() {
+                    partial.restart()?;
+                    partial.set_size(size)?;
+                }
+                partial
+                    .file()
+                    .write_all_at(buffer.as_slice(), 0)
+                    .map_err(|error| Error::storage("write what was fetched", error))?;
+                Ok(partial)
+            }
+        })
+        .await?;
+    reporter.landed(size, size);
+    match outcome::judge(&what.file, &hashes) {
+        Verdict::Rejected { reason } => Err(outcome::reject(engine, partial, what, &hashes, reason).await),
+        verdict => outcome::publish(engine, partial, hashes, what, verdict).await,
+    }
+}
+
+enum Read {
+    Bytes(Buffer),
+    Local(std::path::PathBuf),
+}
+
+async fn read(engine: &Engine, what: &What, size: u64) -> Result<Read> {
+    let mut buffer = engine.pool.take().await.ok_or_else(Error::interrupted)?;
+    if size == 0 {
+        return Ok(Read::Bytes(buffer));
+    }
+    let options = connection::options(None, what.file.etag.clone());
+    let mut body = match what.source.open(&what.version, &what.file, options).await? {
+        Opened::File(path) => return Ok(Read::Local(path)),
+        Opened::Stream(body) => body,
+    };
+    let limits = engine.limits();
+    let trouble = |kind, message: String| Error::new(kind, message).with_host(&body.host).with_retry(Retry::Backoff);
+    if let Some(stated) = body.size.filter(|&stated| stated != size) {
+        return Err(trouble(
+            ErrorKind::Integrity,
+            format!("{}: the listing says {size} bytes, the server {stated}", what.file.path),
+        ));
+    }
+    let mut length = 0;
+    loop {
+        let chunk = match tokio::time::timeout(limits.stall_window, body.stream.next()).await {
+            Ok(Some(chunk)) => chunk?,
+            Ok(None) if length == size => return Ok(Read::Bytes(buffer)),
+            Ok(None) => return Err(trouble(ErrorKind::Network, format!("the body ended at byte {length} of {size}"))),
+            Err(_) => {
+                return Err(trouble(
+                    ErrorKind::Network,
+                    format!("nothing came for {:.0} s: stalled", limits.stall_window.as_secs_f64()),
+                ));
+            }
+        };
+        engine.bandwidth().take(chunk.len() as u64).await;
+        length += chunk.len() as u64;
+        if length > size {
+            return Err(trouble(
+                ErrorKind::Integrity,
+                format!("{}: more than the {size} bytes of the listing came", what.file.path),
+            ));
+        }
+        buffer.fill(&chunk);
+    }
+}

@@ -1,0 +1,363 @@
+//! One file from one source: opens it, spreads its ranges over connections, keeps the journal, hashes as it goes.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cache_core::{
+    Body, ByteRange, DigestVerifier, Error, ErrorKind, FileEntry, Hashes, OpenOptions, Opened, Result, Retry, Source,
+    Version,
+};
+use cache_store::{Partial, Recorder};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::backoff::Backoff;
+use crate::connection::{self, Stop};
+use crate::engine::Limits;
+use crate::pace::Bandwidth;
+use crate::plan::Piece;
+use crate::pool::{Buffer, Pool};
+use crate::ranges::RangeSet;
+use crate::reporter::Reporter;
+use crate::sink::Sink;
+use crate::slots::Slots;
+
+/// How often it is looked whether an idle connection could help a slow one.
+const HELP_INTERVAL: Duration = Duration::from_millis(250);
+/// Bytes between two journal entries on a fast link.
+const JOURNAL_BYTES: u64 = 256 << 20;
+/// Time between two journal entries on a slow one.
+const JOURNAL_INTERVAL: Duration = Duration::from_secs(5);
+/// How much the first request asks for, before it is known whether the source serves ranges.
+const FIRST_PIECE: u64 = 16 << 20;
+
+/// What a transfer needs besides the file.
+#[derive(Debug, Clone)]
+pub(crate) struct Means {
+    pub(crate) pool: Pool,
+    pub(crate) bandwidth: Bandwidth,
+    pub(crate) slots: Slots,
+    pub(crate) limits: Limits,
+}
+
+/// Which file, from where.
+#[derive(Debug, Clone)]
+pub(crate) struct What {
+    pub(crate) version: Arc<Version>,
+    pub(crate) file: FileEntry,
+    pub(crate) source: Arc<dyn Source>,
+}
+
+/// How a transfer ended well.
+#[derive(Debug)]
+pub(crate) enum Arrived {
+    /// All bytes are in the partial, and these are their hashes.
+    Hashed(Hashes),
+    /// The source has the file on this machine; nothing was written.
+    Local(PathBuf),
+}
+
+#[derive(Debug)]
+pub(crate) struct Transfer {
+    what: What,
+    means: Means,
+    pub(crate) limits: Limits,
+    pub(crate) bandwidth: Bandwidth,
+    pub(crate) sink: Arc<Sink>,
+    pub(crate) backoff: Arc<Backoff>,
+    /// The entity tag of the bytes we have.
+    tag: Mutex<Option<String>>,
+    ranges: AtomicBool,
+}
+
+impl Transfer {
+    pub(crate) async fn open(&self, range: ByteRange) -> Result<Opened> {
+        let tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let range = self.ranges.load(Ordering::Relaxed).then_some(range).filter(|range| range.end != u64::MAX);
+        self.what.source.open(&self.what.version, &self.what.file, connection::options(range, tag)).await
+    }
+
+    pub(crate) async fn buffer(&self) -> Result<Buffer> {
+        self.means.pool.take().await.ok_or_else(Error::interrupted)
+    }
+
+    pub(crate) fn next_piece(&self) -> Option<Piece> {
+        if !self.ranges.load(Ordering::Relaxed) {
+            return self.sink.plan().take_rest(Instant::now());
+        }
+        self.sink.next_piece(self.means.slots.limit())
+    }
+
+    /// Checks what the source says of a body against what we know and what we asked for.
+    pub(crate) fn accept(&self, body: &Body, asked: ByteRange) -> Result<(), Stop> {
+        let mut tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*tag, &body.etag) {
+            (Some(ours), Some(theirs)) if ours != theirs => return Err(Stop::Changed { tag: theirs.clone() }),
+            (None, Some(theirs)) => *tag = Some(theirs.clone()),
+            _ => {}
+        }
+        drop(tag);
+        let known = self.sink.plan().size();
+        if let (Some(known), Some(stated)) = (known, body.size)
+            && known != stated
+        {
+            return Err(Stop::Failed(
+                Error::new(
+                    ErrorKind::Integrity,
+                    format!("{}: the listing says {known} bytes, the server {stated}", self.what.file.path),
+                )
+                .with_host(&body.host)
+                .with_retry(Retry::Backoff)
+                .with_hint("the file changed or the server is not the one that was listed; run it again"),
+            ));
+        }
+        if body.start == asked.start {
+            return Ok(());
+        }
+        if body.start == 0 && !body.ranges {
+            let had_ranges = self.ranges.swap(false, Ordering::Relaxed);
+            return if had_ranges { Err(Stop::NoRanges) } else { Ok(()) };
+        }
+        Err(Stop::Failed(
+            Error::new(
+                ErrorKind::Network,
+                format!("asked for bytes {asked}, got an answer that begins at {}", body.start),
+            )
+            .with_host(&body.host)
+            .with_retry(Retry::Backoff),
+        ))
+    }
+}
+
+/// Fetches a file into `partial`, going on from what it holds.
+pub(crate) async fn run(
+    what: &What,
+    means: &Means,
+    backoff: &Arc<Backoff>,
+    partial: &mut Partial,
+    reporter: &Arc<Reporter>,
+) -> Result<Arrived> {
+    let mut restarted = false;
+    let kept = if partial.recorded().is_empty() { None } else { partial.etag().map(str::to_owned) };
+    let mut tag = kept.or_else(|| what.file.etag.clone());
+    loop {
+        match attempt(what, means, backoff, partial, reporter, tag.clone()).await {
+            Ok(arrived) => return Ok(arrived),
+            Err(Stop::Failed(error)) => return Err(error),
+            Err(Stop::Changed { tag: new }) if !restarted && accepts_change(&what.file, &new) => {
+                restarted = true;
+                reporter.restarted(partial.recorded().iter().map(|range| range.len()).sum());
+                partial.restart()?;
+                tag = Some(new);
+            }
+            Err(Stop::Changed { .. }) => {
+                let message = format!("{}: the file at the source changed while it was fetched", what.file.path);
+                return Err(Error::new(ErrorKind::Integrity, message).with_hint("run it again to fetch the new one"));
+            }
+            Err(Stop::NoRanges) => {
+                return Err(Error::new(ErrorKind::Network, "the source serves ranges only at times"));
+            }
+        }
+    }
+}
+
+/// Another tag is fine where a digest decides in the end, or where it is the very tag that was listed.
+fn accepts_change(file: &FileEntry, tag: &str) -> bool {
+    file.is_verifiable() || file.etag.as_deref() == Some(tag)
+}
+
+async fn attempt(
+    what: &What,
+    means: &Means,
+    backoff: &Arc<Backoff>,
+    partial: &mut Partial,
+    reporter: &Arc<Reporter>,
+    tag: Option<String>,
+) -> Result<Arrived, Stop> {
+    let done = RangeSet::from_untrusted(partial.recorded(), what.file.size);
+    let resumed = done.total();
+    let first = match done.first_gap(0, what.file.size.unwrap_or(u64::MAX)) {
+        Some(gap) => match open_first(what, backoff, gap, tag.clone()).await? {
+            Opened::File(path) => return Ok(Arrived::Local(path)),
+            Opened::Stream(body) => Some((gap, body)),
+        },
+        None => None,
+    };
+    let size = what.file.size.or(first.as_ref().and_then(|(_, body)| body.size));
+    if let Some(size) = size {
+        partial.set_size(size)?;
+    }
+    reporter.started(size, resumed, &what.source.to_string());
+    let hasher = DigestVerifier::hasher(&what.file, size.unwrap_or_default());
+    let hasher = if means.limits.block_hashes { hasher.with_blocks() } else { hasher };
+    let sink = Arc::new(Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter)));
+    let transfer = Arc::new(Transfer {
+        what: what.clone(),
+        means: means.clone(),
+        limits: means.limits.clone(),
+        bandwidth: means.bandwidth.clone(),
+        sink: Arc::clone(&sink),
+        backoff: Arc::clone(backoff),
+        tag: Mutex::new(tag),
+        ranges: AtomicBool::new(true),
+    });
+    let mut journal = Journal::new(partial.recorder(), &transfer);
+    let outcome = drive(&transfer, first, &journal).await;
+    sink.quiesce().await;
+    journal.close(outcome.is_ok()).await;
+    drop(journal);
+    drop(transfer);
+    outcome?;
+    if size.is_none() {
+        let size = sink.plan().size().unwrap_or_default();
+        partial.set_size(size)?;
+    }
+    Ok(Arrived::Hashed(sink.finish().await?))
+}
+
+/// The first request: it tells whether the source has a file or a stream, and whether it serves ranges.
+async fn open_first(what: &What, backoff: &Backoff, gap: ByteRange, tag: Option<String>) -> Result<Opened, Stop> {
+    let end = gap.end.min(gap.start.saturating_add(FIRST_PIECE));
+    // Of an unknown size everything is asked for: a range would have to end somewhere.
+    let range = (gap.end != u64::MAX).then_some(ByteRange { start: gap.start, end });
+    loop {
+        let options: OpenOptions = connection::options(range, tag.clone());
+        match what.source.open(&what.version, &what.file, options).await {
+            Ok(opened) => return Ok(opened),
+            Err(error) => backoff.wait(error).await?,
+        }
+    }
+}
+
+/// Runs connections until the file is complete.
+async fn drive(transfer: &Arc<Transfer>, first: Option<(ByteRange, Body)>, journal: &Journal) -> Result<(), Stop> {
+    let slots = &transfer.means.slots;
+    let mut connections = JoinSet::new();
+    if let Some((gap, body)) = first {
+        let slot = slots.acquire().await;
+        match first_piece(transfer, gap, body) {
+            Ok(piece) => {
+                connections.spawn(connection::run(Arc::clone(transfer), slot, Some(piece)));
+            }
+            // The others ask again.
+            Err(Stop::Failed(error)) => transfer.backoff.wait(error).await?,
+            Err(stop) => return Err(stop),
+        }
+    }
+    let mut help = tokio::time::interval(HELP_INTERVAL);
+    help.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut entries = JoinSet::new();
+    let mut last_entry = (Instant::now(), transfer.sink.plan().done().total());
+    while !transfer.sink.is_complete() {
+        let ranges = transfer.ranges.load(Ordering::Relaxed);
+        let more = transfer.sink.plan().has_unassigned() && (ranges || connections.is_empty());
+        tokio::select! {
+            ended = connections.join_next(), if !connections.is_empty() => match ended {
+                Some(Ok(Err(Stop::NoRanges))) => connections.shutdown().await,
+                Some(Ok(ended)) => ended?,
+                Some(Err(error)) => return Err(lost(error).into()),
+                None => {}
+            },
+            slot = slots.acquire(), if more => {
+                connections.spawn(connection::run(Arc::clone(transfer), slot, None));
+            }
+            () = transfer.sink.changed() => {}
+            _ = help.tick() => {
+                if ranges && !more && connections.len() < slots.limit() {
+                    let piece = transfer.sink.plan().steal(Instant::now());
+                    if let Some(piece) = piece {
+                        let slot = slots.acquire().await;
+                        connections.spawn(connection::run(Arc::clone(transfer), slot, Some((piece, None))));
+                    }
+                }
+            }
+            entry = entries.join_next(), if !entries.is_empty() => {
+                if let Some(Ok(entry)) = entry {
+                    entry?;
+                }
+            }
+        }
+        let total = transfer.sink.plan().done().total();
+        let due = total.saturating_sub(last_entry.1) >= JOURNAL_BYTES || last_entry.0.elapsed() >= JOURNAL_INTERVAL;
+        if due && total > last_entry.1 && entries.is_empty() {
+            last_entry = (Instant::now(), total);
+            let write = journal.entry();
+            entries.spawn_blocking(write);
+        }
+    }
+    connections.shutdown().await;
+    while let Some(entry) = entries.join_next().await {
+        entry.map_err(lost)??;
+    }
+    Ok(())
+}
+
+/// The piece that the first body serves: all of the rest if the source serves no ranges.
+fn first_piece(transfer: &Transfer, gap: ByteRange, body: Body) -> Result<(Piece, Option<Body>), Stop> {
+    let now = Instant::now();
+    match transfer.accept(&body, gap) {
+        Ok(()) | Err(Stop::NoRanges) => {}
+        Err(stop) => return Err(stop),
+    }
+    let mut plan = transfer.sink.plan();
+    let piece = if body.ranges {
+        plan.take_exact(ByteRange { start: gap.start, end: body.end.unwrap_or(u64::MAX).min(gap.end) }, now)
+    } else {
+        transfer.ranges.store(false, Ordering::Relaxed);
+        plan.take_rest(now)
+    };
+    drop(plan);
+    let piece = piece.ok_or_else(|| Error::new(ErrorKind::Storage, "the plan lost its first piece"))?;
+    Ok((piece, Some(body)))
+}
+
+fn lost(error: tokio::task::JoinError) -> Error {
+    Error::new(ErrorKind::Storage, "a transfer task was lost").with_source(error)
+}
+
+/// Keeps the next process informed of what is there. Dropped before it is closed (the transfer was cancelled), it writes
+/// a last entry on the spot.
+struct Journal {
+    recorder: Recorder,
+    transfer: Arc<Transfer>,
+    open: bool,
+}
+
+impl Journal {
+    fn new(recorder: Recorder, transfer: &Arc<Transfer>) -> Self {
+        Self { recorder, transfer: Arc::clone(transfer), open: true }
+    }
+
+    /// Writes one entry: the ranges that are there now, after they were flushed. Blocks.
+    fn entry(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
+        let ranges = self.transfer.sink.done();
+        let tag = self.transfer.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let recorder = self.recorder.clone();
+        move || recorder.record(&ranges, tag.as_deref())
+    }
+
+    /// Ends the journal; a transfer that failed gets a last entry.
+    async fn close(&mut self, complete: bool) {
+        self.open = false;
+        if !complete && let Ok(written) = tokio::task::spawn_blocking(self.entry()).await {
+            note_unrecorded(written);
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        if self.open {
+            note_unrecorded(self.entry()());
+        }
+    }
+}
+
+/// That the journal cannot be written must not hide why the transfer ended.
+fn note_unrecorded(written: Result<()>) {
+    if let Err(error) = written {
+        tracing::warn!(%error, "what has arrived could not be recorded");
+    }
+}

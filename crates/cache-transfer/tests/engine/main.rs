@@ -1,0 +1,380 @@
+//! The engine against a source that does what each test tells it to.
+
+mod source;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cache_core::{ByteRange, ErrorKind, Event, FileEntry, NoProgress, Outcome, Progress, Result, Retry, Source};
+use cache_store::{Store, StoreOptions};
+use cache_transfer::{Engine, EngineConfig, FetchJob, Fetched};
+use source::{Answer, Scripted, TAG, data, entry, version};
+
+const MIB: usize = 1 << 20;
+
+struct Bench {
+    _folder: tempfile::TempDir,
+    store: Store,
+    engine: Engine,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store"), StoreOptions::default()).unwrap();
+        let mut config = EngineConfig::default();
+        config.stall_window = Duration::from_millis(200);
+        change(&mut config);
+        Self { engine: Engine::new(store.clone(), config), store, _folder: folder }
+    }
+
+    async fn fetch(&self, source: &Arc<Scripted>, file: &FileEntry) -> Result<Fetched> {
+        self.engine.fetch(job(&[source], file)).await
+    }
+
+    fn read(&self, fetched: &Fetched) -> Vec<u8> {
+        std::io::read_to_string(fs_err_open(&fetched.blob.path)).map_or_else(
+            |_| {
+                use std::io::Read as _;
+                let mut bytes = Vec::new();
+                fs_err_open(&fetched.blob.path).read_to_end(&mut bytes).unwrap();
+                bytes
+            },
+            String::into_bytes,
+        )
+    }
+}
+
+fn fs_err_open(path: &std::path::Path) -> std::fs::File {
+    std::fs::File::open(path).unwrap()
+}
+
+fn job(sources: &[&Arc<Scripted>], file: &FileEntry) -> FetchJob {
+    let sources = sources.iter().map(|&source| Arc::clone(source) as Arc<dyn Source>).collect();
+    FetchJob { version: version(), file: file.clone(), sources, progress: Arc::new(NoProgress) }
+}
+
+#[tokio::test]
+async fn files_of_all_sizes_arrive_whole() {
+    let bench = Bench::new();
+    for size in [0, 1, 255, 4096, 256 << 10, (256 << 10) + 1, MIB, 4 * MIB - 1, 5 * MIB, 37 * MIB + 11] {
+        let bytes = data(size);
+        let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+        let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+        assert!(fetched.verified);
+        assert!(bench.read(&fetched) == bytes, "{size}");
+        assert_eq!(bench.fetch(&source, &entry(&bytes)).await.unwrap().outcome, Outcome::Hit);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_is_fetched_in_ranges_and_once() {
+    let bytes = data(96 * MIB);
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+    assert!(source.opens() > 1);
+    assert!(source.sent() < bytes.len() as u64 * 103 / 100, "{} of {}", source.sent(), bytes.len());
+}
+
+#[tokio::test]
+async fn a_source_without_ranges_sends_it_once_from_the_front() {
+    let bytes = data(20 * MIB);
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Whole);
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+    assert_eq!(source.opens(), 1);
+}
+
+#[tokio::test]
+async fn ranges_that_stop_working_midway_do_no_harm() {
+    let bytes = data(48 * MIB);
+    let source = Scripted::new(bytes.clone(), |nth, _| if nth == 0 { Answer::Right } else { Answer::Whole });
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+}
+
+#[tokio::test]
+async fn an_unknown_size_is_found_at_the_end() {
+    for size in [0, 100, 3 * MIB + 5] {
+        let bytes = data(size);
+        let source = Scripted::without_size(bytes.clone());
+        let mut file = entry(&bytes);
+        file.size = None;
+        let bench = Bench::new();
+        let fetched = bench.fetch(&source, &file).await.unwrap();
+        assert!(bench.read(&fetched) == bytes);
+        assert_eq!(fetched.blob.size, size as u64);
+    }
+}
+
+#[tokio::test]
+async fn a_cut_connection_goes_on_from_where_it_was() {
+    let bytes = data(30 * MIB);
+    let source =
+        Scripted::new(bytes.clone(), |nth, _| if nth % 3 == 0 { Answer::Cut(3 * MIB as u64) } else { Answer::Right });
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+}
+
+#[tokio::test]
+async fn a_source_that_always_fails_is_given_up_with_a_count() {
+    let bytes = data(5 * MIB);
+    let refused =
+        cache_core::Error::new(ErrorKind::Network, "connection refused").with_host("test").with_retry(Retry::Backoff);
+    let source = Scripted::new(bytes.clone(), move |_, _| Answer::Fail(refused.clone()));
+    let bench = Bench::with(|config| config.retries = 2);
+    let error = bench.fetch(&source, &entry(&bytes)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), source.opens()), (ErrorKind::Network, 3, 3));
+    assert!(error.to_string().contains("test") && error.to_string().contains("3 times"), "{error}");
+}
+
+#[tokio::test]
+async fn lies_about_the_range_are_not_written() {
+    let bytes = data(9 * MIB);
+    for lie in [Answer::Shifted, Answer::Short(1000), Answer::Endless, Answer::Cut(0)] {
+        let told = lie.clone();
+        let source = Scripted::new(bytes.clone(), move |nth, _| if nth == 0 { told.clone() } else { Answer::Right });
+        let bench = Bench::new();
+        match bench.fetch(&source, &entry(&bytes)).await {
+            Ok(fetched) => assert!(bench.read(&fetched) == bytes, "{lie:?}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Integrity, "{lie:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_bit_is_found_quarantined_and_named() {
+    for size in [1000, 9 * MIB] {
+        let bytes = data(size);
+        let source = Scripted::named("liar", bytes.clone(), |_, _| Answer::Flip(77));
+        let bench = Bench::new();
+        let file = entry(&bytes);
+        let error = bench.fetch(&source, &file).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        let expected = file.digests.sha256.unwrap();
+        assert!(error.to_string().contains(&expected.to_string()) && error.to_string().contains("liar"), "{error}");
+        assert_eq!(bench.store.quarantined().unwrap().len(), 1);
+        assert!(bench.store.blobs().unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn after_wrong_bytes_another_source_is_asked_once() {
+    let bytes = data(9 * MIB);
+    let liar = Scripted::named("liar", bytes.clone(), |_, _| Answer::Flip(77));
+    let honest = Scripted::named("honest", bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let fetched = bench.engine.fetch(job(&[&liar, &honest], &entry(&bytes))).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+    assert_eq!(fetched.source.as_deref(), Some("honest"));
+    let second = Scripted::named("second liar", bytes.clone(), |_, _| Answer::Flip(5));
+    let bench = Bench::new();
+    let error = bench.engine.fetch(job(&[&liar, &second, &honest], &entry(&bytes))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "the second mismatch is final");
+}
+
+#[tokio::test]
+async fn the_authority_has_the_last_word_on_what_exists() {
+    let bytes = data(1000);
+    let gone = cache_core::Error::new(ErrorKind::NotFound, "no such file");
+    let authority = Scripted::new(bytes.clone(), move |_, _| Answer::Fail(gone.clone()));
+    let mirror = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let error = Bench::new().engine.fetch(job(&[&authority, &mirror], &entry(&bytes))).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert_eq!(mirror.opens(), 0);
+}
+
+#[tokio::test]
+async fn a_stalled_connection_is_given_up() {
+    let bytes = data(9 * MIB);
+    let source =
+        Scripted::new(bytes.clone(), |nth, _| if nth == 0 { Answer::Stall(MIB as u64) } else { Answer::Right });
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+}
+
+#[tokio::test]
+async fn a_file_that_changes_midway_starts_afresh() {
+    let (old, new) = (data(40 * MIB), data(40 * MIB).into_iter().rev().collect::<Vec<_>>());
+    let served = new.clone();
+    let source =
+        Scripted::new(old, move |nth, _| if nth == 0 { Answer::Right } else { Answer::Other(served.clone(), "v2") });
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &entry(&new)).await.unwrap();
+    assert!(bench.read(&fetched) == new);
+}
+
+#[tokio::test]
+async fn a_change_nobody_can_check_is_an_error() {
+    let old = data(40 * MIB);
+    let new: Vec<u8> = old.iter().rev().copied().collect();
+    let source = Scripted::new(
+        old.clone(),
+        move |nth, _| if nth == 0 { Answer::Right } else { Answer::Other(new.clone(), "v2") },
+    );
+    let mut file = entry(&old);
+    file.digests = cache_core::Digests::default();
+    let bench = Bench::new();
+    assert_eq!(bench.fetch(&source, &file).await.unwrap_err().kind(), ErrorKind::Integrity);
+}
+
+#[tokio::test]
+async fn without_a_digest_it_is_unverified_or_refused() {
+    let bytes = data(1000);
+    let mut file = entry(&bytes);
+    file.digests = cache_core::Digests::default();
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    assert!(!Bench::new().fetch(&source, &file).await.unwrap().verified);
+    let strict = Bench::with(|config| config.require_digest = true);
+    assert_eq!(strict.fetch(&source, &file).await.unwrap_err().kind(), ErrorKind::Integrity);
+}
+
+/// Tells the test when enough bytes have landed.
+struct Watch {
+    bytes: AtomicU64,
+    enough: u64,
+    reached: tokio::sync::Notify,
+    resumed: Mutex<Vec<u64>>,
+}
+
+impl Progress for Watch {
+    fn event(&self, event: &Event<'_>) {
+        match event {
+            Event::Advanced { bytes, .. } => {
+                let total = self.bytes.fetch_add(bytes.unsigned_abs(), Ordering::Relaxed) + bytes.unsigned_abs();
+                if total >= self.enough {
+                    self.reached.notify_one();
+                }
+            }
+            Event::Started { resumed, .. } => self.resumed.lock().unwrap().push(*resumed),
+            _ => {}
+        }
+    }
+}
+
+fn watch(enough: u64) -> Arc<Watch> {
+    Arc::new(Watch { bytes: AtomicU64::new(0), enough, reached: tokio::sync::Notify::new(), resumed: Mutex::default() })
+}
+
+#[tokio::test]
+async fn what_has_arrived_survives_a_cancelled_fetch() {
+    let bytes = data(24 * MIB);
+    let file = entry(&bytes);
+    let bench = Bench::with(|config| config.stall_window = Duration::from_secs(60));
+    let stalling = Scripted::new(bytes.clone(), |_, range| Answer::Stall(range.map_or(0, |range| range.len() / 2)));
+    let seen = watch(8 * MIB as u64);
+    {
+        let job = FetchJob { progress: Arc::clone(&seen) as _, ..job(&[&stalling], &file) };
+        tokio::select! {
+            _ = bench.engine.fetch(job) => unreachable!("it stalls"),
+            () = seen.reached.notified() => {}
+        }
+    }
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let again = watch(u64::MAX);
+    let job = FetchJob { progress: Arc::clone(&again) as _, ..job(&[&source], &file) };
+    let fetched = bench.engine.fetch(job).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+    let resumed = again.resumed.lock().unwrap().last().copied();
+    assert!(resumed >= Some(7 * MIB as u64), "{resumed:?}");
+    assert!(source.sent() <= 17 * MIB as u64, "{}", source.sent());
+    let asked = source.asked.lock().unwrap();
+    assert!(
+        asked.iter().all(|(range, tag)| range.is_some_and(|range| !range.is_empty()) && tag.as_deref() == Some(TAG))
+    );
+}
+
+#[tokio::test]
+async fn many_tasks_and_engines_fetch_one_file_once() {
+    let bytes = data(10 * MIB);
+    let file = entry(&bytes);
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let other = Engine::new(Store::open(bench.store.root(), StoreOptions::default()).unwrap(), EngineConfig::default());
+    let fetches = (0..20)
+        .map(|n| if n % 2 == 0 { &bench.engine } else { &other })
+        .map(|engine| engine.fetch(job(&[&source], &file)));
+    let results = futures::future::join_all(fetches).await;
+    assert!(results.iter().all(Result::is_ok));
+    assert_eq!(results.iter().filter(|result| result.as_ref().is_ok_and(|f| f.outcome == Outcome::Fetched)).count(), 1);
+    assert_eq!(source.sent(), bytes.len() as u64);
+}
+
+#[tokio::test]
+async fn waiters_get_their_leaders_error() {
+    let bytes = data(10 * MIB);
+    let file = entry(&bytes);
+    let denied = cache_core::Error::new(ErrorKind::Unauthorized, "the token was refused").with_hint("log in");
+    let source = Scripted::new(
+        bytes.clone(),
+        move |nth, _| if nth == 0 { Answer::Stall(0) } else { Answer::Fail(denied.clone()) },
+    );
+    let bench = Bench::new();
+    let results = futures::future::join_all((0..5).map(|_| bench.fetch(&source, &file))).await;
+    for result in results {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.hint()), (ErrorKind::Unauthorized, Some("log in")));
+    }
+    assert_eq!(source.opens(), 2, "one leader, its first try and its second");
+}
+
+#[tokio::test]
+async fn a_batch_goes_on_after_a_failure() {
+    let bench = Bench::new();
+    let fine = data(1000);
+    let good = Scripted::new(fine.clone(), |_, _| Answer::Right);
+    let bad = Scripted::new(data(2000), |_, _| Answer::Flip(3));
+    let jobs = vec![job(&[&bad], &entry(&data(2000))), job(&[&good], &entry(&fine))];
+    let results = bench.engine.fetch_all(jobs).await;
+    assert!(results[0].is_err() && results[1].is_ok());
+}
+
+#[tokio::test]
+async fn a_damaged_blob_is_mended_by_its_broken_range_alone() {
+    let bytes = data(24 * MIB);
+    let file = entry(&bytes);
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &file).await.unwrap();
+    flip(&fetched.blob.path, 9 * MIB as u64);
+    let cache_store::Verified::Damaged(damage) =
+        bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap()
+    else {
+        panic!("the damage was not seen")
+    };
+    let mender = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let mended = bench.engine.repair(damage, job(&[&mender], &file)).await.unwrap();
+    assert!(bench.read(&mended) == bytes);
+    assert_eq!(mender.sent(), 4 * MIB as u64, "one block");
+}
+
+fn flip(path: &std::path::Path, at: u64) {
+    use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+}
+
+#[tokio::test]
+async fn the_range_of_a_request_is_never_empty_or_outside() {
+    let bytes = data(33 * MIB + 7);
+    let source =
+        Scripted::new(bytes.clone(), |nth, _| if nth % 4 == 1 { Answer::Cut(1_000_000) } else { Answer::Right });
+    let bench = Bench::new();
+    bench.fetch(&source, &entry(&bytes)).await.unwrap();
+    let inside = |range: &ByteRange| !range.is_empty() && range.end <= bytes.len() as u64;
+    assert!(source.asked.lock().unwrap().iter().all(|(range, _)| range.as_ref().is_some_and(inside)));
+}
