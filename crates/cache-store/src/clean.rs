@@ -1,5 +1,6 @@
 //! Cleaning up after processes that were killed: partials, trash, leases, locks, and what nothing refers to.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ impl Store {
     fn clean_partials(&self, age: Duration, report: &mut CleanReport) -> Result<()> {
         for path in entries(&self.layout().partials())? {
             let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            // A journal that went with its partial.
+            let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
             // The lock, if there is one to hold, is held until the file is gone.
             let dead = if let Some(data) = name.strip_suffix(JOURNAL_SUFFIX) {
                 // A journal goes with its partial; on its own it describes nothing.
@@ -73,7 +76,7 @@ impl Store {
                 self.dead_file(&path, age)?
             };
             if dead.is_some() {
-                report.partial.add(fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len()));
+                report.partial.add(metadata.len());
                 let journal = Layout::journal(&path);
                 if durable::remove(&journal).doing("remove a journal")? {
                     report.partial.files += 1;
@@ -89,7 +92,7 @@ impl Store {
         use fs_err::os::unix::fs::OpenOptionsExt as _;
         let can_tell = self.locks_work();
         let age = if can_tell { age } else { age.max(SURELY_DEAD) };
-        if self.age(path) < age {
+        if self.age(path) < age || fs::symlink_metadata(path).is_ok_and(|there| there.is_dir()) {
             return Ok(None);
         }
         if !can_tell {
@@ -113,7 +116,7 @@ impl Store {
         if trashed.is_empty() {
             return Ok(());
         }
-        let needed = self.needed_blobs(None)?;
+        let needed = self.needed_blobs(&HashSet::new())?;
         for path in trashed {
             if let Some(name) = Self::trashed_blob(&path)
                 && (leased.contains(&name) || needed.contains(&name))

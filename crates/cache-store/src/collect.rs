@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::PathBuf;
 
-use cache_core::{Error, ErrorKind, Result, Sha256, Version};
+use cache_core::{Error, ErrorKind, Manifest, RepoPath, Result, Sha256, Version};
 use fs_err as fs;
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ pub struct EvictReport {
     pub over: u64,
 }
 
+/// Files that were taken out of versions that stay.
+type Cut = HashSet<(Version, RepoPath)>;
+
 impl Store {
     /// Carries out a plan. What was pinned or leased since the plan was made stays.
     ///
@@ -38,8 +41,9 @@ impl Store {
     pub fn apply(&self, plan: &EvictPlan) -> Result<EvictReport> {
         self.writable()?;
         let mut report = EvictReport { over: plan.over, ..EvictReport::default() };
+        let mut cut = HashSet::new();
         for step in &plan.steps {
-            self.apply_step(step, &mut report)?;
+            self.apply_step(step, &mut cut, &mut report)?;
         }
         Ok(report)
     }
@@ -70,7 +74,8 @@ impl Store {
         blobs.sort_unstable();
         let what = Evicted::Version(version.clone());
         let mut report = EvictReport::default();
-        self.apply_step(&EvictStep { what, reason: "removed by the user".to_owned(), blobs }, &mut report)?;
+        let step = EvictStep { what, reason: "removed by the user".to_owned(), blobs };
+        self.apply_step(&step, &mut HashSet::new(), &mut report)?;
         if report.done.is_empty() {
             return Err(Error::new(ErrorKind::Usage, format!("{version} is in use by a running program"))
                 .with_hint("try again when the program has ended"));
@@ -93,7 +98,8 @@ impl Store {
         self.apply(&Self::plan(&self.inventory()?, &policy)).map(Some)
     }
 
-    fn apply_step(&self, step: &EvictStep, report: &mut EvictReport) -> Result<()> {
+    /// `cut` collects the files that this eviction has taken out of versions that stay.
+    fn apply_step(&self, step: &EvictStep, cut: &mut Cut, report: &mut EvictReport) -> Result<()> {
         // Nobody takes a lease between our look at the leases and the deed.
         let gc = self.lock(GC, true)?;
         let leased = self.leased(true)?;
@@ -103,11 +109,14 @@ impl Store {
         }
         match &step.what {
             Evicted::Version(version) => self.remove_names(version)?,
-            Evicted::File { version, path } => self.remove_from_view(version, path)?,
+            Evicted::File { version, path } => {
+                self.remove_from_view(version, path)?;
+                cut.insert((version.clone(), path.clone()));
+            }
             Evicted::Orphan => {}
         }
         point("evict.names");
-        let trashed = self.trash_blobs(step, &leased)?;
+        let trashed = self.trash_blobs(step, &leased, cut)?;
         point("evict.trashed");
         let gone = self.restore_needed(trashed)?;
         drop(gc);
@@ -158,10 +167,15 @@ impl Store {
         Ok(())
     }
 
-    fn trash_blobs(&self, step: &EvictStep, leased: &HashSet<Sha256>) -> Result<Vec<(Sha256, PathBuf, u64)>> {
+    fn trash_blobs(
+        &self,
+        step: &EvictStep,
+        leased: &HashSet<Sha256>,
+        cut: &Cut,
+    ) -> Result<Vec<(Sha256, PathBuf, u64)>> {
         let mut trashed = Vec::new();
         // A file's blob may be in a version that was fetched since the plan was made.
-        let needed = if step.blobs.is_empty() { HashSet::new() } else { self.needed_blobs(Some(step))? };
+        let needed = if step.blobs.is_empty() { HashSet::new() } else { self.needed_blobs(cut)? };
         for (name, size) in &step.blobs {
             if leased.contains(name) || needed.contains(name) {
                 continue;
@@ -203,17 +217,14 @@ impl Store {
         }
     }
 
-    /// The blobs that manifests name, apart from the single file that is being evicted.
-    pub(crate) fn needed_blobs(&self, except: Option<&EvictStep>) -> Result<HashSet<Sha256>> {
+    /// The blobs that manifests name, apart from some of their files.
+    pub(crate) fn needed_blobs(&self, except: &Cut) -> Result<HashSet<Sha256>> {
         let mut needed = HashSet::new();
-        for manifest in self.manifests()? {
-            let out_of_this = match except.map(|step| &step.what) {
-                Some(Evicted::File { version, .. }) if *version == manifest.version => except,
-                _ => None,
-            };
-            for file in &manifest.files {
-                let Some(name) = self.blob_name_of(file) else { continue };
-                if !out_of_this.is_some_and(|step| step.blobs.iter().any(|(gone, _)| *gone == name)) {
+        for Manifest { version, files } in self.manifests()? {
+            for file in files {
+                if let Some(name) = self.blob_name_of(&file)
+                    && !except.contains(&(version.clone(), file.path))
+                {
                     needed.insert(name);
                 }
             }

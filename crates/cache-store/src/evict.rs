@@ -277,9 +277,12 @@ impl<'a> Planner<'a> {
                 return;
             }
             let mut freed = self.release(BTreeSet::from([name]));
-            for path in by_blob.get(&name).into_iter().flatten() {
+            // The bytes go with the last of the paths that hold them.
+            let paths = by_blob.get(&name).map(Vec::as_slice).unwrap_or_default();
+            for (index, path) in paths.iter().enumerate() {
                 let what = Evicted::File { version: version.version.clone(), path: (*path).clone() };
-                self.take(what, reason, std::mem::take(&mut freed));
+                let last = index + 1 == paths.len();
+                self.take(what, reason, if last { std::mem::take(&mut freed) } else { Vec::new() });
             }
         }
     }

@@ -83,8 +83,10 @@ impl Store {
             Some(expected) if mutant(Mutant::NoDigestCheck) || mutant(Mutant::PublishBeforeCheck) => expected,
             _ => hashes.sha256,
         };
-        drop(file);
+        // The handle stays open until the file has its name: with it goes the lock, and another process could claim what
+        // we are about to publish. It is the only one, and nothing is written through it any more.
         let blob = self.name_blob(&path, &name, hashes.length, replaces)?;
+        drop(file);
         if mutant(Mutant::PublishBeforeCheck) {
             point("publish.unchecked");
             if expected.is_some_and(|expected| expected != hashes.sha256) {
