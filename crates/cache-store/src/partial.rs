@@ -25,6 +25,9 @@ pub(crate) struct Journal {
     pub(crate) etag: Option<String>,
     #[serde(default)]
     pub(crate) ranges: Vec<(u64, u64)>,
+    /// Ranges that were written and not yet synced: they outlive the process, but not the machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) unsynced: Vec<(u64, u64)>,
     /// The boot of the machine that wrote it, to tell a reboot from another machine.
     #[serde(default)]
     pub(crate) boot: String,
@@ -37,11 +40,14 @@ impl Journal {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
-    /// The ranges, as far as they lie within a file of this length, in order and apart.
+    /// The ranges to believe in, as far as they lie within a file of this length, in order and apart.
     pub(crate) fn within(&self, length: u64) -> Vec<ByteRange> {
+        let same_boot = !self.boot.is_empty() && self.boot == boot_id();
+        let unsynced = if same_boot { self.unsynced.as_slice() } else { &[] };
         let mut ranges: Vec<ByteRange> = self
             .ranges
             .iter()
+            .chain(unsynced)
             .map(|&(start, end)| ByteRange { start, end: end.min(length) })
             .filter(|range| !range.is_empty())
             .collect();
@@ -80,6 +86,8 @@ struct Shared {
 struct State {
     size: Option<u64>,
     etag: Option<String>,
+    /// The ranges that were synced, as the journal has them.
+    synced: Vec<(u64, u64)>,
     /// Whether there is something worth keeping.
     recorded: bool,
     /// Published, or given up: nothing is written any more.
@@ -97,10 +105,23 @@ impl Shared {
         }
         durable::sync_data(file).doing(format_args!("sync {}", self.path.display()))?;
         point("journal.data");
+        state.synced = pairs(ranges);
+        self.write_journal(state, Vec::new())
+    }
+
+    fn note(&self, file: &File, state: &mut State, ranges: &[ByteRange]) -> Result<()> {
+        if !locks::names(&self.path, file).doing("look at the partial file")? {
+            return Err(taken(&self.path));
+        }
+        self.write_journal(state, pairs(ranges))
+    }
+
+    fn write_journal(&self, state: &mut State, unsynced: Vec<(u64, u64)>) -> Result<()> {
         let journal = Journal {
             size: state.size,
             etag: state.etag.clone(),
-            ranges: ranges.iter().map(|range| (range.start, range.end)).collect(),
+            ranges: state.synced.clone(),
+            unsynced,
             boot: boot_id(),
         };
         let bytes = serde_json::to_vec(&journal).map_err(|error| Error::storage("write the journal", error.into()))?;
@@ -109,6 +130,10 @@ impl Shared {
         point("journal.written");
         Ok(())
     }
+}
+
+fn pairs(ranges: &[ByteRange]) -> Vec<(u64, u64)> {
+    ranges.iter().map(|range| (range.start, range.end)).collect()
 }
 
 pub(crate) fn taken(path: &Path) -> Error {
@@ -122,7 +147,14 @@ impl Partial {
         let length = file.metadata().map_or(0, |metadata| metadata.len());
         let recorded = journal.within(length);
         let etag = journal.etag.clone();
-        let state = State { size: journal.size, etag: journal.etag, recorded: !recorded.is_empty(), closed: false };
+        let recorded_any = !recorded.is_empty();
+        let state = State {
+            size: journal.size,
+            etag: journal.etag,
+            synced: journal.ranges,
+            recorded: recorded_any,
+            closed: false,
+        };
         let shared = Shared { store: store.clone(), key: key.clone(), path, state: Mutex::new(state) };
         Self { file: Arc::new(file), shared: Arc::new(shared), recorded, etag }
     }
@@ -187,6 +219,7 @@ impl Partial {
             let mut state = self.shared.state();
             durable::remove(&Layout::journal(&self.shared.path)).doing(what())?;
             state.etag = None;
+            state.synced.clear();
             state.recorded = false;
             state.size
         };
@@ -265,6 +298,20 @@ impl Recorder {
         drop(file);
         result
     }
+
+    /// Records which ranges are written without syncing them: cheap, and enough for a process that is killed. After a
+    /// reboot only what [`Recorder::record`] recorded counts.
+    ///
+    /// # Errors
+    /// As [`Partial::record`].
+    pub fn note(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
+        let mut state = self.shared.state();
+        let Some(file) = self.file.upgrade().filter(|_| !state.closed) else { return Ok(()) };
+        state.etag = etag.map(str::to_owned);
+        let result = self.shared.note(&file, &mut state, ranges);
+        drop(file);
+        result
+    }
 }
 
 /// Names this boot of this machine; empty where the system does not say.
@@ -275,4 +322,23 @@ pub(crate) fn boot_id() -> String {
         text.ok().flatten().unwrap_or_default().trim().to_owned()
     });
     BOOT.clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_synced_counts_only_until_the_reboot() {
+        let journal = |boot: String| Journal {
+            ranges: vec![(0, 10)],
+            unsynced: vec![(5, 20), (40, 60)],
+            boot,
+            ..Journal::default()
+        };
+        let range = |start, end| ByteRange { start, end };
+        assert_eq!(journal(boot_id()).within(50), [range(0, 20), range(40, 50)]);
+        assert_eq!(journal("another boot".to_owned()).within(50), [range(0, 10)]);
+        assert_eq!(journal(String::new()).within(50), [range(0, 10)]);
+    }
 }

@@ -218,7 +218,7 @@ impl Engine {
         match flight::lead(&self.store, &key, file, &job.progress).await? {
             Lead::Arrived(blob) => Ok(outcome::shared(blob, file)),
             Lead::Leader(leader) => {
-                let result = self.from_sources(job, &key, &leader).await;
+                let result = self.try_sources(job, &key, &leader).await;
                 match &result {
                     Ok(fetched) => leader.done(&self.store, file, &fetched.blob),
                     Err(error) => leader.fail(error),
@@ -230,11 +230,11 @@ impl Engine {
 
     /// Tries the sources in turn: the next one after trouble on the way, once more after wrong bytes, never after the
     /// authority said no.
-    async fn from_sources(&self, job: &FetchJob, key: &PartialKey, leader: &Arc<Leadership>) -> Result<Fetched> {
+    async fn try_sources(&self, job: &FetchJob, key: &PartialKey, leader: &Arc<Leadership>) -> Result<Fetched> {
         let mut rejected = false;
         let mut failed: Option<Error> = None;
         for source in &job.sources {
-            match self.from_source(job, key, leader, source).await {
+            match self.fetch_from(job, key, leader, source).await {
                 Ok(fetched) => return Ok(fetched),
                 Err(error) => {
                     let again = match error.kind() {
@@ -252,7 +252,7 @@ impl Engine {
         Err(failed.unwrap_or_else(|| no_source(&job.file)))
     }
 
-    async fn from_source(
+    async fn fetch_from(
         &self,
         job: &FetchJob,
         key: &PartialKey,

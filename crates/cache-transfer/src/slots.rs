@@ -230,6 +230,12 @@ mod tests {
             tokio::time::advance(Duration::from_millis(10)).await;
             let count = open.len();
             for slot in &mut open {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    clippy::cast_precision_loss,
+                    reason = "small numbers"
+                )]
                 slot.received((rate(count) / 100.0 / count as f64) as u64);
             }
         }

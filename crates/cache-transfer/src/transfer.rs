@@ -26,10 +26,12 @@ use crate::slots::Slots;
 
 /// How often it is looked whether an idle connection could help a slow one.
 const HELP_INTERVAL: Duration = Duration::from_millis(250);
-/// Bytes between two journal entries on a fast link.
+/// Bytes between two synced journal entries on a fast link.
 const JOURNAL_BYTES: u64 = 256 << 20;
-/// Time between two journal entries on a slow one.
+/// Time between two synced journal entries on a slow one.
 const JOURNAL_INTERVAL: Duration = Duration::from_secs(5);
+/// Time between two notes, which are not synced: what a killed process loses.
+const NOTE_INTERVAL: Duration = Duration::from_millis(500);
 /// How much the first request asks for, before it is known whether the source serves ranges.
 const FIRST_PIECE: u64 = 16 << 20;
 
@@ -249,7 +251,7 @@ async fn drive(transfer: &Arc<Transfer>, first: Option<(ByteRange, Body)>, journ
     let mut help = tokio::time::interval(HELP_INTERVAL);
     help.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut entries = JoinSet::new();
-    let mut last_entry = (Instant::now(), transfer.sink.plan().done().total());
+    let mut schedule = Schedule::new(transfer.sink.plan().done().total());
     while !transfer.sink.is_complete() {
         let ranges = transfer.ranges.load(Ordering::Relaxed);
         let more = transfer.sink.plan().has_unassigned() && (ranges || connections.is_empty());
@@ -280,11 +282,9 @@ async fn drive(transfer: &Arc<Transfer>, first: Option<(ByteRange, Body)>, journ
             }
         }
         let total = transfer.sink.plan().done().total();
-        let due = total.saturating_sub(last_entry.1) >= JOURNAL_BYTES || last_entry.0.elapsed() >= JOURNAL_INTERVAL;
-        if due && total > last_entry.1 && entries.is_empty() {
-            last_entry = (Instant::now(), total);
-            let write = journal.entry();
-            entries.spawn_blocking(write);
+        if let Some(synced) = schedule.due(total).filter(|_| entries.is_empty()) {
+            entries.spawn_blocking(journal.entry(synced));
+            schedule.written(synced, total);
         }
     }
     connections.shutdown().await;
@@ -317,6 +317,36 @@ fn lost(error: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Storage, "a transfer task was lost").with_source(error)
 }
 
+/// When the journal is written.
+struct Schedule {
+    synced: (Instant, u64),
+    noted: (Instant, u64),
+}
+
+impl Schedule {
+    fn new(total: u64) -> Self {
+        let now = (Instant::now(), total);
+        Self { synced: now, noted: now }
+    }
+
+    /// Whether an entry is due, and if so whether it is to be synced.
+    fn due(&self, total: u64) -> Option<bool> {
+        let since = |(at, bytes): (Instant, u64)| (at.elapsed(), total.saturating_sub(bytes));
+        match (since(self.synced), since(self.noted)) {
+            ((time, bytes), _) if bytes >= JOURNAL_BYTES || (bytes > 0 && time >= JOURNAL_INTERVAL) => Some(true),
+            (_, (time, bytes)) if bytes > 0 && time >= NOTE_INTERVAL => Some(false),
+            _ => None,
+        }
+    }
+
+    fn written(&mut self, synced: bool, total: u64) {
+        self.noted = (Instant::now(), total);
+        if synced {
+            self.synced = self.noted;
+        }
+    }
+}
+
 /// Keeps the next process informed of what is there. Dropped before it is closed (the transfer was cancelled), it writes
 /// a last entry on the spot.
 struct Journal {
@@ -330,18 +360,18 @@ impl Journal {
         Self { recorder, transfer: Arc::clone(transfer), open: true }
     }
 
-    /// Writes one entry: the ranges that are there now, after they were flushed. Blocks.
-    fn entry(&self) -> impl FnOnce() -> Result<()> + Send + 'static {
+    /// Writes one entry: the ranges that are there now, flushed to the disk first if `synced`. Blocks.
+    fn entry(&self, synced: bool) -> impl FnOnce() -> Result<()> + Send + 'static {
         let ranges = self.transfer.sink.done();
         let tag = self.transfer.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let recorder = self.recorder.clone();
-        move || recorder.record(&ranges, tag.as_deref())
+        move || if synced { recorder.record(&ranges, tag.as_deref()) } else { recorder.note(&ranges, tag.as_deref()) }
     }
 
     /// Ends the journal; a transfer that failed gets a last entry.
     async fn close(&mut self, complete: bool) {
         self.open = false;
-        if !complete && let Ok(written) = tokio::task::spawn_blocking(self.entry()).await {
+        if !complete && let Ok(written) = tokio::task::spawn_blocking(self.entry(true)).await {
             note_unrecorded(written);
         }
     }
@@ -350,7 +380,7 @@ impl Journal {
 impl Drop for Journal {
     fn drop(&mut self) {
         if self.open {
-            note_unrecorded(self.entry()());
+            note_unrecorded(self.entry(false)());
         }
     }
 }

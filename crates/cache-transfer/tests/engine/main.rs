@@ -1,5 +1,7 @@
 //! The engine against a source that does what each test tells it to.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod source;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,21 +39,10 @@ impl Bench {
         self.engine.fetch(job(&[source], file)).await
     }
 
+    #[expect(clippy::unused_self, reason = "reads as what it is")]
     fn read(&self, fetched: &Fetched) -> Vec<u8> {
-        std::io::read_to_string(fs_err_open(&fetched.blob.path)).map_or_else(
-            |_| {
-                use std::io::Read as _;
-                let mut bytes = Vec::new();
-                fs_err_open(&fetched.blob.path).read_to_end(&mut bytes).unwrap();
-                bytes
-            },
-            String::into_bytes,
-        )
+        fs_err::read(&fetched.blob.path).unwrap()
     }
-}
-
-fn fs_err_open(path: &std::path::Path) -> std::fs::File {
-    std::fs::File::open(path).unwrap()
 }
 
 fn job(sources: &[&Arc<Scripted>], file: &FileEntry) -> FetchJob {
@@ -361,8 +352,8 @@ async fn a_damaged_blob_is_mended_by_its_broken_range_alone() {
 
 fn flip(path: &std::path::Path, at: u64) {
     use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
-    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let file = fs_err::OpenOptions::new().read(true).write(true).open(path).unwrap().into_file();
     let mut byte = [0];
     file.read_exact_at(&mut byte, at).unwrap();
     file.write_all_at(&[byte[0] ^ 1], at).unwrap();
