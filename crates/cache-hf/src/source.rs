@@ -113,6 +113,8 @@ impl HfSource {
                 if !expired(response.status()) {
                     return self.elsewhere(response, None);
                 }
+                // It holds one of the places at the CDN, which whoever asks again needs while we wait for them.
+                drop(response);
                 known = slot.lock().await;
                 if let Place::Elsewhere(newer) = known.clone()
                     && newer != url
@@ -259,6 +261,7 @@ impl Source for HfSource {
         let mut reached = self.reach(&address, asked, range, &options.budget).await?;
         if known.is_none() && range.is_some() && changed(&reached.tag) {
             range = None;
+            drop(reached);
             reached = self.reach(&address, asked, range, &options.budget).await?;
         }
         let mut body = body_of(reached.response, range)?;
