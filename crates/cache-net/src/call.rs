@@ -44,3 +44,39 @@ impl Call for Foreign<'_> {
         true
     }
 }
+
+/// A request for tests of the layers.
+#[cfg(test)]
+#[derive(Debug, Clone)]
+pub(crate) struct Fake {
+    pub(crate) origin: Origin,
+    pub(crate) budget: RetryBudget,
+    pub(crate) idempotent: bool,
+}
+
+#[cfg(test)]
+impl Fake {
+    pub(crate) fn at(host: &str) -> Self {
+        let url = url::Url::parse(&format!("https://{host}/x")).unwrap();
+        Self { origin: Origin::of(&url).unwrap(), budget: RetryBudget::default(), idempotent: true }
+    }
+}
+
+#[cfg(test)]
+impl Call for Fake {
+    fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    fn what(&self) -> &str {
+        "GET x"
+    }
+
+    fn budget(&self) -> &RetryBudget {
+        &self.budget
+    }
+
+    fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+}

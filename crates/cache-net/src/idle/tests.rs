@@ -1,1 +1,81 @@
+use futures::StreamExt as _;
+use futures::stream;
+use tokio::time::advance;
 
+use super::*;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn body(stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> IdleBody {
+    let about = About { what: "GET https://h/x".into(), host: "h".to_owned() };
+    IdleBody::new(reqwest::Body::wrap_stream(stream), LIMIT, about)
+}
+
+fn chunk(text: &'static str) -> std::io::Result<Bytes> {
+    Ok(Bytes::from_static(text.as_bytes()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_server_is_given_up_and_the_clock_starts_anew_with_each_chunk() {
+    let slow = stream::unfold(0, |n| async move {
+        match n {
+            0..3 => tokio::time::sleep(LIMIT - Duration::from_secs(1)).await,
+            _ => std::future::pending().await,
+        }
+        Some((chunk("x"), n + 1))
+    });
+    let mut body = body(slow);
+    let started = Instant::now();
+    for _ in 0..3 {
+        assert_eq!(body.next().await.unwrap().unwrap(), "x");
+    }
+    let error = body.next().await.unwrap().unwrap_err();
+    assert_eq!(started.elapsed(), (LIMIT - Duration::from_secs(1)) * 3 + LIMIT);
+    assert!(error.is_retryable() && error.message().contains("stopped for 30 s"), "{error:?}");
+    assert!(body.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_reader_is_no_silent_server() {
+    let (sender, receiver) = futures::channel::mpsc::unbounded();
+    let mut body = body(receiver);
+    sender.unbounded_send(chunk("a")).unwrap();
+    assert_eq!(body.next().await.unwrap().unwrap(), "a");
+    advance(LIMIT * 5).await;
+    let late = async {
+        tokio::time::sleep(LIMIT / 2).await;
+        sender.unbounded_send(chunk("b")).unwrap();
+    };
+    let (next, ()) = futures::future::join(body.next(), late).await;
+    assert_eq!(next.unwrap().unwrap(), "b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn chunks_are_passed_on_without_a_copy() {
+    let data = Bytes::from(vec![7; 1 << 16]);
+    let address = data.as_ptr();
+    let mut body = body(stream::iter([Ok(data)]));
+    assert_eq!(body.next().await.unwrap().unwrap().as_ptr(), address);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_place_at_the_host_is_free_as_soon_as_the_body_has_ended() {
+    let permits = crate::Permits::new(1);
+    let fake = crate::call::Fake::at("h");
+    let mut body = body(stream::iter([chunk("x")]));
+    let inner = tower::service_fn(|_: crate::call::Fake| std::future::ready(Ok(Held(None))));
+    let layer = crate::PermitLayer::new(permits.clone());
+    let held = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, inner), fake.clone()).await.unwrap();
+    body.hold(held.0.unwrap());
+    assert_eq!(permits.available(&fake.origin), 0);
+    while body.next().await.is_some() {}
+    assert_eq!(permits.available(&fake.origin), 1);
+}
+
+struct Held(Option<Permit>);
+
+impl crate::Hold for Held {
+    fn hold(&mut self, permit: Permit) {
+        self.0 = Some(permit);
+    }
+}

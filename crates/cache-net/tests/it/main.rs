@@ -1,0 +1,25 @@
+//! The client and the plain source against real sockets on the loopback.
+
+mod faults;
+mod proxies;
+mod requests;
+mod secrets;
+mod server;
+mod source;
+mod tls;
+
+use std::time::Duration;
+
+use cache_net::{HttpClient, HttpConfig};
+
+/// A client that does not wait long between attempts.
+fn client() -> HttpClient {
+    HttpClient::new(config()).unwrap()
+}
+
+fn config() -> HttpConfig {
+    let mut config = HttpConfig::default();
+    config.retry.base = Duration::from_millis(2);
+    config.seed = Some(1);
+    config
+}

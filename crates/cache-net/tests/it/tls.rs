@@ -1,0 +1,62 @@
+//! Certificates, and the way down from https.
+
+use std::path::PathBuf;
+
+use cache_core::ErrorKind;
+use cache_net::{HttpClient, HttpRequest};
+
+use crate::config;
+use crate::server::{Reply, Server};
+
+pub(crate) fn bundle() -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests", "it", "tls", "ca.pem"].iter().collect()
+}
+
+fn trusting(bundle: Option<PathBuf>) -> HttpClient {
+    let mut config = config();
+    config.ca_bundle = bundle;
+    HttpClient::new(config).unwrap()
+}
+
+#[tokio::test]
+async fn a_bundle_makes_its_authorities_trusted() {
+    let server = Server::start_tls(|_| Reply::new(200).body("here")).await;
+    let client = trusting(Some(bundle()));
+    let response = client.send(HttpRequest::get(server.url("/x"))).await.unwrap();
+    assert_eq!(response.bytes(10).await.unwrap(), "here");
+    let range = cache_core::ByteRange { start: 0, end: 1 };
+    client.send(HttpRequest::get(server.url("/x")).range(range)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_unknown_authority_is_named_and_not_asked_again() {
+    let server = Server::start_tls(|_| Reply::new(200)).await;
+    let error = trusting(None).send(HttpRequest::get(server.url("/x"))).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Network, 0));
+    assert!(error.message().contains("no secure connection"), "{error}");
+    assert!(error.hint().unwrap().contains("SSL_CERT_FILE"), "{error:?}");
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_bundle_that_cannot_be_used_is_named() {
+    let server = Server::start_tls(|_| Reply::new(200)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty.pem");
+    fs_err::write(&empty, "no certificate").unwrap();
+    for path in [folder.path().join("absent.pem"), empty] {
+        let error = trusting(Some(path.clone())).send(HttpRequest::get(server.url("/x"))).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.message().contains(path.to_str().unwrap()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn there_is_no_way_down_to_http() {
+    let plain = Server::start(|_| Reply::new(200)).await;
+    let target = plain.url("/x");
+    let secure = Server::start_tls(move |_| Reply::moved(target.as_str())).await;
+    let error = trusting(Some(bundle())).send(HttpRequest::get(secure.url("/x"))).await.unwrap_err();
+    assert!(error.message().contains("https to http"), "{error}");
+    assert!(plain.seen().is_empty());
+}
