@@ -1,7 +1,8 @@
-//! Makes a small store, so that other programs can be pointed at it: `make_store ROOT [DAMAGE]`.
+//! Makes a small store, so that other programs can be pointed at it: `make_store ROOT`.
 //!
 //! `HF_HUB_CACHE=ROOT/hub HF_HUB_OFFLINE=1 python -c 'from huggingface_hub import …'` then finds `org/tiny`, `solo` and
-//! the dataset `org/data`.
+//! the dataset `org/data`. `make_store ROOT wrong` tries instead to publish bytes under a digest that is not theirs, which
+//! only a mutant may let pass.
 
 use std::os::unix::fs::FileExt as _;
 
@@ -13,6 +14,9 @@ use cache_store::{Store, StoreOptions};
 fn main() -> Result<()> {
     let root = std::env::args().nth(1).unwrap_or_else(|| "store".to_owned());
     let store = Store::open(root, StoreOptions::default())?;
+    if std::env::args().nth(2).as_deref() == Some("wrong") {
+        return publish_wrong(&store);
+    }
     let files: &[(&str, &[u8], bool)] = &[
         ("config.json", b"{\"model_type\": \"bert\"}\n", false),
         ("model.safetensors", &[7; 3_000_000], true),
@@ -28,6 +32,18 @@ fn main() -> Result<()> {
     fill(&store, data, 'd', files, &[&main])?;
     let tiny = Version { model: ModelId::hub("org/tiny")?, commit: Commit::parse(&"a".repeat(40))? };
     store.put_absent(&tiny, &RepoPath::parse("adapter_config.json")?)
+}
+
+fn publish_wrong(store: &Store) -> Result<()> {
+    let digests = [b"right", b"wrong"].map(|bytes| {
+        let mut hasher = Hasher::new();
+        hasher.update(bytes);
+        hasher.finish()
+    });
+    let version = Version { model: ModelId::hub("org/wrong")?, commit: Commit::parse(&"e".repeat(40))? };
+    let partial = store.partial(&Store::partial_key(&version, &FileEntry::new(RepoPath::parse("f")?)), Some(5))?;
+    partial.file().write_all_at(b"wrong", 0).map_err(|error| cache_core::Error::storage("write", error))?;
+    store.publish(partial, &digests[1], Some(digests[0].sha256)).map(|_| ())
 }
 
 /// Publishes files, stores their manifest, points revisions at it and makes the view.

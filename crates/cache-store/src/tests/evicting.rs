@@ -170,3 +170,28 @@ fn readers_never_miss_what_they_have_leased_and_found() {
         }
     });
 }
+
+#[test]
+fn a_use_is_noted_once_a_minute_and_orders_the_eviction() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+    let seconds = Arc::new(AtomicU64::new(1000));
+    let shared = Arc::clone(&seconds);
+    let clock = crate::Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(shared.load(Ordering::SeqCst)));
+    let f = with(StoreOptions::default().with_clock(clock));
+    let (a, b) = (version("org/a", 'a'), version("org/b", 'b'));
+    put(&f.store, &a, &[("x", b"aaaaa")]);
+    put(&f.store, &b, &[("x", b"bbbbb")]);
+    let noted = |v| f.store.last_use(v).unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    f.store.touch(&a).unwrap();
+    seconds.store(1059, Ordering::SeqCst);
+    f.store.touch(&a).unwrap();
+    f.store.touch(&b).unwrap();
+    assert_eq!((noted(&a), noted(&b)), (1000, 1059));
+    seconds.store(1060, Ordering::SeqCst);
+    f.store.touch(&a).unwrap();
+    assert_eq!(noted(&a), 1060);
+    let plan = Store::plan(&f.store.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(5)));
+    assert_eq!(plan.steps[0].what, Evicted::Version(b));
+}
