@@ -1,11 +1,182 @@
-//! torture
+//! `cargo xtask torture`: treats the command badly, and looks at the store with code of its own.
+
+mod errors;
+mod kill;
+mod locks;
+mod power;
+mod process;
+mod setup;
+mod store;
+mod strace;
+
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+
 use crate::Result;
-use clap::Args;
+use crate::torture::setup::Setup;
+
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {}
-pub(crate) fn run(_: &Arguments) -> Result<()> {
-    Ok(())
+pub(crate) struct Arguments {
+    /// Which rigs; all when none is named.
+    #[arg(value_name = "RIG", value_enum)]
+    rigs: Vec<Name>,
+    /// How many points each rig tries at least.
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    points: u64,
+    /// A short run, for CI.
+    #[arg(long, conflicts_with = "points")]
+    quick: bool,
+    /// Run the mutants, on which every rig must fail.
+    #[arg(long)]
+    mutant: bool,
+    /// Torture the binaries as they are, without building them.
+    #[arg(long)]
+    no_build: bool,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Name {
+    /// SIGKILL at system calls and fail points.
+    Kill,
+    /// Power cuts on XFS and ext4.
+    Power,
+    /// Failing system calls.
+    Errors,
+    /// Locks that lie.
+    Locks,
+}
+
+/// Points of a short run, and its longest time for each rig.
+const QUICK: (u64, Duration) = (60, Duration::from_secs(40));
+
+/// How hard to try.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plan {
+    pub(crate) points: u64,
+    pub(crate) until: Option<Instant>,
+    /// The guarded step that is switched off.
+    pub(crate) mutant: Option<&'static str>,
+}
+
+/// What a rig has seen.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) points: u64,
+    pub(crate) failures: Vec<String>,
+    /// What was covered, in words.
+    pub(crate) notes: Vec<String>,
+}
+
+impl Tally {
+    /// Counts a point and what was wrong after it.
+    pub(crate) fn point(&mut self, what: &str, problems: Vec<String>) {
+        self.points += 1;
+        self.failures.extend(problems.into_iter().map(|problem| format!("{what}: {problem}")));
+    }
+
+    /// Whether the rig may stop: enough points, too many failures, or no time left.
+    pub(crate) fn enough(&self, plan: &Plan) -> bool {
+        let failed = if plan.mutant.is_some() { 1 } else { 20 };
+        self.points >= plan.points || self.given_up(plan) || self.failures.len() >= failed
+    }
+
+    fn given_up(&self, plan: &Plan) -> bool {
+        plan.until.is_some_and(|until| Instant::now() >= until)
+    }
+}
+
+struct Rig {
+    name: Name,
+    /// Why it cannot run here.
+    missing: fn() -> Option<String>,
+    run: fn(&Setup, &Plan) -> Result<Tally>,
+    mutants: &'static [&'static str],
+}
+
+const RIGS: [Rig; 4] = [
+    Rig {
+        name: Name::Kill,
+        missing: strace::missing,
+        run: kill::run,
+        mutants: &["publish-before-check", "no-digest-check"],
+    },
+    Rig { name: Name::Power, missing: power::missing, run: power::run, mutants: &["no-fsync"] },
+    Rig { name: Name::Errors, missing: strace::missing, run: errors::run, mutants: &["no-fsync", "no-digest-check"] },
+    Rig {
+        name: Name::Locks,
+        missing: strace::missing,
+        run: locks::run,
+        mutants: &["believe-locks", "no-digest-check"],
+    },
+];
+
+/// What CI runs: all rigs, then all mutants, each for a short time.
 pub(crate) fn quick() -> Result<()> {
-    Ok(())
+    let arguments = |mutant, no_build| Arguments { rigs: Vec::new(), points: 0, quick: true, mutant, no_build };
+    let rigs = run(&arguments(false, false));
+    let mutants = run(&arguments(true, true));
+    rigs.and(mutants)
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let (points, limit) = if arguments.quick { (QUICK.0, Some(QUICK.1)) } else { (arguments.points, None) };
+    let chosen = RIGS.iter().filter(|rig| arguments.rigs.is_empty() || arguments.rigs.contains(&rig.name));
+    let (skipped, ready): (Vec<&Rig>, Vec<&Rig>) = chosen.partition(|rig| (rig.missing)().is_some());
+    for rig in &skipped {
+        println!("skipped: {}: {}", rig.label(), (rig.missing)().unwrap_or_default());
+    }
+    if ready.is_empty() {
+        return Ok(());
+    }
+    let setup = Setup::new(arguments.no_build)?;
+    let mut failed = Vec::new();
+    for rig in ready {
+        if arguments.mutant {
+            for mutant in rig.mutants {
+                let until = limit.map(|limit| Instant::now() + limit);
+                let tally = (rig.run)(&setup, &Plan { points, until, mutant: Some(mutant) })?;
+                match tally.failures.first() {
+                    Some(first) => {
+                        println!("{}: mutant {mutant} caught after {} points: {first}", rig.label(), tally.points);
+                    }
+                    None => {
+                        println!("{}: mutant {mutant} NOT caught in {} points", rig.label(), tally.points);
+                        failed.push(format!("{} with {mutant}", rig.label()));
+                    }
+                }
+            }
+        } else {
+            let start = Instant::now();
+            let until = limit.map(|limit| start + limit);
+            let tally = (rig.run)(&setup, &Plan { points, until, mutant: None })?;
+            report(rig, &tally, start.elapsed());
+            if !tally.failures.is_empty() || tally.points == 0 {
+                failed.push(rig.label().to_owned());
+            }
+        }
+    }
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", ")).into()) }
+}
+
+fn report(rig: &Rig, tally: &Tally, took: Duration) {
+    let (name, points, seconds) = (rig.label(), tally.points, took.as_secs_f64());
+    println!("{name}: {points} points, {} failures, {seconds:.0} s", tally.failures.len());
+    for note in &tally.notes {
+        println!("  {note}");
+    }
+    for failure in &tally.failures {
+        println!("  FAILED {failure}");
+    }
+}
+
+impl Rig {
+    fn label(&self) -> &'static str {
+        match self.name {
+            Name::Kill => "kill",
+            Name::Power => "power",
+            Name::Errors => "errors",
+            Name::Locks => "locks",
+        }
+    }
 }

@@ -34,6 +34,9 @@ impl Locks {
 
     /// Whether locks exclude anyone here, found out once by locking one file twice.
     pub(crate) fn work(&self, path_of: impl FnOnce(&'static str) -> std::path::PathBuf) -> bool {
+        if mutant(Mutant::BelieveLocks) {
+            return true;
+        }
         *self.work.get_or_init(|| self.self_test(&path_of(SELF_TEST)).unwrap_or(false))
     }
 

@@ -12,6 +12,8 @@ pub enum Mutant {
     NoDigestCheck,
     /// A lock is believed without looking whether its path still names the locked file.
     NoRecheckAfterLock,
+    /// Locks are believed to work without trying them.
+    BelieveLocks,
     /// The collector does not look at leases.
     IgnoreLeases,
     /// A blob gets its name before its digest was checked.
@@ -30,6 +32,7 @@ mod on {
             "no-fsync" => Some(Mutant::NoFsync),
             "no-digest-check" => Some(Mutant::NoDigestCheck),
             "no-recheck-after-lock" => Some(Mutant::NoRecheckAfterLock),
+            "believe-locks" => Some(Mutant::BelieveLocks),
             "ignore-leases" => Some(Mutant::IgnoreLeases),
             "publish-before-check" => Some(Mutant::PublishBeforeCheck),
             _ => None,

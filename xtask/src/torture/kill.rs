@@ -1,0 +1,91 @@
+//! SIGKILL, at every system call that changes something and at every fail point of the store.
+
+use std::process::Command;
+
+use crate::Result;
+use crate::torture::setup::{From, LIMIT, Setup};
+use crate::torture::strace::{self, MUTATING};
+use crate::torture::{Plan, Tally, process};
+
+pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let mut ways = ways();
+    // A short run takes a few points of each way; a long one walks through all of them again and again, because
+    // threads run in another order each time.
+    let stride = if plan.points < 200 { 7 } else { 1 };
+    let mut at: Vec<u64> = (1..).take(ways.len()).collect();
+    let mut reached = vec![0; ways.len()];
+    while !tally.enough(plan) {
+        for (way, (at, reached)) in ways.iter_mut().zip(at.iter_mut().zip(&mut reached)) {
+            if tally.enough(plan) {
+                break;
+            }
+            let killed = point(setup, plan, way, *at, &mut tally)?;
+            *reached = if killed { *at.max(reached) } else { *reached };
+            // Survived: the way is walked to its end, and begins again one step further on.
+            *at = if killed { *at + stride } else { 1 + *at % stride };
+        }
+    }
+    for (way, reached) in ways.iter().zip(&reached) {
+        tally.notes.push(format!("{}: killed up to the {reached}th", way.name));
+    }
+    Ok(tally)
+}
+
+/// Changes the command so that it dies at the Nth time.
+type Kill = Box<dyn Fn(&Command, u64) -> Command>;
+
+struct Way {
+    name: String,
+    from: From,
+    kill: Kill,
+}
+
+fn ways() -> Vec<Way> {
+    let mut ways = Vec::new();
+    for from in [From::Lying, From::Honest] {
+        let failpoint = move |command: &Command, at: u64| {
+            let mut copy = clone(command);
+            copy.env("MODEL_CACHE_FAILPOINT", format!("*=abort:{at}"));
+            copy
+        };
+        ways.push(Way { name: format!("fail points ({from:?})"), from, kill: Box::new(failpoint) });
+        for set in MUTATING {
+            let kill = move |command: &Command, at: u64| {
+                strace::inject(command, set, &format!("signal=SIGKILL:when={at}"), None)
+            };
+            ways.push(Way { name: format!("{set} ({from:?})"), from, kill: Box::new(kill) });
+        }
+    }
+    ways
+}
+
+fn clone(command: &Command) -> Command {
+    let mut copy = Command::new(command.get_program());
+    copy.args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => copy.env(name, value),
+            None => copy.env_remove(name),
+        };
+    }
+    copy
+}
+
+/// One run that is killed, and all that must hold afterwards. Whether it was killed.
+fn point(setup: &Setup, plan: &Plan, way: &Way, at: u64, tally: &mut Tally) -> Result<bool> {
+    let store = setup.store();
+    let ended = process::run((way.kill)(&setup.get(&store, way.from, plan.mutant), at), LIMIT)?;
+    let mut problems = setup.inspect(&store);
+    match (ended.killed(), ended.ok(), way.from) {
+        (true, ..) => {}
+        (_, true, From::Honest) => problems.extend(setup.acknowledged(&store, &ended)),
+        (_, true, From::Lying) => problems.push("wrong bytes were accepted".to_owned()),
+        (_, false, From::Lying) if ended.status.code() == Some(4) => {}
+        _ => problems.push(ended.words()),
+    }
+    problems.extend(setup.recovers(&store, plan.mutant)?);
+    setup.discard(&store, &problems)?;
+    tally.point(&format!("{} at {at}, {}", way.name, store.display()), problems);
+    Ok(ended.killed())
+}
