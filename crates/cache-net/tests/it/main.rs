@@ -1,11 +1,14 @@
 //! The client and the plain source against real sockets on the loopback.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may")]
+
 mod faults;
 mod proxies;
 mod requests;
 mod secrets;
 mod server;
 mod source;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 mod tls;
 
 use std::time::Duration;

@@ -53,6 +53,7 @@ async fn http_goes_to_the_proxy_in_absolute_form() {
     }
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]
 async fn https_asks_the_proxy_for_a_tunnel() {
     let (proxy, address) = proxy().await;
@@ -62,6 +63,7 @@ async fn https_asks_the_proxy_for_a_tunnel() {
     assert!(shown.contains("failure") && !shown.contains("hush"), "{shown}");
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proxy_that_refuses_is_named() {
     let proxy = Server::start(|_| Reply::new(407)).await;
@@ -80,6 +82,7 @@ async fn no_proxy_is_honoured() {
     assert!(proxy.seen().is_empty());
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_by_variable() {
     for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {

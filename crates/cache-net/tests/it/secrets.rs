@@ -3,8 +3,8 @@
 use cache_net::{Credentials, HttpClient, HttpRequest, Origin, Secret};
 use http::{HeaderValue, header};
 
+use crate::client;
 use crate::server::{Reply, Server};
-use crate::{client, config};
 
 const TOKEN: &str = "hf_hush";
 
@@ -42,9 +42,10 @@ async fn a_token_given_by_hand_does_not_follow_either() {
     assert_eq!((seen[0].header("authorization"), seen[0].header("cookie")), (None, None));
 }
 
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
 #[tokio::test]
 async fn a_token_does_not_cross_schemes() {
-    let mut config = config();
+    let mut config = crate::config();
     config.ca_bundle = Some(crate::tls::bundle());
     let secure = Server::start_tls(|_| Reply::new(200)).await;
     let target = secure.url("/x");

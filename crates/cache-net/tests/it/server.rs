@@ -6,9 +6,6 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use url::Url;
 
 /// One request as it arrived.
@@ -83,7 +80,11 @@ impl Server {
     }
 
     /// Speaks TLS with the certificate in `tls/`, for `localhost` and `127.0.0.1`.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(crate) async fn start_tls(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        use tokio_rustls::rustls::ServerConfig;
+        use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
         let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
         let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
         let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
