@@ -7,7 +7,7 @@ use cache_core::{
     Result, Revision, Source as _, Version,
 };
 use cache_testkit::{Access, Files, Hub, HubConfig, Matches, Origin, Trouble};
-use futures::TryStreamExt as _;
+use futures::{FutureExt as _, TryStreamExt as _};
 
 use super::http;
 use crate::{HfConfig, HfSource};
@@ -160,6 +160,21 @@ async fn many_ranges_of_a_file_cost_the_hub_one_request() {
     let bytes = read(&source, &manifest.version, entry(&manifest, LARGE), options).await.unwrap();
     assert_eq!(bytes, content[..9]);
     assert_eq!((asked(&hub, Origin::Hub), asked(&hub, Origin::Cdn)), (1, 2));
+}
+
+/// Whoever gives up while asking for a file's place leaves it to the next.
+#[tokio::test]
+async fn giving_up_is_in_nobodys_way() {
+    let hub = Hub::start(HubConfig::default()).await;
+    hub.add_model("org/name", files());
+    let source = source(&hub, None);
+    assert!(resolve(&source, "org/name", "main").now_or_never().is_none());
+    let manifest = resolve(&source, "org/name", "main").await.unwrap();
+    let file = entry(&manifest, LARGE);
+    for _ in 0..50 {
+        assert!(source.open(&manifest.version, file, OpenOptions::whole()).now_or_never().is_none());
+    }
+    assert_eq!(read(&source, &manifest.version, file, OpenOptions::whole()).await.unwrap(), large());
 }
 
 #[tokio::test]
