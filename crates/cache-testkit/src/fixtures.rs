@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn the_safetensors_header_covers_the_data() {
         let file = safetensors(1, &[("a", &[2, 3]), ("b", &[5])]);
-        let length = u64::from_le_bytes(file[..8].try_into().unwrap()).try_into().unwrap();
+        let length = crate::content::to_usize(u64::from_le_bytes(file[..8].try_into().unwrap()));
         let header: serde_json::Value = serde_json::from_slice(&file[8..8 + length]).unwrap();
         assert_eq!(header["b"]["data_offsets"], serde_json::json!([24, 44]));
         assert_eq!(file.len(), 8 + length + 44);

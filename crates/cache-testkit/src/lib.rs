@@ -7,11 +7,15 @@
 //!
 //! Nothing here listens anywhere but on loopback, prints anything, or needs the network.
 
+#[cfg(test)]
+mod client;
 mod content;
+mod fault;
 pub mod fixtures;
 mod hub;
 mod listen;
 mod serve;
 
 pub use content::Content;
+pub use fault::{FaultSeen, FaultServer, Personality};
 pub use hub::{Access, Connections, Files, Hub, HubConfig, Matches, Origin, Seen, Trouble};

@@ -92,6 +92,7 @@ pub(crate) struct FileBody {
     end: u64,
     flow: Flow,
     wait: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    flushed: bool,
 }
 
 impl FileBody {
@@ -106,6 +107,12 @@ impl FileBody {
             }
             let mut end = self.end;
             if let Some(cut) = self.flow.twist.cut {
+                if self.at >= cut && !self.flushed {
+                    // The head and the bytes before the cut reach the socket only when the body has to wait.
+                    self.flushed = true;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 if self.at >= cut {
                     return Poll::Ready(Some(Err(io::ErrorKind::ConnectionAborted.into())));
                 }
@@ -240,8 +247,14 @@ pub(crate) fn file(
     };
     put(&mut reply, header::CONTENT_LENGTH, &(end - start).to_string());
     if method != Method::HEAD {
-        *reply.body_mut() =
-            Reply::File(Box::new(FileBody { content: content.clone(), at: start, end, flow, wait: None }));
+        *reply.body_mut() = Reply::File(Box::new(FileBody {
+            content: content.clone(),
+            at: start,
+            end,
+            flow,
+            wait: None,
+            flushed: false,
+        }));
     }
     reply
 }
