@@ -224,7 +224,7 @@ impl Machine {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
     #[test]
     fn the_store_does_what_its_model_does(steps in prop::collection::vec(step(), 1..25)) {
         let mut machine = Machine::new();
