@@ -9,6 +9,7 @@
 
 #[cfg(test)]
 mod client;
+pub mod conformance;
 mod content;
 mod fault;
 pub mod fixtures;
