@@ -9,11 +9,15 @@ use crate::server::{Reply, Server};
 /// Names the address that the child is to ask.
 const TARGET: &str = "CACHE_NET_TEST_TARGET";
 
+/// Has the child take the defaults, which know no environment.
+const PLAIN: &str = "CACHE_NET_TEST_PLAIN";
+
 /// Asks the address in the environment, as the environment says, and prints what came.
 #[tokio::test]
 async fn child() {
     let Ok(target) = std::env::var(TARGET) else { return };
-    let mut config = HttpConfig::from_env();
+    let plain = std::env::var_os(PLAIN).is_some();
+    let mut config = if plain { HttpConfig::default() } else { HttpConfig::from_env() };
     config.retry.base = std::time::Duration::from_millis(1);
     let client = HttpClient::new(config).unwrap();
     match client.send(HttpRequest::get(target.parse().unwrap())).await {
@@ -70,6 +74,15 @@ async fn a_proxy_that_refuses_is_named() {
     let address = format!("http://{}", proxy.address());
     let shown = run("https://hub.example/x".to_owned(), vec![("HTTPS_PROXY", address)]).await;
     assert!(shown.contains("the proxy does not let it through") && shown.contains("HTTPS_PROXY"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_knows_no_environment() {
+    let server = Server::start(|_| Reply::new(200).body("direct")).await;
+    let (proxy, address) = proxy().await;
+    let shown = run(server.url("/x").into(), vec![("HTTP_PROXY", address), (PLAIN, "1".to_owned())]).await;
+    assert!(shown.contains("direct"), "{shown}");
+    assert!(proxy.seen().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
