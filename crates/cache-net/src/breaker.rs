@@ -1,8 +1,8 @@
 //! A circuit breaker for each scheme, host and port: a host that keeps failing is left alone for a while.
 //!
-//! Our own rather than `tower-resilience-circuitbreaker`: that one is a single circuit for the whole service behind it,
-//! with a state lock of its own runtime and no notion of a host, while here the circuit is chosen by the request, and a
-//! rejection must be a [`cache_core::Error`] that tells the retry layer when the next attempt makes sense.
+//! Our own rather than `tower-resilience-circuitbreaker`, because it is small and three things must hold at once: the
+//! circuit is chosen by each request's origin, our requests and other clients' guarded calls share it, and a request that
+//! is turned away gets a [`cache_core::Error`] that tells the retry layer when the next attempt makes sense.
 
 mod circuit;
 

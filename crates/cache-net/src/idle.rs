@@ -2,6 +2,7 @@
 //!
 //! This is the path of every byte: for each chunk there is one call, no copy, no lock, no clock and no log.
 
+use std::future::Future as _;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -65,8 +66,6 @@ impl IdleBody {
         }
     }
 }
-
-use std::future::Future as _;
 
 impl Stream for IdleBody {
     type Item = Result<Bytes>;
