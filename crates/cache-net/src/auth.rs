@@ -35,7 +35,7 @@ impl Credentials {
     }
 }
 
-/// Puts [`Auth`] around a service.
+/// Puts `Auth` around a service.
 #[derive(Debug, Clone, Default)]
 pub struct AuthLayer(Arc<Credentials>);
 

@@ -103,7 +103,7 @@ impl Drop for Ticket {
     }
 }
 
-/// Puts [`Breaker`] around a service.
+/// Puts `Breaker` around a service.
 #[derive(Debug, Clone)]
 pub struct BreakerLayer(Breakers);
 

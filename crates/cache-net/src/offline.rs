@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 
 use crate::Call;
 
-/// Puts [`Offline`] around a service.
+/// Puts `Offline` around a service.
 #[derive(Debug, Clone, Copy)]
 pub struct OfflineLayer {
     offline: bool,

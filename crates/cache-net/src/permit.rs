@@ -62,7 +62,7 @@ impl Permits {
     }
 }
 
-/// Puts [`Permitting`] around a service.
+/// Puts `Permitting` around a service.
 #[derive(Debug, Clone)]
 pub struct PermitLayer(Permits);
 

@@ -29,7 +29,7 @@ enum Refused {
     Elsewhere,
 }
 
-/// Puts [`Redirect`] around a service.
+/// Puts `Redirect` around a service.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct RedirectLayer;
 

@@ -45,7 +45,7 @@ impl RetryPolicy {
     }
 }
 
-/// Puts [`Retry`] around a service.
+/// Puts `Retry` around a service.
 #[derive(Debug, Clone, Default)]
 pub struct RetryLayer {
     policy: RetryPolicy,

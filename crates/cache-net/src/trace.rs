@@ -12,7 +12,7 @@ use tower::{Layer, Service};
 
 use crate::Call;
 
-/// Puts [`Trace`] around a service.
+/// Puts `Trace` around a service.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct TraceLayer;
 

@@ -82,12 +82,7 @@ impl Server {
     /// Speaks TLS with the certificate in `tls/`, for `localhost` and `127.0.0.1`.
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(crate) async fn start_tls(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        use tokio_rustls::rustls::ServerConfig;
-        use tokio_rustls::rustls::pki_types::pem::PemObject as _;
-        use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-        let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
-        let config = ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+        let config = tls();
         Self::run("https", Some(TlsAcceptor::from(Arc::new(config))), Arc::new(answer)).await
     }
 
@@ -124,6 +119,23 @@ impl Server {
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut *self.seen.lock().unwrap())
     }
+}
+
+/// The certificate in `tls/`.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub(crate) fn tls() -> tokio_rustls::rustls::ServerConfig {
+    use tokio_rustls::rustls::ServerConfig;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
+    ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
+}
+
+/// Answers the first request of a connection.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+pub(crate) async fn answer_once(stream: impl AsyncRead + AsyncWrite + Unpin, reply: Reply) {
+    serve(stream, &move |_| reply.clone(), &Mutex::default()).await;
 }
 
 async fn serve(

@@ -60,3 +60,37 @@ async fn there_is_no_way_down_to_http() {
     assert!(error.message().contains("https to http"), "{error}");
     assert!(plain.seen().is_empty());
 }
+
+#[tokio::test]
+async fn http2_is_spoken_except_for_ranges() {
+    use tokio_rustls::TlsAcceptor;
+    let mut tls = crate::server::tls();
+    tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let acceptor = TlsAcceptor::from(std::sync::Arc::new(tls));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url: url::Url = format!("https://{}/x", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let stream = acceptor.accept(stream).await.unwrap();
+            let two = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            tokio::spawn(async move {
+                if !two {
+                    return crate::server::answer_once(stream, Reply::new(206).body("one")).await;
+                }
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                while let Some(Ok((_, mut respond))) = connection.accept().await {
+                    let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                    body.send_data(bytes::Bytes::from_static(b"two"), true).unwrap();
+                }
+            });
+        }
+    });
+    let client = trusting(Some(bundle()));
+    for _ in 0..2 {
+        let response = client.send(HttpRequest::get(url.clone())).await.unwrap();
+        assert_eq!(response.bytes(10).await.unwrap(), "two");
+    }
+    let range = cache_core::ByteRange { start: 0, end: 1 };
+    let response = client.send(HttpRequest::get(url).range(range)).await.unwrap();
+    assert_eq!(response.bytes(10).await.unwrap(), "one");
+}
