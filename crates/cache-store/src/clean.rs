@@ -139,7 +139,10 @@ impl Store {
         if !self.locks_work() {
             return Ok(());
         }
-        for path in entries(&self.layout().locks())? {
+        let mut paths = entries(&self.layout().locks())?;
+        // A lock before the status beside it, which goes only when the lock has gone.
+        paths.sort();
+        for path in paths {
             let is_lock = path.extension().is_some_and(|extension| extension == "lock");
             let is_status = path.extension().is_some_and(|extension| extension == "status");
             // A status outlives its leader's failure for those who wait; they look every second or so.
