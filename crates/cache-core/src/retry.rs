@@ -48,6 +48,18 @@ impl RetryBudget {
         Self(Arc::new(shared))
     }
 
+    /// No budget: the caller retries, and whoever gets this hands errors up as they are.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::new(0)
+    }
+
+    /// Whether this is [`RetryBudget::none`].
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        self.0.allowed == 0
+    }
+
     /// Takes one retry: the number of retries in a row so far, from 1; `None` when the budget is used up.
     #[must_use]
     pub fn take(&self) -> Option<u32> {

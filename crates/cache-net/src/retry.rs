@@ -163,6 +163,9 @@ fn next_wait<R: Call>(
     attempt: u32,
     started: Instant,
 ) -> Result<Duration> {
+    if request.budget().is_none() {
+        return Err(error);
+    }
     let asked = match error.retry() {
         Class::Never if attempt == 1 => return Err(error),
         Class::Never => return Err(error.exhausted(attempt, started.elapsed())),

@@ -174,6 +174,9 @@ async fn stream(transfer: &Transfer, slot: &mut Slot, piece: Piece, mut body: Bo
         pulse.excuse(asked.elapsed());
         slot.received(bytes.len() as u64);
         pos += bytes.len() as u64;
+        if limit == u64::MAX && pos > transfer.limits.unsized_bytes {
+            break Err(endless(transfer, &body));
+        }
         transfer.sink.plan().received(piece.id, pos, Instant::now());
         writer.push(bytes, transfer).await?;
         since_progress += bytes.len() as u64;
@@ -203,6 +206,14 @@ fn end_of_stream(transfer: &Transfer, body: &Body, pos: u64, limit: u64) -> Resu
         .with_host(&body.host)
         .with_retry(Retry::Backoff)
         .with_hint("the connection was cut; run it again to go on from there"))
+}
+
+/// A body that told no length has to end somewhere.
+fn endless(transfer: &Transfer, body: &Body) -> Error {
+    let message = format!("the server told no size and does not stop after {} bytes", transfer.limits.unsized_bytes);
+    Error::new(ErrorKind::Network, message)
+        .with_host(&body.host)
+        .with_hint("it does not send one file; check the address")
 }
 
 /// Collects small chunks into buffers and writes them, one write under way while the next buffer fills.
@@ -265,5 +276,5 @@ pub(crate) fn options(range: Option<ByteRange>, tag: Option<String>) -> OpenOpti
         Some(range) => OpenOptions::range(range),
         None => OpenOptions::whole(),
     };
-    options.if_range(tag).budget(RetryBudget::new(0))
+    options.if_range(tag).budget(RetryBudget::none())
 }

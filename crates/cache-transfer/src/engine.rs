@@ -41,6 +41,8 @@ pub struct EngineConfig {
     pub stall_window: Duration,
     /// Bytes a connection has to bring in each `stall_window`.
     pub stall_bytes: u64,
+    /// Most bytes of a body whose server tells no size: an endless one must not fill the disk.
+    pub unsized_bytes: u64,
     /// Record BLAKE3 hashes of each block, so that a repair can fetch the broken ones alone.
     pub block_hashes: bool,
 }
@@ -55,6 +57,7 @@ impl Default for EngineConfig {
             limit_rate: None,
             stall_window: Duration::from_secs(20),
             stall_bytes: 20 << 10,
+            unsized_bytes: 256 << 30,
             block_hashes: true,
         }
     }
@@ -67,6 +70,7 @@ pub(crate) struct Limits {
     pub(crate) stall_bytes: u64,
     /// Bytes that count as progress: they refill the retry budget.
     pub(crate) progress_bytes: u64,
+    pub(crate) unsized_bytes: u64,
     pub(crate) block_hashes: bool,
 }
 
@@ -313,8 +317,8 @@ impl Engine {
     }
 
     pub(crate) fn limits(&self) -> Limits {
-        let EngineConfig { stall_window, stall_bytes, block_hashes, .. } = *self.config;
-        Limits { stall_window, stall_bytes, progress_bytes: 256 << 10, block_hashes }
+        let EngineConfig { stall_window, stall_bytes, unsized_bytes, block_hashes, .. } = *self.config;
+        Limits { stall_window, stall_bytes, progress_bytes: 256 << 10, unsized_bytes, block_hashes }
     }
 
     /// Runs work of the store on a blocking thread.
