@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use cache_core::{
-    ByteRange, Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, Retry, RetryBudget,
+    ByteRange, Commit, Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, Retry, RetryBudget,
     Revision, Source, Version,
 };
 use cache_net::{Credentials, HttpClient, HttpRequest, HttpResponse, Origin, RedirectPolicy, body_of};
@@ -56,6 +56,19 @@ impl HfSource {
     #[must_use]
     pub fn config(&self) -> &HfConfig {
         self.api.config()
+    }
+
+    /// The commit that a revision is now, in one small request. A whole commit is itself and costs none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such model or revision; as [`Source::resolve`] otherwise.
+    pub async fn commit(&self, model: &ModelId, revision: &Revision) -> Result<Commit> {
+        let repo = Repo::of(model)?;
+        if let Some(commit) = git_commit(revision.as_str()) {
+            return Ok(commit);
+        }
+        self.online(&format_args!("{model}@{revision}"))?;
+        self.api.commit(repo, revision, &RetryBudget::new(self.config().retries)).await
     }
 
     /// The user whose token this is: one request. `None` without a token.
