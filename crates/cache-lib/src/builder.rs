@@ -41,7 +41,7 @@ impl CacheBuilder {
         self
     }
 
-    /// Whether the network must not be asked.
+    /// Whether the network must not be asked, whatever the environment says.
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = Some(offline);
         self
@@ -110,8 +110,8 @@ impl CacheBuilder {
                 .map(|text| units::parse_size(&text).map_err(|error| error.context("MODEL_CACHE_QUOTA")))
                 .transpose()?,
         };
-        let offline =
-            self.offline.unwrap_or(false) || environment("MODEL_CACHE_OFFLINE").is_some_and(|text| truthy(&text));
+        let said = |name| environment(name).is_some_and(|text| truthy(&text));
+        let offline = self.offline.unwrap_or_else(|| said("MODEL_CACHE_OFFLINE") || said("HF_HUB_OFFLINE"));
         let options = StoreOptions::default().with_quota(quota).with_read_only(self.read_only);
         let store = Store::open(root, options)?;
         let mut config = EngineConfig::default();
@@ -121,7 +121,7 @@ impl CacheBuilder {
         config.limit_rate = self.limit_rate;
         let sources = Sources::new(SourceSettings {
             offline,
-            ignore_offline_environment: self.offline == Some(false),
+            retries: config.retries,
             token: self.token,
             endpoint: self.endpoint,
         });

@@ -156,12 +156,32 @@ impl Cache {
                 ];
             }
         };
+        let endpoint = self.endpoint(&config.endpoint).await;
         let token = match &config.token {
-            Some(_) => Finding::new("token", Level::Ok, "there is one; it is sent to the endpoint only"),
             None => Finding::new("token", Level::Ok, "none; public models need none")
                 .mend("for gated and private models: HF_TOKEN, or `hf auth login`"),
+            Some(_) if self.is_offline() || endpoint.level == Level::Bad => {
+                Finding::new("token", Level::Ok, "there is one, not tried")
+            }
+            Some(_) => self.token().await,
         };
-        vec![token, self.endpoint(&config.endpoint).await]
+        vec![token, endpoint]
+    }
+
+    #[cfg(feature = "hf")]
+    async fn token(&self) -> Finding {
+        let asked = async { self.0.sources.hub()?.whoami().await };
+        match asked.await {
+            Ok(Some(user)) => Finding::new("token", Level::Ok, format!("there is one, of {user}")),
+            Ok(None) => Finding::new("token", Level::Ok, "none"),
+            Err(error) if error.kind() == crate::ErrorKind::Unauthorized => {
+                Finding::new("token", Level::Bad, "the endpoint does not know the token")
+                    .mend("renew it with `hf auth login`, or unset HF_TOKEN: public models need none")
+            }
+            Err(error) => {
+                Finding::new("token", Level::Warn, format!("the endpoint says nothing of the token: {error}"))
+            }
+        }
     }
 
     #[cfg(feature = "hf")]

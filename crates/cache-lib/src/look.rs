@@ -1,11 +1,16 @@
 //! [`Look`]: which version is meant, which of its files are wanted, and which of those are in the store.
 
+use std::time::Duration;
+
 use cache_store::Blob;
 
 use crate::cache::blocking;
 use crate::get::Wanted;
 use crate::sources::Sources;
 use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Revision, Sha256, Version};
+
+/// How long a source may think before the cached version is used instead, where there is a whole one.
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A wanted file, and its bytes if they are there.
 #[derive(Debug, Clone)]
@@ -106,8 +111,7 @@ impl Look {
 
     /// What the source says, or the store where that is as good, or where the network is down.
     pub(crate) async fn resolve(cache: &Cache, wanted: &Wanted) -> Result<Self> {
-        let (model, revision) = (&wanted.reference.model, &wanted.revision);
-        let remote = Sources::is_remote(model);
+        let remote = Sources::is_remote(&wanted.reference.model);
         let only_store = remote && (cache.is_offline() || cache.store().read_only().is_some());
         let (own, wish) = (cache.clone(), wanted.clone());
         let here = blocking(move || Self::pinned(&own, &wish, only_store)).await;
@@ -125,14 +129,52 @@ impl Look {
                 _ => Err(look.not_cached(wanted)),
             };
         }
-        let source = cache.0.sources.of(model, wanted.sha256)?;
-        let (own, wish) = (cache.clone(), wanted.clone());
-        match source.resolve(model, revision).await {
-            Ok(manifest) => blocking(move || Self::resolved(&own, &wish, manifest)).await,
+        let mut asking = Box::pin(Self::ask(cache, wanted));
+        let answer = match tokio::time::timeout(PATIENCE, &mut asking).await {
+            Ok(answer) => answer,
+            Err(_) if remote => {
+                let (own, wish) = (cache.clone(), wanted.clone());
+                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()));
+                match blocking(move || Self::despite(&own, &wish, slow)).await {
+                    Ok(look) => return Ok(look),
+                    Err(_) => asking.await,
+                }
+            }
+            Err(_) => asking.await,
+        };
+        match answer {
             Err(error) if remote && error.kind() == ErrorKind::Network => {
+                let (own, wish) = (cache.clone(), wanted.clone());
                 blocking(move || Self::despite(&own, &wish, error)).await
             }
-            Err(error) => Err(error),
+            answer => answer,
+        }
+    }
+
+    /// What the source says: the commit first, where that is a smaller question, and the listing only if it is new.
+    async fn ask(cache: &Cache, wanted: &Wanted) -> Result<Self> {
+        let (model, mut revision) = (&wanted.reference.model, wanted.revision.clone());
+        let sources = &cache.0.sources;
+        if revision.as_commit().is_none()
+            && let Some(commit) = sources.commit(model, &revision).await?
+        {
+            revision = commit.as_str().parse()?;
+            let version = Version { model: model.clone(), commit };
+            let (own, wish) = (cache.clone(), wanted.clone());
+            if let Some(look) = blocking(move || Self::listed(&own, &wish, &version)).await? {
+                return Ok(look);
+            }
+        }
+        let manifest = sources.of(model, wanted.sha256)?.resolve(model, &revision).await?;
+        let (own, wish) = (cache.clone(), wanted.clone());
+        blocking(move || Self::resolved(&own, &wish, manifest)).await
+    }
+
+    /// A version that the source has just named, if its listing is in the store.
+    fn listed(cache: &Cache, wanted: &Wanted, version: &Version) -> Result<Option<Self>> {
+        match cache.store().manifest(version)? {
+            Some(stored) => Self::resolved(cache, wanted, stored).map(Some),
+            None => Ok(None),
         }
     }
 

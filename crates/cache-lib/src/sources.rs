@@ -4,14 +4,13 @@ use std::sync::Arc;
 #[cfg(feature = "http")]
 use std::sync::OnceLock;
 
-use crate::builder::{environment, truthy};
-use crate::{Error, ErrorKind, ModelId, Result, Sha256, Source};
+use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
 
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
     pub(crate) offline: bool,
-    /// The program said that it is online, whatever the environment says.
-    pub(crate) ignore_offline_environment: bool,
+    #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub is told"))]
+    pub(crate) retries: u32,
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub takes a token"))]
     pub(crate) token: Option<String>,
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub has an endpoint"))]
@@ -26,8 +25,6 @@ impl std::fmt::Debug for SourceSettings {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
-    offline: bool,
-    #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub has settings"))]
     settings: SourceSettings,
     #[cfg(feature = "http")]
     http: OnceLock<Result<cache_net::HttpClient>>,
@@ -37,10 +34,7 @@ pub(crate) struct Sources {
 
 impl Sources {
     pub(crate) fn new(settings: SourceSettings) -> Self {
-        let environment_offline = || environment("HF_HUB_OFFLINE").is_some_and(|text| truthy(&text));
-        let offline = settings.offline || (!settings.ignore_offline_environment && environment_offline());
         Self {
-            offline,
             settings,
             #[cfg(feature = "http")]
             http: OnceLock::new(),
@@ -50,7 +44,7 @@ impl Sources {
     }
 
     pub(crate) fn offline(&self) -> bool {
-        self.offline
+        self.settings.offline
     }
 
     /// Whether a model comes over the network.
@@ -77,12 +71,22 @@ impl Sources {
         }
     }
 
+    /// The commit that a revision is now, where the source can say so in one small request.
+    pub(crate) async fn commit(&self, model: &ModelId, revision: &Revision) -> Result<Option<Commit>> {
+        #[cfg(feature = "hf")]
+        if let ModelId::Hub { .. } = model {
+            return self.hub()?.commit(model, revision).await.map(Some);
+        }
+        let _ = (model, revision);
+        Ok(None)
+    }
+
     #[cfg(feature = "http")]
     pub(crate) fn http(&self) -> Result<cache_net::HttpClient> {
         self.http
             .get_or_init(|| {
                 let mut config = cache_net::HttpConfig::from_env();
-                config.offline = self.offline;
+                config.offline = self.settings.offline;
                 cache_net::HttpClient::new(config)
             })
             .clone()
@@ -90,7 +94,8 @@ impl Sources {
 
     #[cfg(feature = "hf")]
     pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
-        let mut config = cache_hf::HfConfig::from_env()?.with_offline(self.offline);
+        let mut config =
+            cache_hf::HfConfig::from_env()?.with_offline(self.settings.offline).with_retries(self.settings.retries);
         if let Some(endpoint) = &self.settings.endpoint {
             config = config.with_endpoint(endpoint)?;
         }
@@ -101,7 +106,7 @@ impl Sources {
     }
 
     #[cfg(feature = "hf")]
-    fn hub(&self) -> Result<Arc<cache_hf::HfSource>> {
+    pub(crate) fn hub(&self) -> Result<Arc<cache_hf::HfSource>> {
         self.hub
             .get_or_init(|| {
                 let source = cache_hf::HfSource::new(self.hub_config()?, self.http()?)?;

@@ -139,6 +139,8 @@ fn doctor_finds_what_is_wrong() {
     world.run_with(&[("HF_ENDPOINT", "http://127.0.0.1:9")], &["doctor", "--offline"]).ok();
     let proxy = world.run_with(&[("https_proxy", "::nonsense::")], &["doctor"]).ends(1);
     assert!(proxy.out.contains("BAD   proxy"), "{proxy:?}");
+    let token = world.run_with(&[("HF_TOKEN", "hf_nobody_knows_this")], &["doctor"]).ends(1);
+    assert!(token.out.contains("BAD   token") && !token.out.contains("hf_nobody"), "{token:?}");
     let json = world.run(&["doctor", "--json"]).ok().json();
     assert_eq!(json["healthy"], true);
 }

@@ -42,7 +42,7 @@ fn what_is_not_there_is_3() {
 fn no_network_is_5_or_the_cached_version_with_a_warning() {
     let world = World::new();
     let dead = [("HF_ENDPOINT", "http://127.0.0.1:9")];
-    let run = world.run_with(&dead, &["get", MODEL]).fails(5, "127.0.0.1:9");
+    let run = world.run_with(&dead, &["get", MODEL]).fails(5, "127.0.0.1");
     assert!(run.err.contains("hint: ") && run.err.contains("tried "), "{run:?}");
     let path = world.get();
     let run = world.run_with(&dead, &["get", MODEL]).ok();

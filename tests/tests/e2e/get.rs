@@ -28,14 +28,14 @@ fn a_pinned_commit_that_is_here_costs_no_request() {
 }
 
 #[test]
-fn main_that_is_here_costs_metadata_only() {
+fn main_that_is_here_costs_one_small_request() {
     let world = World::new();
     world.get();
     let before = world.hub.total_bytes_sent();
     let requests = world.requests();
     world.get();
     assert_eq!(world.hub.total_bytes_sent(), before, "file bytes were sent again");
-    assert!(world.requests() - requests <= 2, "{:?}", world.hub.requests());
+    assert_eq!(world.requests() - requests, 1, "{:?}", world.hub.requests());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Many processes, one file, one download.
 
+use cache_testkit::{Origin, Seen};
+
 use crate::world::{MODEL, World, finish};
 
 #[test]
@@ -10,8 +12,12 @@ fn fifty_processes_one_download() {
     let paths: Vec<_> = children.into_iter().map(|child| finish(child).ok().path()).collect();
     assert!(paths.windows(2).all(|pair| pair[0] == pair[1]));
     assert_eq!(fs_err::metadata(paths[0].join("model.bin")).unwrap().len(), size);
+    // A slow range is split and its tail asked for again, so more is sent than the file has; but it is begun once.
+    let from_the_start =
+        |seen: &&Seen| seen.origin == Origin::Cdn && seen.header("range").is_none_or(|r| r.starts_with("bytes=0-"));
+    assert_eq!(world.hub.requests().iter().filter(from_the_start).count(), 1, "{:?}", world.hub.requests());
     let sent = world.hub.bytes_sent(MODEL, "model.bin");
-    assert_eq!(sent, size, "sent {sent} bytes of a file of {size}");
+    assert!(sent < 2 * size, "sent {sent} bytes of a file of {size}");
     assert_eq!(world.assert_blobs_intact(), 2);
 }
 

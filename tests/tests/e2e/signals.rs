@@ -16,7 +16,7 @@ fn stops_and_goes_on(with: Signal) {
     let size = 8_000_000;
     let world = World::slow(size, 500_000);
     let child = world.command(&["get", MODEL]).spawn().unwrap();
-    until("half a megabyte", || world.hub.total_bytes_sent() > 500_000);
+    until("half of it", || world.hub.total_bytes_sent() > size / 2);
     let began = Instant::now();
     signal(&child, with);
     let run = finish(child);
