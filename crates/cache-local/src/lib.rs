@@ -1,1 +1,119 @@
-//! A folder, another Hugging Face cache or a USB disk as a source.
+//! Folders of this machine as a source: a plain folder, a USB disk, or another Hugging Face cache.
+//!
+//! [`LocalSource`] answers for [`ModelId::Folder`](cache_core::ModelId::Folder) and always opens
+//! [`Opened::File`](cache_core::Opened::File), so that the store can share the bytes instead of copying them. The
+//! source never writes.
+//!
+//! # What a folder can be
+//! - **A plain folder.** All files below it, whatever they are. Folders of version control systems and of
+//!   `hf download --local-dir` are passed over ([`LocalConfig::skip`]). A link is followed inside the folder and refused
+//!   when it leads out. A file's identity is its size and time of change; its digest is known only where a `SHA256SUMS`
+//!   or a `name.sha256` lies beside it. Its commit is a digest over the listing.
+//! - **A repository of a Hugging Face cache**, `…/hub/models--org--name`: its refs and snapshots, with the Hub's commits.
+//!   The digests are the names of the blobs.
+//! - **One snapshot of such a repository**, `…/models--org--name/snapshots/<commit>`.
+
+mod hub_cache;
+mod layout;
+mod plain;
+mod sums;
+mod trouble;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use cache_core::{
+    Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, Revision, Source, Version,
+};
+
+use layout::Layout;
+
+/// What is read of a folder.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct LocalConfig {
+    /// Folders of these names are passed over, at any depth of a plain folder.
+    pub skip: Vec<String>,
+    /// More files than this are no model but a mistake, such as a home folder.
+    pub max_files: usize,
+}
+
+impl Default for LocalConfig {
+    fn default() -> Self {
+        Self {
+            skip: [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", "CVS"].map(str::to_owned).into(),
+            max_files: 100_000,
+        }
+    }
+}
+
+/// Serves folders of this machine.
+#[derive(Debug, Clone, Default)]
+pub struct LocalSource {
+    config: LocalConfig,
+}
+
+impl LocalSource {
+    /// A source for all folders.
+    #[must_use]
+    pub fn new(config: LocalConfig) -> Self {
+        Self { config }
+    }
+}
+
+impl fmt::Display for LocalSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("local")
+    }
+}
+
+#[async_trait]
+impl Source for LocalSource {
+    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+        let folder = folder_of(model)?;
+        let (config, model, revision) = (self.config.clone(), model.clone(), revision.clone());
+        blocking(move || {
+            let (commit, files) = match Layout::of(&folder)? {
+                Layout::Plain { root } => plain::resolve(&root, &revision, &config)?,
+                Layout::Repo(repo) => repo.resolve(&revision, &config)?,
+                Layout::Snapshot(repo, commit) => repo.resolve_at(&commit, &revision, &config)?,
+            };
+            Manifest::new(Version { model, commit }, files)
+        })
+        .await
+    }
+
+    async fn open(&self, version: &Version, file: &FileEntry, _options: OpenOptions) -> Result<Opened> {
+        let folder = folder_of(&version.model)?;
+        let (commit, file) = (version.commit.clone(), file.clone());
+        blocking(move || {
+            let path = match Layout::of(&folder)? {
+                Layout::Plain { root } => plain::open(&root, &file)?,
+                Layout::Repo(repo) | Layout::Snapshot(repo, _) => repo.open(&commit, &file)?,
+            };
+            Ok(Opened::File(path))
+        })
+        .await
+    }
+}
+
+fn folder_of(model: &ModelId) -> Result<PathBuf> {
+    match model {
+        ModelId::Folder(path) => Ok(path.clone()),
+        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is no folder of this machine"))
+            .with_hint("give a folder as ./folder, /folder or file:///folder")),
+    }
+}
+
+/// Runs file-system work where it may wait.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Err(Error::interrupted()),
+        Err(error) => Err(Error::new(ErrorKind::Storage, "reading the folder failed").with_source(error)),
+    }
+}

@@ -1,0 +1,209 @@
+//! A repository in a Hugging Face cache: refs, snapshots, and blobs named by their digests.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use cache_core::{Commit, Digest, Digests, Error, ErrorKind, FileEntry, RepoPath, Result, Revision};
+
+use crate::{LocalConfig, plain, trouble};
+
+/// Listings of commits larger than this are not read.
+const TREE_LIMIT: u64 = 64 << 20;
+
+/// `…/models--org--name`, with links resolved.
+#[derive(Debug)]
+pub(crate) struct Repo {
+    root: PathBuf,
+}
+
+impl Repo {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// Lists the snapshot that a ref or a commit names.
+    pub(crate) fn resolve(&self, revision: &Revision, config: &LocalConfig) -> Result<(Commit, Vec<FileEntry>)> {
+        let commit = match revision.as_commit().filter(|commit| self.snapshot(commit).is_dir()) {
+            Some(commit) => commit,
+            None => self.read_ref(revision)?.ok_or_else(|| self.no_revision(revision))?,
+        };
+        if !self.snapshot(&commit).is_dir() {
+            let text = format!("{}: {revision} is {commit}, of which no file is there", self.root.display());
+            return Err(Error::new(ErrorKind::NotFound, text).with_hint("fetch it into that cache first"));
+        }
+        Ok((commit.clone(), self.list(&commit, config)?))
+    }
+
+    /// Lists one snapshot, if the revision means it: `main` when nothing was said, its commit, or a ref to it.
+    pub(crate) fn resolve_at(
+        &self,
+        commit: &Commit,
+        revision: &Revision,
+        config: &LocalConfig,
+    ) -> Result<(Commit, Vec<FileEntry>)> {
+        let meant = *revision == Revision::main()
+            || revision.as_str() == commit.as_str()
+            || self.read_ref(revision)?.as_ref() == Some(commit);
+        if !meant {
+            let known = [commit.to_string()];
+            return Err(trouble::no_revision(&self.snapshot(commit), revision.as_str(), &known));
+        }
+        Ok((commit.clone(), self.list(commit, config)?))
+    }
+
+    /// The real file behind an entry.
+    pub(crate) fn open(&self, commit: &Commit, file: &FileEntry) -> Result<PathBuf> {
+        let path = file.path.below(&self.snapshot(commit));
+        let found = match fs_err::symlink_metadata(&path) {
+            Ok(metadata) if metadata.is_symlink() || metadata.is_file() => self.locate(&path, commit)?,
+            Ok(_) => return Err(trouble::no_file(&file.path, &self.snapshot(commit))),
+            Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+                return Err(trouble::no_file(&file.path, &self.snapshot(commit)));
+            }
+            Err(error) => return Err(trouble::read(error)),
+        };
+        Ok(found.real)
+    }
+
+    fn snapshot(&self, commit: &Commit) -> PathBuf {
+        self.root.join("snapshots").join(commit.as_str())
+    }
+
+    fn read_ref(&self, revision: &Revision) -> Result<Option<Commit>> {
+        let path = revision.as_path().below(&self.root.join("refs"));
+        match fs_err::read_to_string(&path) {
+            // Some tools end the file with a newline although Hugging Face's own do not.
+            Ok(text) => Commit::parse(text.trim()).map(Some).map_err(|_| {
+                Error::new(ErrorKind::Integrity, format!("{} holds no commit", path.display()))
+                    .with_hint("remove the file, or name the commit as the revision")
+            }),
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                Err(Error::new(ErrorKind::Integrity, format!("{} holds no commit", path.display())))
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory | std::io::ErrorKind::IsADirectory
+                ) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(trouble::read(error)),
+        }
+    }
+
+    fn no_revision(&self, revision: &Revision) -> Error {
+        // What is there is only a hint: a folder that cannot be read has none.
+        let names = |folder: &str| -> Vec<String> {
+            let entries = fs_err::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
+            let mut names: Vec<_> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+            names.sort_unstable();
+            names
+        };
+        let known: Vec<_> = names("refs").into_iter().chain(names("snapshots")).collect();
+        trouble::no_revision(&self.root, revision.as_str(), &known)
+    }
+
+    fn list(&self, commit: &Commit, config: &LocalConfig) -> Result<Vec<FileEntry>> {
+        let tree = self.tree(commit);
+        let mut files = Vec::new();
+        let mut waiting = vec![(String::new(), self.snapshot(commit))];
+        while let Some((prefix, folder)) = waiting.pop() {
+            for entry in fs_err::read_dir(&folder).map_err(trouble::read)? {
+                let entry = entry.map_err(trouble::read)?;
+                let name = entry.file_name();
+                let path = format!("{prefix}{}", name.to_string_lossy());
+                if entry.file_type().map_err(trouble::read)?.is_dir() {
+                    waiting.push((format!("{path}/"), entry.path()));
+                    continue;
+                }
+                if files.len() >= config.max_files {
+                    return Err(Error::new(ErrorKind::Usage, format!("{} has too many files", self.root.display())));
+                }
+                let found = self.locate(&entry.path(), commit)?;
+                let mut file = FileEntry::new(RepoPath::parse(&path)?);
+                let metadata = fs_err::metadata(&found.real).map_err(trouble::read)?;
+                file.size = Some(metadata.len());
+                let digest = found.blob.as_deref().and_then(digest).or_else(|| tree.get(&path).copied());
+                file.digests = digest.map(Digests::from).unwrap_or_default();
+                file.etag = found.blob.or_else(|| digest.is_none().then(|| plain::identity(&metadata)));
+                files.push(file);
+            }
+        }
+        Ok(files)
+    }
+
+    /// Follows a snapshot's entry to its bytes.
+    ///
+    /// A link has to name a blob of this repository. Where the blob's name is a digest the bytes will be checked, so it
+    /// may itself be a link to wherever a store keeps it; else it has to lie in the repository.
+    fn locate(&self, path: &Path, commit: &Commit) -> Result<Located> {
+        let real = fs_err::canonicalize(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => trouble::dangling(path),
+            _ => trouble::read(error),
+        })?;
+        if !fs_err::metadata(&real).map_err(trouble::read)?.is_file() {
+            return Err(Error::new(ErrorKind::Usage, format!("{} is no file", path.display()))
+                .with_hint("a snapshot holds files and links to blobs only"));
+        }
+        if !fs_err::symlink_metadata(path).map_err(trouble::read)?.is_symlink() {
+            // A folder on the way may have been a link.
+            return if real.starts_with(self.snapshot(commit)) {
+                Ok(Located { real, blob: None })
+            } else {
+                Err(trouble::leads_out(path, &real, &self.root))
+            };
+        }
+        let blob = self.blob_name(path)?;
+        let checked = blob.as_deref().and_then(digest).is_some();
+        if checked || real.starts_with(&self.root) {
+            Ok(Located { real, blob })
+        } else {
+            Err(trouble::leads_out(path, &real, &self.root))
+        }
+    }
+
+    /// The name of the blob that a link of a snapshot points to, if it is one of this repository.
+    fn blob_name(&self, link: &Path) -> Result<Option<String>> {
+        let target = fs_err::read_link(link).map_err(trouble::read)?;
+        let Some((name, folder)) = target.file_name().zip(target.parent()) else { return Ok(None) };
+        let folder = link.parent().unwrap_or(link).join(folder);
+        let blobs = fs_err::canonicalize(self.root.join("blobs")).ok();
+        let here = fs_err::canonicalize(folder).ok();
+        Ok(name.to_str().filter(|_| here.is_some() && here == blobs).map(str::to_owned))
+    }
+
+    /// The digests that the cache has written down for a commit. A help where snapshots hold plain files; not
+    /// readable is as good as not there.
+    fn tree(&self, commit: &Commit) -> HashMap<String, Digest> {
+        let path = self.root.join("trees").join(format!("{commit}.json"));
+        let small = fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() <= TREE_LIMIT);
+        let text = if small { fs_err::read(path).unwrap_or_default() } else { Vec::new() };
+        let tree: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
+        if tree["format_version"] != 1 {
+            return HashMap::new();
+        }
+        let files = tree["files"].as_object().into_iter().flatten();
+        let text = |file: &serde_json::Value, key: &str| file[key].as_str().and_then(digest);
+        files
+            .filter_map(|(path, file)| {
+                let is_large = file["lfs_sha256"].is_string();
+                let digest = if is_large { text(file, "lfs_sha256") } else { text(file, "blob_id") };
+                Some((path.clone(), digest?))
+            })
+            .collect()
+    }
+}
+
+/// Where a snapshot's entry leads.
+struct Located {
+    real: PathBuf,
+    /// The name of the blob it is a link to.
+    blob: Option<String>,
+}
+
+/// The digest that a blob's name is: 64 digits are a sha256, 40 a git-sha1.
+fn digest(name: &str) -> Option<Digest> {
+    let lower = name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    name.parse().ok().filter(|_| lower)
+}
