@@ -51,8 +51,6 @@ fn clippy() -> Result<()> {
 fn test(count: &mut Count) -> Result<()> {
     tools::subcommand("cargo-nextest")?;
     tools::venv()?;
-    // The end-to-end tests start the command itself.
-    shell::run(cargo(&["build", "--bins"]).args(ALL))?;
     tests_run::run(cargo(&["nextest", "run"]).args(ALL), count)
 }
 
@@ -89,7 +87,7 @@ fn features() -> Result<()> {
             set,
         ]))?;
     }
-    shell::run(&mut cargo(&["check", "--quiet", "--package", "cache-cli", "--features", "torture"]))
+    Ok(())
 }
 
 fn openssl() -> bool {

@@ -43,6 +43,10 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
             .args(["install", "--quiet", "--disable-pip-version-check", "--requirement", "xtask/requirements.txt"])
             .current_dir(root()),
     )?;
+    // The end-to-end tests look for a file with the name of what they need.
+    for requirement in wanted.lines().filter(|line| line.contains("==")) {
+        fs::write(venv.join(requirement), "")?;
+    }
     fs::write(stamp, wanted)?;
     Ok(Some(venv))
 }

@@ -4,7 +4,7 @@ use fs_err as fs;
 
 use crate::Result;
 use crate::torture::setup::{From, LIMIT, Setup};
-use crate::torture::strace::{self, MUTATING};
+use crate::torture::strace::{self, MUTATING, Met};
 use crate::torture::{Plan, Tally, process};
 
 const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EDQUOT", "EINTR"];
@@ -39,18 +39,23 @@ fn point(setup: &Setup, plan: &Plan, set: &str, error: &str, at: u64, tally: &mu
     let (store, log) = (setup.store(), setup.log());
     let command = setup.get(&store, From::Honest, plan.mutant);
     let ended = process::run(strace::inject(&command, set, &format!("error={error}:when={at}"), Some(&log)), LIMIT)?;
-    let failed = strace::injections(&fs::read_to_string(&log).unwrap_or_default()) > 0;
+    let log = fs::read_to_string(&log).unwrap_or_default();
+    let met = strace::met(&log);
     let mut problems = setup.inspect(&store);
     if ended.ok() {
         problems.extend(setup.acknowledged(&store, &ended));
-    } else if ended.hung || !failed || ended.status.code().is_none_or(|code| code > 7) {
+    } else if met != Met::Runtime {
+        let answer = !ended.hung && ended.status.code().is_some_and(|code| code <= 7);
         // Not an answer: a hang, a panic, a signal, or a failure for no reason.
-        problems.push(ended.words());
+        if met == Met::Nothing || !answer {
+            let call = strace::injected(&log).join(" and ");
+            problems.push(format!("{} after {call}", ended.words()));
+        }
     }
     problems.extend(setup.recovers(&store, plan.mutant)?);
     setup.discard(&store, &problems)?;
     tally.point(&format!("{set} {error} at {at}, {}", store.display()), problems);
-    Ok(failed)
+    Ok(met != Met::Nothing)
 }
 
 /// A failed sync of the bytes must fail the run: after it the kernel has forgotten what was lost.

@@ -13,7 +13,7 @@ pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
     // A short run takes a few points of each way; a long one walks through all of them again and again, because
     // threads run in another order each time.
     let stride = if plan.points < 200 { 7 } else { 1 };
-    let mut at: Vec<u64> = (1..).take(ways.len()).collect();
+    let mut at: Vec<u64> = (0..).map(|index| 1 + index % stride).take(ways.len()).collect();
     let mut reached = vec![0; ways.len()];
     while !tally.enough(plan) {
         for (way, (at, reached)) in ways.iter_mut().zip(at.iter_mut().zip(&mut reached)) {

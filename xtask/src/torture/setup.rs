@@ -72,20 +72,17 @@ fn files() -> BTreeMap<String, Vec<u8>> {
 
 impl Setup {
     pub(crate) fn new(no_build: bool) -> Result<Self> {
-        let build = target().join("torture");
+        let build = target().join("debug");
         if !no_build {
-            let own = build.to_string_lossy().into_owned();
-            shell::run(
-                cargo(&["build", "--package", "cache-cli", "--features", "torture", "--target-dir", &own])
-                    .arg("--quiet"),
-            )?;
-            let hub = ["build", "--quiet", "--package", "cache-testkit", "--example", "hub", "--target-dir", &own];
-            shell::run(&mut cargo(&hub))?;
+            let command =
+                ["build", "--quiet", "--package", "xtask", "--features", "torture", "--bin", "model-cache-torture"];
+            shell::run(&mut cargo(&command))?;
+            shell::run(&mut cargo(&["build", "--quiet", "--package", "cache-testkit", "--example", "hub"]))?;
         }
         let memory = Path::new("/dev/shm");
         let folder = if memory.is_dir() { tempfile::tempdir_in(memory)? } else { tempfile::tempdir()? };
         let files = files();
-        let start = |name: &str| hub(&build.join("debug/examples/hub"), &folder.path().join(name), &files);
+        let start = |name: &str| hub(&build.join("examples/hub"), &folder.path().join(name), &files);
         let (honest, lying) = (start("honest")?, start("lying")?);
         let bad = folder.path().join("lying").join(MODEL).join(TAMPERED);
         let mut bytes = fs::read(&bad)?;
@@ -95,7 +92,7 @@ impl Setup {
         fs::write(&bad, bytes)?;
         let expected = Expected::new(files);
         Ok(Self {
-            command: build.join("debug/model-cache"),
+            command: build.join("model-cache-torture"),
             honest,
             lying,
             folder,
@@ -117,7 +114,7 @@ impl Setup {
     pub(crate) fn command(&self, store: &Path, from: From, mutant: Option<&str>, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.command);
         let hub = if from == From::Honest { &self.honest } else { &self.lying };
-        command.args(arguments).env("MODEL_CACHE_DIR", store).env("HF_ENDPOINT", &hub.url);
+        command.args(arguments).env("MODEL_CACHE_DIR", store).env("HF_ENDPOINT", &hub.url).env("RUST_BACKTRACE", "0");
         for name in ["HF_TOKEN", "HF_HUB_OFFLINE", "MODEL_CACHE_FAILPOINT", "MODEL_CACHE_MUTANT", "RUST_LOG"] {
             command.env_remove(name);
         }
