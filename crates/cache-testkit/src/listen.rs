@@ -101,7 +101,7 @@ pub(crate) async fn accept<S: Serve>(listener: StdListener, service: Arc<S>) {
                 tokio::spawn(converse(stream, Arc::clone(&service)));
             }
             // Out of file handles, most likely: others have to close first.
-            Err(_) => tokio::task::yield_now().await,
+            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(10)).await,
         }
     }
 }

@@ -23,7 +23,8 @@ pub(super) async fn accept(listener: StdListener, state: Arc<State>) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            tokio::task::yield_now().await;
+            // Out of file handles, most likely: others have to close first.
+            tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
         let id = state.connections.fetch_add(1, Ordering::Relaxed) + 1;
