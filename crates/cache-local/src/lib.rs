@@ -1,7 +1,7 @@
 //! Folders of this machine as a source: a plain folder, a USB disk, or another Hugging Face cache.
 //!
-//! [`LocalSource`] answers for [`ModelId::Folder`](cache_core::ModelId::Folder) and always opens
-//! [`Opened::File`](cache_core::Opened::File), so that the store can share the bytes instead of copying them. The
+//! [`LocalSource`] answers for [`ModelId::Folder`] and always opens
+//! [`Opened::File`], so that the store can share the bytes instead of copying them. The
 //! source never writes.
 //!
 //! # What a folder can be
