@@ -72,9 +72,9 @@ impl Cache {
         }
         let count = || -> Result<(usize, usize)> { Ok((store.models()?.len(), store.quarantined()?.len())) };
         match count() {
-            Ok((models, 0)) => Finding::new("store", Level::Ok, format!("{root}, {models} models")),
+            Ok((models, 0)) => Finding::new("store", Level::Ok, format!("{root}, models: {models}")),
             Ok((models, bad)) => {
-                Finding::new("store", Level::Warn, format!("{root}, {models} models, {bad} files in quarantine"))
+                Finding::new("store", Level::Warn, format!("{root}, models: {models}, files in quarantine: {bad}"))
                     .mend("`model-cache quarantine ls` says why; `quarantine rm` removes them")
             }
             Err(error) => {

@@ -185,8 +185,7 @@ impl Look {
         let version = manifest.version.clone();
         let look = Self::new(cache, wanted, manifest, stored, moved);
         if let (Err(error), Some(path)) = (&look, &wanted.selection.path) {
-            let hub = matches!(version.model, ModelId::Hub { .. });
-            if hub && error.kind() == ErrorKind::NotFound && cache.store().read_only().is_none() {
+            if error.kind() == ErrorKind::NotFound {
                 cache.store().put_absent(&version, path)?;
             }
         }

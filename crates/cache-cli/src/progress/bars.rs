@@ -28,7 +28,7 @@ fn style(template: &str) -> ProgressStyle {
 impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        let total = all.add(ProgressBar::new(0));
+        let total = all.add(ProgressBar::new(1));
         total.set_style(style("{prefix:32} {bar:24.green} {msg}"));
         total.set_prefix("all");
         Self { all, total, files: HashMap::new() }
@@ -48,7 +48,7 @@ impl Bars {
         let several = active.windows(2).any(|pair| pair[0].0.0 != pair[1].0.0);
         for (key, file) in shown {
             let bar = self.files.entry((*key).clone()).or_insert_with(|| {
-                let bar = self.all.insert_before(&self.total, ProgressBar::new(0));
+                let bar = self.all.insert_before(&self.total, ProgressBar::new(1));
                 bar.set_style(style("{prefix:32} {bar:24.cyan} {msg}"));
                 bar.set_prefix(name(key, several));
                 bar
