@@ -85,7 +85,7 @@ fn value_names(arg: &Arg) -> String {
 /// clap drops the full stop of a doc comment; a page keeps it.
 fn sentence(text: &str) -> String {
     let text = text.trim();
-    if text.is_empty() || text.ends_with(['.', '!', '?', ':', ')', ']']) { text.to_owned() } else { format!("{text}.") }
+    if text.is_empty() || text.ends_with(['.', '!', '?', ':']) { text.to_owned() } else { format!("{text}.") }
 }
 
 #[cfg(test)]
