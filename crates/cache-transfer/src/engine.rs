@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
 use crate::backoff::Backoff;
-use crate::flight::{self, Lead, Leadership};
+use crate::flight::{self, Batches, Lead, Leadership};
 use crate::pace::Bandwidth;
 use crate::pool::{BUFFER, Pool};
 use crate::reporter::{Reporter, watched_budget};
@@ -109,6 +109,7 @@ pub struct Engine {
     bandwidth: Bandwidth,
     large: Arc<Semaphore>,
     slots: Arc<Mutex<HashMap<String, Slots>>>,
+    batches: Arc<Batches>,
 }
 
 impl Engine {
@@ -121,6 +122,7 @@ impl Engine {
             bandwidth: Bandwidth::new(config.limit_rate),
             large: Arc::new(Semaphore::new(config.files.max(1))),
             slots: Arc::default(),
+            batches: Arc::default(),
             config: Arc::new(config),
         }
     }
@@ -219,17 +221,24 @@ impl Engine {
             .with_hint("choose another store with MODEL_CACHE_DIR or --store"));
         }
         let key = Store::partial_key(&job.version, file);
-        match flight::lead(&self.store, &key, file, &job.progress).await? {
-            Lead::Arrived(blob) => Ok(outcome::shared(blob, file)),
-            Lead::Leader(leader) => {
-                let result = self.try_sources(job, &key, &leader).await;
-                match &result {
-                    Ok(fetched) => leader.done(&self.store, file, &fetched.blob),
-                    Err(error) => leader.fail(error),
-                }
-                result
-            }
+        let batched = is_small(file) && file.is_verifiable();
+        let lead = if batched {
+            self.batches.lead(&self.store, &job.version, file, &job.progress).await?
+        } else {
+            flight::lead(&self.store, &key, file, &job.progress).await?
+        };
+        let leader = match lead {
+            Lead::Arrived(blob) => return Ok(outcome::shared(blob, file)),
+            Lead::Leader(leader) => leader,
+        };
+        let result = self.try_sources(job, &key, &leader).await;
+        match &result {
+            // The others of the batch go on; who waits for this file finds it, or tries for itself.
+            _ if batched => {}
+            Ok(fetched) => leader.done(&self.store, file, &fetched.blob),
+            Err(error) => leader.fail(error),
         }
+        result
     }
 
     /// Tries the sources in turn: the next one after trouble on the way, once more after wrong bytes, never after the
@@ -271,7 +280,7 @@ impl Engine {
         ));
         let backoff = Arc::new(Backoff::new(watched_budget(self.config.retries, &job.progress)));
         let what = What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(source) };
-        if job.file.size.is_some_and(|size| size <= BUFFER as u64) {
+        if is_small(&job.file) {
             return small::fetch(self, &what, key, &backoff, &reporter).await;
         }
         let _turn = self.large.acquire().await.map_err(|_| Error::interrupted())?;
@@ -331,6 +340,11 @@ impl Engine {
             .await
             .map_err(|error| Error::new(ErrorKind::Storage, "a store task was lost").with_source(error))?
     }
+}
+
+/// Whether the file fits one buffer.
+fn is_small(file: &FileEntry) -> bool {
+    file.size.is_some_and(|size| size <= BUFFER as u64)
 }
 
 fn no_source(file: &FileEntry) -> Error {

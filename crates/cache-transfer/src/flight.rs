@@ -3,10 +3,11 @@
 //! The lock says who fetches, never whether the bytes are right: where locks do nothing, several fetch, each verifies
 //! what it fetched, and the first to publish wins.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use cache_core::{Error, Event, FileEntry, Outcome, Progress, Result, Sha256};
+use cache_core::{Error, Event, FileEntry, Outcome, Progress, RepoPath, Result, Sha256, Version};
 use cache_store::{Blob, Flight, FlightStatus, LeaderGuard, PartialKey, Store};
 
 /// How often a waiter looks: often at first, so that a small file costs no noticeable wait.
@@ -149,6 +150,40 @@ pub(crate) async fn lead(
 /// What the one we waited for left: its blob or its error. A blob that is gone again is no answer.
 fn answer_of(store: &Store, ended: Result<Sha256>) -> Result<Option<Lead>> {
     Ok(store.blob(&ended?)?.map(Lead::Arrived))
+}
+
+/// The right to fetch the small files of a version, shared by all that are under way in this process: a lock for each
+/// would cost more than the file.
+#[derive(Debug, Default)]
+pub(crate) struct Batches(Mutex<HashMap<Version, Arc<tokio::sync::Mutex<Weak<Leadership>>>>>);
+
+impl Batches {
+    /// Joins those who fetch small files of this version, or waits until `file` is there.
+    pub(crate) async fn lead(
+        &self,
+        store: &Store,
+        version: &Version,
+        file: &FileEntry,
+        progress: &Arc<dyn Progress>,
+    ) -> Result<Lead> {
+        let batch = {
+            let mut batches = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            batches.retain(|_, batch| {
+                Arc::strong_count(batch) > 1 || batch.try_lock().is_ok_and(|leader| leader.strong_count() > 0)
+            });
+            Arc::clone(batches.entry(version.clone()).or_default())
+        };
+        let mut current = batch.lock().await;
+        if let Some(leader) = current.upgrade() {
+            return Ok(Lead::Leader(leader));
+        }
+        let all = FileEntry::new(RepoPath::parse("small files")?);
+        let lead = lead(store, &Store::partial_key(version, &all), file, progress).await?;
+        if let Lead::Leader(leader) = &lead {
+            *current = Arc::downgrade(leader);
+        }
+        Ok(lead)
+    }
 }
 
 /// The blob that holds the file's bytes, as far as its name is known.

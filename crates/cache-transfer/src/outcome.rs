@@ -24,8 +24,13 @@ pub(crate) async fn publish(
 ) -> Result<Fetched> {
     let expected = what.file.digests.sha256;
     let blob = engine.blocking(move |store| store.publish(partial, &hashes, expected)).await?;
-    let verified = verdict == Verdict::Verified;
-    Ok(Fetched { blob, outcome: Outcome::Fetched, verified, source: Some(what.source.to_string()) })
+    Ok(fetched(blob, what, &verdict))
+}
+
+/// A file that came from its source.
+pub(crate) fn fetched(blob: Blob, what: &What, verdict: &Verdict) -> Fetched {
+    let verified = *verdict == Verdict::Verified;
+    Fetched { blob, outcome: Outcome::Fetched, verified, source: Some(what.source.to_string()) }
 }
 
 /// Puts wrong bytes out of the way and says what was expected and what came.

@@ -32,7 +32,7 @@ impl Reporter {
 
     /// `new` more bytes are there, `total` in all.
     pub(crate) fn landed(&self, new: u64, total: u64) {
-        self.advanced(i64::try_from(new).unwrap_or(i64::MAX));
+        self.advanced(new);
         let now = Instant::now();
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| now.duration_since(told) >= STATUS_INTERVAL) {
@@ -45,10 +45,15 @@ impl Reporter {
 
     /// What had arrived is thrown away.
     pub(crate) fn restarted(&self, lost: u64) {
-        self.advanced(-i64::try_from(lost).unwrap_or(i64::MAX));
+        self.tell(-i64::try_from(lost).unwrap_or(i64::MAX));
     }
 
-    fn advanced(&self, bytes: i64) {
+    /// `new` more bytes are there; only the caller is told.
+    pub(crate) fn advanced(&self, new: u64) {
+        self.tell(i64::try_from(new).unwrap_or(i64::MAX));
+    }
+
+    fn tell(&self, bytes: i64) {
         if bytes != 0 {
             self.progress.event(&Event::Advanced { path: &self.path, bytes });
         }

@@ -3,8 +3,8 @@
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use cache_core::{DigestVerifier, Error, ErrorKind, Opened, Result, Retry, Verdict};
-use cache_store::PartialKey;
+use cache_core::{DigestVerifier, Error, ErrorKind, Hashes, Opened, Result, Retry, Verdict};
+use cache_store::{Blob, Partial, PartialKey, Store};
 use futures::StreamExt as _;
 
 use crate::backoff::Backoff;
@@ -32,30 +32,39 @@ pub(crate) async fn fetch(
             Err(error) => backoff.wait(error).await?,
         }
     };
+    let landed = {
+        let (what, key) = (what.clone(), key.clone());
+        engine.blocking(move |store| land(store, &what, &key, &buffer)).await?
+    };
+    reporter.advanced(size);
+    match landed {
+        Landed::Published(blob, verdict) => Ok(outcome::fetched(blob, what, &verdict)),
+        Landed::Rejected(partial, hashes, reason) => Err(outcome::reject(engine, partial, what, &hashes, reason).await),
+    }
+}
+
+enum Landed {
+    Published(Blob, Verdict),
+    Rejected(Partial, Hashes, String),
+}
+
+/// One visit to the disk: write, judge, publish.
+fn land(store: &Store, what: &What, key: &PartialKey, buffer: &Buffer) -> Result<Landed> {
+    let size = buffer.as_slice().len() as u64;
     let mut hasher = DigestVerifier::hasher(&what.file, size);
     hasher.update(buffer.as_slice());
     let hashes = hasher.finish();
-    let partial = engine
-        .blocking({
-            let key = key.clone();
-            move |store| {
-                let mut partial = store.partial(&key, Some(size))?;
-                if !partial.recorded().is_empty() {
-                    partial.restart()?;
-                    partial.set_size(size)?;
-                }
-                partial
-                    .file()
-                    .write_all_at(buffer.as_slice(), 0)
-                    .map_err(|error| Error::storage("write what was fetched", error))?;
-                Ok(partial)
-            }
-        })
-        .await?;
-    reporter.landed(size, size);
+    let mut partial = store.partial(key, None)?;
+    if !partial.recorded().is_empty() {
+        partial.restart()?;
+    }
+    partial
+        .file()
+        .write_all_at(buffer.as_slice(), 0)
+        .map_err(|error| Error::storage("write what was fetched", error))?;
     match outcome::judge(&what.file, &hashes) {
-        Verdict::Rejected { reason } => Err(outcome::reject(engine, partial, what, &hashes, reason).await),
-        verdict => outcome::publish(engine, partial, hashes, what, verdict).await,
+        Verdict::Rejected { reason } => Ok(Landed::Rejected(partial, hashes, reason)),
+        verdict => Ok(Landed::Published(store.publish(partial, &hashes, what.file.digests.sha256)?, verdict)),
     }
 }
 

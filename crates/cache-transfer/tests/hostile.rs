@@ -1,6 +1,8 @@
 //! The engine and the real HTTP stack against every personality of the fault server: right bytes or a typed error,
 //! never a blob that is not what its name says.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
