@@ -1,5 +1,6 @@
 //! The source as a whole, and what several modules' tests use.
 
+mod conformance;
 mod hostile;
 mod hub;
 pub(crate) mod server;

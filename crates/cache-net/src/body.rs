@@ -9,6 +9,8 @@ use crate::{HttpResponse, redact};
 /// Reads status, `Content-Range` and `Content-Encoding` of an answer that is to bring bytes of a file.
 ///
 /// A 206 starts where its `Content-Range` says, which need not be what was `requested`; a 200 is the whole file from 0.
+/// A 200 to a request for a part says that the host serves no ranges of this file, whatever its headers announce: where
+/// a condition could have brought it, `requested` is to be `None`.
 ///
 /// # Errors
 /// - [`ErrorKind::Network`]: an encoding, a range that contradicts itself, several ranges, or another status.
@@ -33,7 +35,8 @@ pub fn body_of(response: HttpResponse, requested: Option<ByteRange>) -> Result<B
     let length = response.content_length();
     let host = about.host.clone();
     if response.status() == StatusCode::OK {
-        let ranges = accepts_ranges(headers);
+        let whole = |range: ByteRange| range.start == 0 && length.is_some_and(|length| range.end >= length);
+        let ranges = accepts_ranges(headers) && requested.is_none_or(whole);
         let stream = response.into_body();
         return Ok(Body { start: 0, end: length, size: length, etag, ranges, host, stream });
     }

@@ -163,14 +163,15 @@ impl Source for HttpSource {
         let vouched = options.if_range.as_deref().is_none_or(|tag| quoted(tag).is_some());
         let range = options.range.filter(|range| !range.is_empty() && vouched);
         let response = self.get(url, range, &options).await?;
+        let tag = crate::header::strong_etag(response.headers());
         let beyond = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
-        let changed = range.is_some() && options.if_range.is_some() && {
-            let tag = crate::header::strong_etag(response.headers());
-            // A server that ignores If-Range may still tell by its tag that this is another file.
-            beyond || (response.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag != options.if_range)
-        };
+        // A server that ignores If-Range may still tell by its tag that this is another file.
+        let another = response.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag != options.if_range;
+        let changed = range.is_some() && options.if_range.is_some() && (beyond || another);
         if !changed {
-            return self.body(url, response, range).map(Opened::Stream);
+            // The whole under another tag is what the condition asks for, and no refusal of ranges.
+            let refusable = options.if_range.is_none() || options.if_range == tag;
+            return self.body(url, response, range.filter(|_| refusable)).map(Opened::Stream);
         }
         drop(response);
         let response = self.get(url, None, &options).await?;

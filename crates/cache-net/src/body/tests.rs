@@ -17,7 +17,11 @@ fn response(status: u16, headers: &[(&'static str, &str)]) -> HttpResponse {
 }
 
 fn read(status: u16, headers: &[(&'static str, &str)]) -> Result<Body> {
-    body_of(response(status, headers), Some(ByteRange { start: 5, end: 10 }))
+    read_for(Some(ByteRange { start: 5, end: 10 }), status, headers)
+}
+
+fn read_for(requested: Option<ByteRange>, status: u16, headers: &[(&'static str, &str)]) -> Result<Body> {
+    body_of(response(status, headers), requested)
 }
 
 #[tokio::test]
@@ -33,8 +37,11 @@ async fn a_part_starts_where_the_server_says() {
 async fn a_200_to_a_range_is_the_whole() {
     let headers =
         [("content-length", "5"), ("accept-ranges", "bytes"), ("etag", "W/\"t\""), ("content-encoding", "identity")];
-    let body = read(200, &headers).unwrap();
+    let body = read_for(None, 200, &headers).unwrap();
     assert_eq!((body.start, body.end, body.size, body.ranges, body.etag), (0, Some(5), Some(5), true, None));
+    let part = |start, end| read_for(Some(ByteRange { start, end }), 200, &headers).unwrap().ranges;
+    assert!(part(0, 5), "the whole is what was asked for");
+    assert!(!part(0, 4) && !part(1, 5), "ranges are announced and not served");
     let body = read(200, &[]).unwrap();
     assert_eq!((body.start, body.end, body.size, body.ranges), (0, None, None, false));
 }
