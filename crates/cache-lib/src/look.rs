@@ -230,6 +230,8 @@ impl Look {
             if blob.is_none()
                 && let Some(name) = file.blob_name()
                 && let Some(wrong) = cache.store().blob(&name)?
+                // The right size: another process has published it since we looked.
+                && file.size.is_some_and(|size| size != wrong.size)
             {
                 return Err(Error::new(
                     ErrorKind::Integrity,
