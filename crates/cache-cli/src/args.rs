@@ -21,8 +21,8 @@ pub(crate) struct Arguments {
 /// What every command takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Shared {
-    /// Folder of the store [default: model-cache in the platform's cache folder].
-    #[arg(long, global = true, value_name = "DIR", env = "MODEL_CACHE_DIR", hide_env_values = true)]
+    /// Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform's cache folder].
+    #[arg(long, global = true, value_name = "DIR")]
     #[arg(value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
     pub(crate) store: Option<PathBuf>,
     /// Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1).

@@ -184,10 +184,10 @@ impl Look {
         let moved = wanted.revision.as_commit().is_none().then(|| wanted.revision.clone());
         let version = manifest.version.clone();
         let look = Self::new(cache, wanted, manifest, stored, moved);
-        if let (Err(error), Some(path)) = (&look, &wanted.selection.path) {
-            if error.kind() == ErrorKind::NotFound {
-                cache.store().put_absent(&version, path)?;
-            }
+        if let (Err(error), Some(path)) = (&look, &wanted.selection.path)
+            && error.kind() == ErrorKind::NotFound
+        {
+            cache.store().put_absent(&version, path)?;
         }
         look
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cache_store::{Damage, Verified, VerifyMode};
+use cache_store::{Damage, Store, Verified, VerifyMode};
 use cache_transfer::FetchJob;
 use futures::StreamExt as _;
 
 use crate::cache::blocking;
 use crate::{
-    Cache, Error, ErrorKind, Event, FileEntry, IntoModelRef, Manifest, ModelRef, NoProgress, Outcome, Progress, Result,
-    Sha256, Version,
+    Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelRef, NoProgress, Outcome, Progress, Result, Sha256,
+    Version,
 };
 
 /// How to verify.
@@ -112,6 +112,27 @@ impl VerifyReport {
 
 type Uses = Vec<(Version, FileEntry)>;
 
+/// A blob that should be there.
+struct Stored {
+    blob: Sha256,
+    files: Uses,
+    size: u64,
+}
+
+fn check(store: &Store, one: Stored, mode: VerifyMode, progress: &dyn Progress) -> Result<(Stored, Verified)> {
+    let path = one.files.first().map(|(_, file)| file.path.clone());
+    if let Some(path) = &path {
+        progress.event(&Event::Started { path, size: Some(one.size), resumed: 0, source: "store" });
+    }
+    let verified = store.verify(&one.blob, mode)?;
+    if let Some(path) = &path {
+        progress.event(&Event::Advanced { path, bytes: i64::try_from(one.size).unwrap_or(i64::MAX) });
+        let intact = matches!(verified, Verified::Intact);
+        progress.event(&Event::Finished { path, size: one.size, outcome: Outcome::Hit, verified: intact });
+    }
+    Ok((one, verified))
+}
+
 impl Cache {
     /// Reads what is stored of a model, or of everything, and compares it with its digests; several files side by side.
     ///
@@ -119,34 +140,23 @@ impl Cache {
     /// [`ErrorKind::NotCached`] when the model is not in the store. A broken file is no error but in the report.
     pub async fn verify(&self, reference: Option<ModelRef>, options: VerifyOptions) -> Result<VerifyReport> {
         let cache = self.clone();
-        let uses = blocking(move || cache.uses(reference)).await?;
+        let stored = blocking(move || cache.stored(reference)).await?;
+        if let Some((version, _)) = stored.iter().find_map(|one| one.files.first()) {
+            let bytes = stored.iter().map(|one| one.size).fold(0, u64::saturating_add);
+            options.progress.event(&Event::Resolved { version, files: stored.len(), bytes });
+        }
         let mode = if options.quick { VerifyMode::Quick } else { VerifyMode::Full };
         let lanes = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8);
         let mut report = VerifyReport::default();
-        let mut found = futures::stream::iter(uses)
-            .map(|(blob, files)| {
-                let store = self.store().clone();
-                let progress = Arc::clone(&options.progress);
-                blocking(move || {
-                    let size = store.blob(&blob)?.map_or(0, |blob| blob.size);
-                    let path = files.first().map(|(_, file)| file.path.clone());
-                    if let Some(path) = &path {
-                        progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "store" });
-                    }
-                    let verified = store.verify(&blob, mode)?;
-                    if let Some(path) = &path {
-                        let bytes = i64::try_from(size).unwrap_or(i64::MAX);
-                        progress.event(&Event::Advanced { path, bytes });
-                        let verified = matches!(verified, Verified::Intact);
-                        progress.event(&Event::Finished { path, size, outcome: Outcome::Hit, verified });
-                    }
-                    Ok((blob, files, size, verified))
-                })
+        let mut found = futures::stream::iter(stored)
+            .map(|one| {
+                let (store, progress) = (self.store().clone(), Arc::clone(&options.progress));
+                blocking(move || check(&store, one, mode, &*progress))
             })
             .buffer_unordered(lanes);
         let mut damages = Vec::new();
         while let Some(result) = found.next().await {
-            let (blob, files, size, verified) = result?;
+            let (Stored { blob, files, size }, verified) = result?;
             report.checked += 1;
             report.bytes += size;
             let trouble = match &verified {
@@ -166,8 +176,9 @@ impl Cache {
         Ok(report)
     }
 
-    /// The blobs that the manifests say are there, and the files that are them; for everything, also blobs of no file.
-    fn uses(&self, reference: Option<ModelRef>) -> Result<BTreeMap<Sha256, Uses>> {
+    /// What should be there of a model, or of everything: the blobs that the manifests name and, for everything, also
+    /// blobs of no file. What the view does not show either was evicted, and is not missed.
+    fn stored(&self, reference: Option<ModelRef>) -> Result<Vec<Stored>> {
         let store = self.store();
         let mut uses: BTreeMap<Sha256, Uses> = BTreeMap::new();
         let (manifests, path): (Vec<Manifest>, _) = match reference {
@@ -178,20 +189,24 @@ impl Cache {
             Some(mut reference) => {
                 let path = reference.path.take();
                 reference.variant = None;
-                let versions = self.versions(reference.into_model_ref()?)?;
+                let versions = self.versions(reference)?;
                 let manifests = versions.iter().filter_map(|version| store.manifest(version).transpose());
                 (manifests.collect::<Result<_>>()?, path)
             }
         };
         for manifest in manifests {
+            let folder = store.snapshot_path(&manifest.version);
             for file in manifest.files {
                 let wanted = path.as_ref().is_none_or(|path| *path == file.path);
-                if let Some(blob) = file.blob.filter(|_| wanted) {
+                let Some(blob) = file.blob.filter(|_| wanted) else { continue };
+                let shown = || fs_err::symlink_metadata(file.path.below(&folder)).is_ok();
+                if store.blob(&blob)?.is_some() || shown() {
                     uses.entry(blob).or_default().push((manifest.version.clone(), file));
                 }
             }
         }
-        Ok(uses)
+        let size = |blob: &Sha256| store.blob(blob).map(|blob| blob.map_or(0, |blob| blob.size));
+        uses.into_iter().map(|(blob, files)| Ok(Stored { size: size(&blob)?, blob, files })).collect()
     }
 
     async fn repair(&self, files: &Uses, damage: Option<Damage>, progress: &Arc<dyn Progress>) -> Result<()> {

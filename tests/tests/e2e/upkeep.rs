@@ -76,3 +76,24 @@ fn a_quota_holds_after_every_fetch() {
     }
     world.run(&["path", "org/a"]).fails(3, "not in the store");
 }
+
+#[test]
+fn single_files_go_and_are_not_missed() {
+    let world = World::new();
+    let path = world.get();
+    let run = world.run(&["gc", "--files", "--max-size", "10kB"]).ok();
+    assert!(run.out.contains("model.safetensors"), "{run:?}");
+    assert!(path.join("config.json").exists());
+    world.run(&["path", &format!("{MODEL}/config.json")]).ok();
+    world.run(&["path", MODEL]).fails(3, "model.safetensors");
+    world.run(&["verify"]).ok();
+    assert_eq!(world.get(), path);
+}
+
+#[test]
+fn an_empty_variable_is_none() {
+    let world = World::new();
+    let run = world.run_with(&[("MODEL_CACHE_DIR", ""), ("MODEL_CACHE_QUOTA", "")], &["env", "--json"]).ok();
+    let store = run.json()["MODEL_CACHE_DIR"].as_str().unwrap().to_owned();
+    assert!(store.starts_with(world.folder().to_str().unwrap()) && store.ends_with("model-cache"), "{store}");
+}
