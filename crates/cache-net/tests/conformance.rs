@@ -17,6 +17,7 @@ fn model(server: &FaultServer) -> ModelId {
 /// One file behind a server of this kind. A body of it can be cut unless it is empty.
 fn subject(content: &Content, personality: Personality) -> SourceUnderTest {
     let server = Arc::new(FaultServer::spawn(content.clone()).unwrap());
+    let ranges = matches!(personality, Personality::Good | Personality::NoEtag | Personality::WeakEtag);
     server.always(personality);
     server.beside("/file.bin.sha256", format!("{}  file.bin\n", content.sha256()));
     let missing = FaultServer::spawn("").unwrap();
@@ -30,6 +31,7 @@ fn subject(content: &Content, personality: Personality) -> SourceUnderTest {
         .missing(model(&missing))
         .keep(missing)
         .fails(move |n| failing.first(n, Personality::Status(503)));
+    let subject = if ranges { subject.serves_ranges() } else { subject };
     let half = content.size() / 2;
     // An orderly close: a reset could overtake the head of the reply, which would be a failure before the first byte.
     if half > 0 { subject.cuts(move |n| server.first(n, Personality::Truncate(half))) } else { subject.keep(server) }

@@ -45,6 +45,7 @@ fn subject(config: HubConfig, repo: &str, revision: &str) -> SourceUnderTest {
         .revision(Revision::parse(revision).unwrap())
         .missing(model("hf://org/no-such-model"))
         .missing(model("hf://datasets/org/no-such-dataset"))
+        .serves_ranges()
         .fails(move |n| failing.trouble(bytes(n), Trouble::Status(503)))
         .cuts(move |n| cutting.trouble(bytes(n), Trouble::Cut(150_000)))
 }

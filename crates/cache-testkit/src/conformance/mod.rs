@@ -25,6 +25,7 @@ pub struct SourceUnderTest {
     revision: Revision,
     files: Vec<(String, Content)>,
     missing: Vec<ModelId>,
+    ranges: bool,
     fail: Option<Hook>,
     cut: Option<Hook>,
     keep: Vec<Box<dyn Send + Sync>>,
@@ -45,6 +46,7 @@ impl SourceUnderTest {
             revision: Revision::main(),
             files: files.into_iter().map(|(path, content)| (path.into(), content)).collect(),
             missing: Vec::new(),
+            ranges: false,
             fail: None,
             cut: None,
             keep: Vec::new(),
@@ -62,6 +64,13 @@ impl SourceUnderTest {
     #[must_use]
     pub fn missing(mut self, model: ModelId) -> Self {
         self.missing.push(model);
+        self
+    }
+
+    /// What lies behind the source serves ranges: asked for some bytes, it is to send those and no others.
+    #[must_use]
+    pub fn serves_ranges(mut self) -> Self {
+        self.ranges = true;
         self
     }
 
@@ -218,6 +227,7 @@ pub async fn range_starts_where_it_says(subject: &SourceUnderTest) {
                 Opened::Stream(body) => body.ranges,
                 Opened::File(_) => false,
             };
+            assert!(announced || !subject.ranges, "{path}: {range} is not served as a range");
             let part = Part::read(path, opened, content).await;
             assert!(part.start <= start && part.end >= end, "{path}: asked for {range}, got {part:?}");
             if announced {

@@ -24,6 +24,7 @@ enum Flaw {
     ShortBody,
     WrongBytes,
     LiesAboutStart,
+    IgnoresRange,
     IgnoresIfRange,
     OwnBudget,
     IgnoresBudget,
@@ -102,7 +103,9 @@ impl Source for Memory {
             }
         }
         let unchanged = options.if_range.as_deref().is_none_or(|tag| tag == "tag") || self.flaw == Flaw::IgnoresIfRange;
-        let range = options.range.filter(|_| unchanged).unwrap_or(ByteRange { start: 0, end: content.size() });
+        let ranges = self.flaw != Flaw::IgnoresRange;
+        let range =
+            options.range.filter(|_| unchanged && ranges).unwrap_or(ByteRange { start: 0, end: content.size() });
         let mut bytes = content.to_vec().unwrap()[to_usize(range.start)..to_usize(range.end)].to_vec();
         let mut chunks = Vec::new();
         let mut end = Some(range.end);
@@ -131,7 +134,7 @@ impl Source for Memory {
             end: end.filter(|_| self.flaw != Flaw::LiesAboutStart),
             size: Some(content.size()),
             etag: Some("tag".to_owned()),
-            ranges: true,
+            ranges,
             host: "memory".to_owned(),
             stream: Box::pin(futures::stream::iter(chunks)),
         }))
@@ -158,6 +161,7 @@ fn subject(flaw: Flaw) -> SourceUnderTest {
     };
     SourceUnderTest::new(memory, subject_model(), files)
         .missing(ModelId::hub("o/other").unwrap())
+        .serves_ranges()
         .fails(move |n| fail.store(n, Ordering::Relaxed))
         .cuts(move |n| cut.store(n, Ordering::Relaxed))
 }
@@ -183,6 +187,7 @@ async fn every_flaw_is_found() {
         F::ShortBody,
         F::WrongBytes,
         F::LiesAboutStart,
+        F::IgnoresRange,
         F::IgnoresIfRange,
         F::OwnBudget,
         F::IgnoresBudget,
