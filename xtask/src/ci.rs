@@ -120,7 +120,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         outcomes.push(Outcome { name: step.name, took: start.elapsed(), error });
     }
     println!("\n{}", summary(&outcomes));
-    println!("{count}");
+    if count != Count::default() {
+        println!("{count}");
+    }
     let failed: Vec<_> =
         outcomes.iter().filter(|outcome| outcome.error.is_some()).map(|outcome| outcome.name).collect();
     // The count stays the last line: whoever reads the log looks for it there.
