@@ -58,7 +58,10 @@ impl Board {
     /// Hears of one of several references; `label` names it where there are several.
     pub(crate) fn progress(&self, label: &str) -> Arc<dyn Progress> {
         match &self.shared {
-            Some(shared) => Arc::new(Listener { label: label.to_owned(), shared: Arc::clone(shared) }),
+            Some(shared) => {
+                lock(&shared.tally).ask(label);
+                Arc::new(Listener { label: label.to_owned(), shared: Arc::clone(shared) })
+            }
             None => Arc::new(NoProgress),
         }
     }

@@ -48,6 +48,8 @@ pub(super) struct Tally {
     retries: u32,
     trouble: Option<Trouble>,
     active: BTreeMap<Key, Active>,
+    /// References whose source has not said yet what they are, and since when.
+    asking: BTreeMap<String, Instant>,
     remarks: Vec<String>,
 }
 
@@ -66,14 +68,21 @@ impl Tally {
             retries: 0,
             trouble: None,
             active: BTreeMap::new(),
+            asking: BTreeMap::new(),
             remarks: Vec::new(),
         }
+    }
+
+    /// A reference whose source is being asked.
+    pub(super) fn ask(&mut self, label: &str) {
+        self.asking.insert(label.to_owned(), self.now);
     }
 
     pub(super) fn take(&mut self, label: &str, event: &Event<'_>) {
         let key = |path: &RepoPath| (label.to_owned(), path.clone());
         match event {
             Event::Resolved { files, bytes, .. } => {
+                self.asking.remove(label);
                 self.files += files;
                 self.bytes = self.bytes.saturating_add(*bytes);
             }
@@ -134,6 +143,9 @@ impl Tally {
     /// Measures the rate, once a second at most.
     pub(super) fn tick(&mut self, now: Instant) {
         self.now = now;
+        if self.moved == 0 {
+            self.measured = (now, 0);
+        }
         let (then, before) = self.measured;
         let span = now.saturating_duration_since(then).as_secs_f64();
         if span < 0.5 {
@@ -167,7 +179,9 @@ impl Tally {
     /// How it stands: `3 of 10 files, 1.2 GB of 4.5 GB (27 %), 45 MB/s, 1 min 13 s left, cdn.host, 2 retries`.
     pub(super) fn line(&self) -> Option<String> {
         if self.files == 0 && self.active.is_empty() {
-            return self.trouble().map(|trouble| format!("waiting: {trouble}"));
+            let (label, since) = self.asking.iter().next()?;
+            let trouble = self.trouble().map(|trouble| format!(", {trouble}")).unwrap_or_default();
+            return Some(format!("asking for {label}, {}{trouble}", Span(self.now.duration_since(*since))));
         }
         let mut parts = Vec::new();
         if self.files > 0 {
@@ -235,6 +249,10 @@ mod tests {
         let start = Instant::now();
         let mut tally = Tally::new(start);
         assert_eq!(tally.line(), None);
+        tally.ask("o/n");
+        tally.tick(start + Duration::from_secs(2));
+        assert_eq!(tally.line().unwrap(), "asking for o/n, 2 s");
+        let start = start + Duration::from_secs(2);
         let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
         let (a, b) = (RepoPath::parse("a").unwrap(), RepoPath::parse("b").unwrap());
         tally.take("o/n", &Event::Resolved { version: &version, files: 2, bytes: 4_000_000 });
