@@ -24,7 +24,7 @@ function __fish_model_cache_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c model-cache -n "__fish_model_cache_needs_command" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_needs_command" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_needs_command" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_needs_command" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_needs_command" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
@@ -52,20 +52,20 @@ complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l to -d 'A
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l sha256 -d 'The digest that the one wanted file must have' -r
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l limit-rate -d 'The most that all transfers together may take, such as 50MB/s' -r
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l jobs -d 'Files fetched side by side' -r
-complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l hard-link -d 'With --to: hard links to the store will do where files cannot be cloned'
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l require-digest -d 'Refuse files that come without a digest to check them against'
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand get" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand ls" -s h -l help -d 'Print help'
 complete -c model-cache -n "__fish_model_cache_using_subcommand info" -l revision -d 'Branch, tag, refs/pr/N or commit' -r
-complete -c model-cache -n "__fish_model_cache_using_subcommand info" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand info" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand info" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand info" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand info" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
@@ -73,12 +73,12 @@ complete -c model-cache -n "__fish_model_cache_using_subcommand info" -s h -l he
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l revision -d 'Branch, tag, refs/pr/N or commit' -r
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l include -d 'Only files that match; may be repeated' -r
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l exclude -d 'No files that match; may be repeated' -r
-complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand path" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l all -d 'Everything in the store'
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l repair -d 'Fetch again what is broken: only the broken blocks, where the source can'
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l quick -d 'Trust the record of an earlier check where the file was not touched since. Finds no bit rot'
@@ -86,31 +86,31 @@ complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l offli
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand verify" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand rm" -s h -l help -d 'Print help'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l max-size -d 'Evict the least recently used until the store is no larger, such as 10GB' -r
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l older-than -d 'Evict what was not used for this long, such as 30d' -r
-complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l files -d 'Evict single files rather than whole versions'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l dry-run -d 'Say what would go and why, and change nothing'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand gc" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand pin" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand unpin" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
@@ -120,22 +120,22 @@ complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and 
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -f -a "restore" -d 'Take one back into the store, under the digest that it really has'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -f -a "rm" -d 'Delete'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and not __fish_seen_subcommand_from ls show restore rm help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from rm" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from rm" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from rm" -l all -d 'All of them'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from rm" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and __fish_seen_subcommand_from rm" -l json -d 'Answer in JSON on stdout'
@@ -149,22 +149,22 @@ complete -c model-cache -n "__fish_model_cache_using_subcommand quarantine; and 
 complete -c model-cache -n "__fish_model_cache_using_subcommand env" -l shell -d 'The shell to write for [default: from $SHELL]' -r -f -a "sh\t'sh, bash, zsh, dash'
 fish\t'fish'
 powershell\t'PowerShell'"
-complete -c model-cache -n "__fish_model_cache_using_subcommand env" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand env" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand env" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand env" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand env" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand env" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand doctor" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
 complete -c model-cache -n "__fish_model_cache_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c model-cache -n "__fish_model_cache_using_subcommand demo" -l store -d 'Folder of the store [default: model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
+complete -c model-cache -n "__fish_model_cache_using_subcommand demo" -l store -d 'Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform\'s cache folder]' -r -f -a "(__fish_complete_directories)"
 complete -c model-cache -n "__fish_model_cache_using_subcommand demo" -l offline -d 'Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1)'
 complete -c model-cache -n "__fish_model_cache_using_subcommand demo" -l json -d 'Answer in JSON on stdout'
 complete -c model-cache -n "__fish_model_cache_using_subcommand demo" -s q -l quiet -d 'No progress and no remarks on stderr, only errors'
