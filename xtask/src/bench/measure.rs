@@ -45,20 +45,21 @@ fn together(mut commands: Vec<Command>) -> Result<Cost> {
     }
     let results: Vec<Result<Cost>> = std::thread::scope(|scope| {
         let threads: Vec<_> =
-            children.into_iter().map(|(name, child)| scope.spawn(move || finish(&name, child))).collect();
+            children.into_iter().map(|(name, child)| scope.spawn(move || finish(&name, child, start))).collect();
         let lost = || Err("a measuring thread failed".into());
         threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| lost())).collect()
     });
     let mut cost = Cost::default();
     for result in results {
-        cost = cost.then(result?);
+        let one = result?;
+        cost = Cost { wall: cost.wall.max(one.wall), ..cost.then(one) };
     }
-    Ok(Cost { wall: start.elapsed(), ..cost })
+    Ok(cost)
 }
 
 /// Waits for a child, reading its peak memory while it lives: what `wait4` reports includes what the child was before
 /// it became the program.
-fn finish(name: &str, mut child: Child) -> Result<Cost> {
+fn finish(name: &str, mut child: Child, start: Instant) -> Result<Cost> {
     let status_file = format!("/proc/{}/status", child.id());
     let words = child.stderr.take();
     let over = AtomicBool::new(false);
@@ -74,6 +75,7 @@ fn finish(name: &str, mut child: Child) -> Result<Cost> {
         let reader =
             scope.spawn(|| words.map(std::io::read_to_string).and_then(std::io::Result::ok).unwrap_or_default());
         let used = child.wait4();
+        let wall = start.elapsed();
         over.store(true, Ordering::Relaxed);
         let peak = watcher.join().unwrap_or_default();
         let words = reader.join().unwrap_or_default();
@@ -82,7 +84,7 @@ fn finish(name: &str, mut child: Child) -> Result<Cost> {
             let tail: String = words.lines().rev().take(5).collect::<Vec<_>>().join(" | ");
             return Err(format!("{name}: {}: {tail}", used.status).into());
         }
-        Ok(Cost { wall: Duration::ZERO, cpu: used.rusage.utime + used.rusage.stime, peak })
+        Ok(Cost { wall, cpu: used.rusage.utime + used.rusage.stime, peak })
     })
 }
 
