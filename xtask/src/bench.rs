@@ -77,6 +77,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         results.push(result);
     }
     let machine = machine::describe(&stage)?;
+    stage.tidy_up()?;
     if all {
         fs::write(root().join("docs/benchmarks.md"), report::page(&results, &machine, arguments.repeats))?;
         fs::write(root().join("docs/benchmarks.svg"), chart::draw(&results))?;

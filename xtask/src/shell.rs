@@ -35,7 +35,8 @@ pub(crate) fn shown(command: &Command) -> String {
     text.push_str(&program.to_string_lossy());
     for argument in command.get_args() {
         let argument = argument.to_string_lossy();
-        let plain = argument.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c));
+        let plain =
+            !argument.is_empty() && argument.chars().all(|c| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c));
         let quoted = if plain { argument.into_owned() } else { format!("'{argument}'") };
         text.push_str(&format!(" {quoted}"));
     }

@@ -66,6 +66,16 @@ impl Stage {
         self.folder.join("out")
     }
 
+    /// Removes what contenders wrote; the served files stay for the next time.
+    pub(crate) fn tidy_up(&self) -> Result<()> {
+        for folder in ["out", "warm", "verify"].map(|name| self.folder.join(name)) {
+            if folder.exists() {
+                fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A fresh folder for outputs.
     pub(crate) fn clear(out: &Path) -> Result<()> {
         if out.exists() {
