@@ -1,6 +1,7 @@
 //! Waiting after a failure, together: thirty connections that lose one server are one failure, not thirty.
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,22 +15,30 @@ const LONGEST: Duration = Duration::from_secs(20);
 /// The longest wait a server may ask for: beyond it, failing with a clear word is kinder.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Bytes that count as progress: they refill the budget.
+const PROGRESS: u64 = 256 << 10;
+
 #[derive(Debug)]
 pub(crate) struct Backoff {
     budget: RetryBudget,
     started: Instant,
     /// Until when all connections of this file wait.
     until: Mutex<Option<Instant>>,
+    /// Bytes since the budget was refilled.
+    arrived: AtomicU64,
 }
 
 impl Backoff {
     pub(crate) fn new(budget: RetryBudget) -> Self {
-        Self { budget, started: Instant::now(), until: Mutex::new(None) }
+        Self { budget, started: Instant::now(), until: Mutex::new(None), arrived: AtomicU64::new(0) }
     }
 
-    /// Bytes have arrived: failures before them do not count any more.
-    pub(crate) fn progressed(&self) {
-        self.budget.progressed();
+    /// Bytes have arrived: with enough of them the failures before do not count any more.
+    pub(crate) fn progressed(&self, bytes: u64) {
+        if self.arrived.fetch_add(bytes, Ordering::Relaxed) + bytes >= PROGRESS {
+            self.arrived.store(0, Ordering::Relaxed);
+            self.budget.progressed();
+        }
     }
 
     /// Waits until the failed thing may be tried again.
@@ -42,7 +51,11 @@ impl Backoff {
         Ok(())
     }
 
-    fn schedule(&self, error: Error) -> Result<Instant, Error> {
+    /// When the failed thing may be tried again. Failures while a wait is under way share it.
+    ///
+    /// # Errors
+    /// As [`Backoff::wait`].
+    pub(crate) fn schedule(&self, error: Error) -> Result<Instant, Error> {
         let now = Instant::now();
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if error.is_retryable()

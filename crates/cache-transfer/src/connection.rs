@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use cache_core::{Body, ByteRange, Error, ErrorKind, OpenOptions, Opened, Result, Retry, RetryBudget};
 use futures::StreamExt as _;
 use tokio::task::JoinHandle;
@@ -22,7 +23,7 @@ pub(crate) enum Stop {
     Changed { tag: String },
     /// The source sends the whole file whatever is asked.
     NoRanges,
-    /// It failed and trying again does not help.
+    /// It failed; the error says whether trying again can help.
     Failed(Error),
 }
 
@@ -44,36 +45,23 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Fetches pieces until none is left, beginning with `first`.
-pub(crate) async fn run(
-    transfer: Arc<Transfer>,
-    mut slot: Slot,
-    first: Option<(Piece, Option<Body>)>,
-) -> Result<(), Stop> {
-    let mut next = first;
+/// Fetches pieces until none is left, beginning with `first`, whose body may be open already.
+pub(crate) async fn run(transfer: Arc<Transfer>, mut slot: Slot, first: (Piece, Option<Body>)) -> Result<(), Stop> {
+    let (mut piece, mut body) = first;
     loop {
-        let (piece, body) = match next.take() {
-            Some(first) => first,
-            None => match transfer.next_piece() {
-                Some(piece) => (piece, None),
-                None => return Ok(()),
-            },
-        };
         let held = Held { sink: &transfer.sink, piece };
-        let outcome = fetch(&transfer, &mut slot, piece, body).await;
+        let outcome = fetch(&transfer, &mut slot, piece, body.take()).await;
         drop(held);
-        match outcome {
-            Ok(()) => {}
-            Err(Stop::Failed(error)) => {
-                if error.is_retryable() {
-                    slot.failed();
-                }
-                transfer.backoff.wait(error).await?;
-            }
-            Err(stop) => return Err(stop),
+        if matches!(&outcome, Err(Stop::Failed(error)) if error.is_retryable()) {
+            slot.failed();
         }
+        outcome?;
         if slot.is_surplus() {
             return Ok(());
+        }
+        match transfer.next_piece() {
+            Some(next) => piece = next,
+            None => return Ok(()),
         }
     }
 }
@@ -92,8 +80,11 @@ async fn fetch(transfer: &Transfer, slot: &mut Slot, piece: Piece, body: Option<
     stream(transfer, slot, piece, body).await
 }
 
+/// A stall window beyond this is none.
+const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
+
 /// Watches that bytes keep coming: a connection that is merely open must not hold up the file.
-struct Pulse {
+pub(crate) struct Pulse {
     least: u64,
     window: Duration,
     deadline: Instant,
@@ -101,9 +92,24 @@ struct Pulse {
 }
 
 impl Pulse {
-    fn new(limits: &Limits) -> Self {
-        let window = limits.stall_window;
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let window = limits.stall_window.min(LONGEST_WINDOW);
         Self { least: limits.stall_bytes, window, deadline: Instant::now() + window, seen: 0 }
+    }
+
+    /// The next chunk of a body, if it comes while enough comes at all.
+    pub(crate) async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>> {
+        loop {
+            match tokio::time::timeout_at(self.deadline, body.stream.next()).await {
+                Err(_) => self.beat(0, &body.host)?,
+                Ok(Some(chunk)) => {
+                    let chunk = chunk?;
+                    self.beat(chunk.len() as u64, &body.host)?;
+                    return Ok(Some(chunk));
+                }
+                Ok(None) => return Ok(None),
+            }
+        }
     }
 
     fn beat(&mut self, bytes: u64, host: &str) -> Result<()> {
@@ -120,15 +126,15 @@ impl Pulse {
     }
 
     fn stalled(&self, host: &str) -> Error {
-        let message = format!("{} bytes in {:.0} s: stalled", self.seen, self.window.as_secs_f64());
+        let message = format!("{} bytes in {:.1} s: stalled", self.seen, self.window.as_secs_f64());
         Error::new(ErrorKind::Network, message)
             .with_host(host)
             .with_retry(Retry::Backoff)
             .with_hint("the connection is alive but hardly anything comes; try later or another mirror")
     }
 
-    /// Time spent waiting for the bandwidth limit is not the server's fault.
-    fn excuse(&mut self, waited: Duration) {
+    /// Time spent waiting for the bandwidth limit, a buffer or the disk is not the server's fault.
+    pub(crate) fn excuse(&mut self, waited: Duration) {
         self.deadline += waited;
     }
 }
@@ -139,39 +145,26 @@ async fn stream(transfer: &Transfer, slot: &mut Slot, piece: Piece, mut body: Bo
     // What lies before the piece has been fetched by others; a source without ranges sends it all the same.
     let mut skip = piece.range.start - body.start.min(piece.range.start);
     let mut pos = piece.range.start;
-    let mut since_progress = 0;
     let ended: Result<(), Error> = loop {
         let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
         if pos >= limit {
             break Ok(());
         }
-        let chunk = match tokio::time::timeout_at(pulse.deadline, body.stream.next()).await {
-            Err(_) if pulse.seen < pulse.least => break Err(pulse.stalled(&body.host)),
-            Err(_) => match pulse.beat(0, &body.host) {
-                Ok(()) => continue,
-                Err(error) => break Err(error),
-            },
-            Ok(Some(Ok(chunk))) => chunk,
-            Ok(Some(Err(error))) => break Err(error),
+        let chunk = match pulse.next(&mut body).await {
+            Ok(Some(chunk)) => chunk,
             Ok(None) => break end_of_stream(transfer, &body, pos, limit),
+            Err(error) => break Err(error),
         };
-        let mut bytes = &chunk[..];
-        if let Err(error) = pulse.beat(bytes.len() as u64, &body.host) {
-            break Err(error);
-        }
-        if skip > 0 {
-            let skipped = bytes.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
-            bytes = &bytes[skipped..];
-            skip -= skipped as u64;
-        }
+        let asked = Instant::now();
+        transfer.bandwidth.take(chunk.len() as u64).await;
+        let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+        skip -= skipped as u64;
         // A server that sends more than it was asked for is not listened to.
-        bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
+        let bytes = &chunk[skipped..];
+        let bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
         if bytes.is_empty() {
             continue;
         }
-        let asked = Instant::now();
-        transfer.bandwidth.take(bytes.len() as u64).await;
-        pulse.excuse(asked.elapsed());
         slot.received(bytes.len() as u64);
         pos += bytes.len() as u64;
         if limit == u64::MAX && pos > transfer.limits.unsized_bytes {
@@ -179,17 +172,12 @@ async fn stream(transfer: &Transfer, slot: &mut Slot, piece: Piece, mut body: Bo
         }
         transfer.sink.plan().received(piece.id, pos, Instant::now());
         writer.push(bytes, transfer).await?;
-        since_progress += bytes.len() as u64;
-        if since_progress >= transfer.limits.progress_bytes {
-            since_progress = 0;
-            transfer.backoff.progressed();
-        }
+        pulse.excuse(asked.elapsed());
+        transfer.backoff.progressed(bytes.len() as u64);
     };
     // Also after a failure: what has arrived need not be fetched again.
     writer.flush().await?;
-    ended?;
-    transfer.backoff.progressed();
-    Ok(())
+    Ok(ended?)
 }
 
 /// The stream has ended: early, or, for a file of unknown size, just where it should.

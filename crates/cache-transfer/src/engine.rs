@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, Event, FileEntry, Outcome, Progress, Result, Source, Verdict, Version};
+use cache_core::{
+    Digests, Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, Source, Verdict, Version,
+};
 use cache_store::{Blob, Damage, PartialKey, Store};
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
@@ -18,8 +20,8 @@ use crate::slots::Slots;
 use crate::transfer::{self, Arrived, Means, What};
 use crate::{outcome, small};
 
-/// Buffers in the pool: two for each of 32 connections.
-const BUFFERS: usize = 64;
+/// Buffers in the pool: one that fills for each of 32 connections, and as many that are written as disks take at once.
+const BUFFERS: usize = 48;
 /// Files under way at once, small ones included.
 const SMALL_FILES: usize = 32;
 
@@ -68,8 +70,6 @@ impl Default for EngineConfig {
 pub(crate) struct Limits {
     pub(crate) stall_window: Duration,
     pub(crate) stall_bytes: u64,
-    /// Bytes that count as progress: they refill the retry budget.
-    pub(crate) progress_bytes: u64,
     pub(crate) unsized_bytes: u64,
     pub(crate) block_hashes: bool,
 }
@@ -125,6 +125,14 @@ impl Engine {
             batches: Arc::default(),
             config: Arc::new(config),
         }
+    }
+
+    /// The same engine, limits shared, with another number of retries.
+    #[must_use]
+    pub fn with_retries(&self, retries: u32) -> Self {
+        let mut config = (*self.config).clone();
+        config.retries = retries;
+        Self { config: Arc::new(config), ..self.clone() }
     }
 
     /// The bandwidth limit, to be changed at any time.
@@ -187,7 +195,7 @@ impl Engine {
         let what = What { version: Arc::clone(&job.version), file: file.clone(), source: Arc::clone(source) };
         let reporter = Arc::new(Reporter::new(file.path.clone(), file.size, Arc::clone(&job.progress), leader));
         let backoff = Arc::new(Backoff::new(watched_budget(self.config.retries, &job.progress)));
-        match transfer::run(&what, &self.means(&**source), &backoff, &mut partial, &reporter).await? {
+        match transfer::run(&what, &self.means(&what), &backoff, &mut partial, &reporter).await? {
             Arrived::Hashed(hashes) => {
                 let blob = self.blocking(move |store| store.publish_repair(&damage, partial, &hashes)).await?;
                 Ok(Fetched { blob, outcome: Outcome::Fetched, verified: true, source: Some(source.to_string()) })
@@ -246,21 +254,20 @@ impl Engine {
     async fn try_sources(&self, job: &FetchJob, key: &PartialKey, leader: &Arc<Leadership>) -> Result<Fetched> {
         let mut rejected = false;
         let mut failed: Option<Error> = None;
-        for source in &job.sources {
-            match self.fetch_from(job, key, leader, source).await {
+        for (rank, source) in job.sources.iter().enumerate() {
+            let error = match self.fetch_from(job, key, leader, source).await {
                 Ok(fetched) => return Ok(fetched),
-                Err(error) => {
-                    let again = match error.kind() {
-                        ErrorKind::Network => true,
-                        ErrorKind::Integrity => !std::mem::replace(&mut rejected, true),
-                        _ => false,
-                    };
-                    if !again {
-                        return Err(failed.unwrap_or(error));
-                    }
-                    failed.get_or_insert(error);
-                }
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::Network => {}
+                ErrorKind::Integrity if !std::mem::replace(&mut rejected, true) => {}
+                // A mirror need not have everything, nor let everyone in.
+                ErrorKind::NotFound | ErrorKind::Unauthorized if rank > 0 => {}
+                _ => return Err(error),
             }
+            // What the first one said is the reason; the others were only tried because of it.
+            failed.get_or_insert(error);
         }
         Err(failed.unwrap_or_else(|| no_source(&job.file)))
     }
@@ -293,7 +300,7 @@ impl Engine {
                 })
                 .await?;
             let resumed = !partial.recorded().is_empty();
-            let hashes = match transfer::run(&what, &self.means(&**source), &backoff, &mut partial, &reporter).await? {
+            let hashes = match transfer::run(&what, &self.means(&what), &backoff, &mut partial, &reporter).await? {
                 Arrived::Hashed(hashes) => hashes,
                 Arrived::Local(path) => {
                     drop(partial);
@@ -314,9 +321,15 @@ impl Engine {
         }
     }
 
-    fn means(&self, source: &dyn Source) -> Means {
+    fn means(&self, what: &What) -> Means {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let slots = slots.entry(source.to_string()).or_insert_with(|| Slots::new(self.config.connections_per_host));
+        let host = match &what.version.model {
+            ModelId::Url(url) => url.public().origin().ascii_serialization(),
+            _ => String::new(),
+        };
+        let slots = slots
+            .entry(format!("{} {host}", what.source))
+            .or_insert_with(|| Slots::new(self.config.connections_per_host));
         Means {
             pool: self.pool.clone(),
             bandwidth: self.bandwidth.clone(),
@@ -327,7 +340,7 @@ impl Engine {
 
     pub(crate) fn limits(&self) -> Limits {
         let EngineConfig { stall_window, stall_bytes, unsized_bytes, block_hashes, .. } = *self.config;
-        Limits { stall_window, stall_bytes, progress_bytes: 256 << 10, unsized_bytes, block_hashes }
+        Limits { stall_window, stall_bytes, unsized_bytes, block_hashes }
     }
 
     /// Runs work of the store on a blocking thread.
@@ -354,10 +367,7 @@ fn no_source(file: &FileEntry) -> Error {
     )
 }
 
-/// The damaged blob lies under the very name that a waiter would look for.
+/// The damaged blob lies under the very name that a waiter would look for: by no digest may it be found.
 fn file_without_hit(file: &FileEntry) -> FileEntry {
-    let mut file = file.clone();
-    file.blob = None;
-    file.digests.sha256 = None;
-    file
+    FileEntry { blob: None, digests: Digests::default(), ..file.clone() }
 }

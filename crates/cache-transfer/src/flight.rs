@@ -28,7 +28,7 @@ pub(crate) enum Lead {
 pub(crate) struct Leadership(Mutex<Option<LeaderGuard>>);
 
 impl Leadership {
-    fn new(guard: LeaderGuard) -> Arc<Self> {
+    pub(crate) fn new(guard: LeaderGuard) -> Arc<Self> {
         Arc::new(Self(Mutex::new(Some(guard))))
     }
 
@@ -176,6 +176,9 @@ impl Batches {
         let mut current = batch.lock().await;
         if let Some(leader) = current.upgrade() {
             return Ok(Lead::Leader(leader));
+        }
+        if let Some(blob) = present(store, file)? {
+            return Ok(Lead::Arrived(blob));
         }
         let all = FileEntry::new(RepoPath::parse("small files")?);
         let lead = lead(store, &Store::partial_key(version, &all), file, progress).await?;

@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use cache_core::{Error, ErrorKind, Hasher, Hashes, Result};
-use tokio::task::JoinHandle;
+use tokio::sync::oneshot;
 
 /// Bytes read at a time: they stay in the CPU's cache between the read and the hash.
 const CHUNK: usize = 256 << 10;
@@ -57,28 +57,40 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Follower {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<io::Result<Option<Hashes>>>>,
+    outcome: Option<oneshot::Receiver<io::Result<Option<Hashes>>>>,
 }
 
 impl Follower {
     /// Begins to hash `file` with `hasher`. `held` is kept until the thread has let go of the file.
-    pub(crate) fn start(file: Arc<File>, hasher: Hasher, held: impl Send + 'static) -> Self {
+    ///
+    /// The thread is its own: it lives as long as the transfer, and must not take a place from the writes.
+    pub(crate) fn start(file: Arc<File>, hasher: Hasher, held: impl Send + 'static) -> Result<Self> {
         let shared = Arc::new(Shared::default());
-        let thread = tokio::task::spawn_blocking({
-            let shared = Arc::clone(&shared);
-            move || {
+        let (done, outcome) = oneshot::channel();
+        let follower = Self { shared: Arc::clone(&shared), outcome: Some(outcome) };
+        std::thread::Builder::new()
+            .name("hash".to_owned())
+            .spawn(move || {
                 let hashes = follow(&shared, &file, hasher);
                 drop(file);
                 drop(held);
-                hashes
-            }
-        });
-        Self { shared, thread: Some(thread) }
+                drop(done.send(hashes));
+            })
+            .map_err(|error| Error::storage("start a thread that hashes", error))?;
+        Ok(follower)
     }
 
     /// The bytes up to `prefix` are in the file.
     pub(crate) fn advance(&self, prefix: u64) {
         self.shared.change(|state| state.prefix = state.prefix.max(prefix));
+    }
+
+    /// Stops and waits until the thread has let go of the file.
+    pub(crate) async fn abandon(mut self) {
+        self.shared.change(|state| state.cancelled = true);
+        if let Some(outcome) = self.outcome.take() {
+            drop(outcome.await);
+        }
     }
 
     /// All `size` bytes are in the file: hashes the rest and ends.
@@ -88,8 +100,8 @@ impl Follower {
             state.end = Some(size);
         });
         let lost = || Error::new(ErrorKind::Storage, "the hashing thread was lost");
-        let Some(thread) = self.thread.take() else { return Err(lost()) };
-        match thread.await {
+        let Some(outcome) = self.outcome.take() else { return Err(lost()) };
+        match outcome.await {
             Ok(Ok(Some(hashes))) => Ok(hashes),
             Ok(Ok(None)) => Err(Error::interrupted()),
             Ok(Err(error)) => Err(Error::storage("read back what was fetched", error)),
@@ -100,7 +112,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
-        if self.thread.is_some() {
+        if self.outcome.is_some() {
             self.shared.change(|state| state.cancelled = true);
         }
     }
@@ -133,7 +145,7 @@ mod tests {
     async fn the_hash_is_that_of_the_file_however_it_grew() {
         let data: Vec<u8> = (0..3_000_001_u32).map(|i| (i % 253) as u8).collect();
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let follower = Follower::start(Arc::clone(&file), Hasher::new(), ());
+        let follower = Follower::start(Arc::clone(&file), Hasher::new(), ()).unwrap();
         file.write_all_at(&data[2_000_000..], 2_000_000).unwrap();
         file.write_all_at(&data[..700_000], 0).unwrap();
         follower.advance(700_000);
@@ -147,9 +159,9 @@ mod tests {
     #[tokio::test]
     async fn dropping_it_ends_the_thread() {
         let file = Arc::new(tempfile::tempfile().unwrap());
-        let mut follower = Follower::start(Arc::clone(&file), Hasher::new(), ());
-        let thread = follower.thread.take().unwrap();
+        let mut follower = Follower::start(Arc::clone(&file), Hasher::new(), ()).unwrap();
+        let outcome = follower.outcome.take().unwrap();
         follower.shared.change(|state| state.cancelled = true);
-        assert!(thread.await.unwrap().unwrap().is_none());
+        assert!(outcome.await.unwrap().unwrap().is_none());
     }
 }

@@ -51,15 +51,14 @@ impl Bandwidth {
 
     /// Takes `bytes` and waits until they are allowed. Cancelling gives nothing back.
     pub(crate) async fn take(&self, bytes: u64) {
-        let Some(mut until) = self.reserve(bytes) else { return };
+        let mut asked = bytes;
         loop {
+            // Listened to before the look at the rate, so that no change in between is missed.
             let changed = self.0.changed.notified();
+            let Some(until) = self.reserve(std::mem::take(&mut asked)) else { return };
             tokio::select! {
                 () = tokio::time::sleep_until(until) => return,
-                () = changed => match self.reserve(0) {
-                    Some(next) => until = next,
-                    None => return,
-                },
+                () = changed => {}
             }
         }
     }

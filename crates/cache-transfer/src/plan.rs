@@ -51,8 +51,12 @@ impl Lease {
     /// How long the rest will take at the rate so far.
     fn estimate(&self, now: Instant) -> Duration {
         let received = self.pos - self.start;
-        if received == 0 || now.duration_since(self.last_byte) > SILENT {
-            return now.duration_since(self.since).max(SILENT) * 1000;
+        if now.duration_since(self.last_byte) > SILENT {
+            return now.duration_since(self.since).saturating_mul(1000);
+        }
+        if received == 0 {
+            // It has hardly been asked for.
+            return Duration::ZERO;
         }
         let elapsed = now.duration_since(self.since).as_secs_f64();
         #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -65,13 +69,15 @@ pub(crate) struct Plan {
     size: Option<u64>,
     done: RangeSet,
     leases: Vec<Lease>,
+    /// Ranges that are being written now.
+    writing: Vec<ByteRange>,
     next_id: LeaseId,
 }
 
 impl Plan {
     /// A plan for a file of which `done` is there already. Without a size there is one piece, the whole.
     pub(crate) fn new(size: Option<u64>, done: RangeSet) -> Self {
-        Self { size, done, leases: Vec::new(), next_id: 0 }
+        Self { size, done, leases: Vec::new(), writing: Vec::new(), next_id: 0 }
     }
 
     pub(crate) fn size(&self) -> Option<u64> {
@@ -187,6 +193,26 @@ impl Plan {
             lease.pos = pos;
             lease.last_byte = now;
         }
+    }
+
+    /// What of `range` may be written: what is in the file may have been hashed and must not change any more, and what is
+    /// being written by another is not ours.
+    pub(crate) fn begin_write(&mut self, range: ByteRange) -> Vec<ByteRange> {
+        let mut taken = self.done.clone();
+        self.writing.iter().for_each(|&other| taken.insert(other));
+        let mut free = Vec::new();
+        let mut from = range.start;
+        while let Some(gap) = taken.first_gap(from, range.end) {
+            from = gap.end;
+            free.push(gap);
+        }
+        self.writing.extend(&free);
+        free
+    }
+
+    /// A write of [`Plan::begin_write`] is over, well or not.
+    pub(crate) fn end_write(&mut self, range: ByteRange) {
+        self.writing.retain(|&own| own != range);
     }
 
     /// These bytes are in the file. Returns how many of them are new.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of one buffer: large enough that the page cache takes it in large folios, small enough for the CPU's cache.
-pub(crate) const BUFFER: usize = 256 << 10;
+pub(crate) const BUFFER: usize = 128 << 10;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {

@@ -35,6 +35,11 @@ impl RangeSet {
         self.0.first().filter(|range| range.start == 0).map_or(0, |range| range.end)
     }
 
+    /// One past the last byte.
+    pub(crate) fn end(&self) -> u64 {
+        self.0.last().map_or(0, |range| range.end)
+    }
+
     pub(crate) fn total(&self) -> u64 {
         self.0.iter().map(|range| range.len()).sum()
     }

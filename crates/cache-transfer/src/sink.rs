@@ -38,18 +38,18 @@ impl Sink {
         done: RangeSet,
         hasher: Hasher,
         reporter: Arc<Reporter>,
-    ) -> Self {
+    ) -> Result<Self> {
         // The reporter holds the right to fetch: whoever gets it next finds the file free to claim.
-        let follower = Follower::start(Arc::clone(&file), hasher, Arc::clone(&reporter));
+        let follower = Follower::start(Arc::clone(&file), hasher, Arc::clone(&reporter))?;
         follower.advance(done.prefix());
-        Self {
+        Ok(Self {
             file,
             plan: Mutex::new(Plan::new(size, done)),
             follower,
             reporter,
             writes: Arc::new(Semaphore::new(ALL_WRITES as usize)),
             changed: Notify::new(),
-        }
+        })
     }
 
     pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
@@ -71,10 +71,22 @@ impl Sink {
         }))
     }
 
+    /// Writes what is not there yet. A byte that has landed may have been hashed: it must not change any more, even if
+    /// a slower connection brings another.
     fn write_now(&self, bytes: &[u8], at: u64) -> Result<()> {
-        self.file.write_all_at(bytes, at).map_err(|error| Error::storage("write what was fetched", error))?;
-        self.landed(ByteRange { start: at, end: at + bytes.len() as u64 });
-        Ok(())
+        let free = self.plan().begin_write(ByteRange { start: at, end: at + bytes.len() as u64 });
+        let mut result = Ok(());
+        for range in free {
+            let part = |pos: u64| usize::try_from(pos - at).unwrap_or(usize::MAX);
+            if result.is_ok() {
+                result = self.file.write_all_at(&bytes[part(range.start)..part(range.end)], range.start);
+            }
+            self.plan().end_write(range);
+            if result.is_ok() {
+                self.landed(range);
+            }
+        }
+        result.map_err(|error| Error::storage("write what was fetched", error))
     }
 
     fn landed(&self, range: ByteRange) {
@@ -118,6 +130,15 @@ impl Sink {
         drop(self.writes.acquire_many(ALL_WRITES).await);
     }
 
+    /// Ends the hashing and waits until the file is let go.
+    pub(crate) async fn abandon(self: Arc<Self>) {
+        if let Some(sink) = Arc::into_inner(self) {
+            let Self { file, follower, .. } = sink;
+            drop(file);
+            follower.abandon().await;
+        }
+    }
+
     /// The hashes of the complete file. No connection may be left.
     pub(crate) async fn finish(self: Arc<Self>) -> Result<Hashes> {
         let size = self.plan().size().unwrap_or_default();
@@ -126,3 +147,6 @@ impl Sink {
         sink.follower.finish(size).await
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ const INITIAL: usize = 4;
 const WINDOW: Duration = Duration::from_millis(200);
 /// How long a level is kept before more is tried again.
 const HOLD: Duration = Duration::from_secs(5);
+/// Failures within this time have one cause.
+const ONE_FAILURE: Duration = Duration::from_secs(1);
 /// The growth in throughput that makes twice the connections worth it.
 const WORTH: f64 = 1.15;
 
@@ -40,6 +42,7 @@ struct State {
     settled: bool,
     window_start: Instant,
     window_bytes: u64,
+    last_failure: Option<Instant>,
 }
 
 impl State {
@@ -53,6 +56,7 @@ impl State {
             settled: false,
             window_start: now,
             window_bytes: 0,
+            last_failure: None,
         }
     }
 
@@ -108,7 +112,12 @@ impl State {
         self.limit = limit.max(1);
     }
 
+    /// Connections that fail together are one failure.
     fn failed(&mut self, now: Instant) {
+        if self.last_failure.is_some_and(|last| now.duration_since(last) < ONE_FAILURE) {
+            return;
+        }
+        self.last_failure = Some(now);
         self.set_limit((self.limit * 3 / 4).max(1));
         self.phase = Phase::Holding { until: now + HOLD };
     }
@@ -138,7 +147,7 @@ impl Slots {
         Self(Arc::new(Shared { max: max.max(1), state, freed: Notify::new() }))
     }
 
-    /// Waits for the right to one more connection. First come, first served.
+    /// Waits for the right to one more connection.
     pub(crate) async fn acquire(&self) -> Slot {
         loop {
             let freed = self.0.freed.notified();
@@ -149,7 +158,7 @@ impl Slots {
         }
     }
 
-    fn try_acquire(&self) -> Option<Slot> {
+    pub(crate) fn try_acquire(&self) -> Option<Slot> {
         let mut state = self.lock();
         (state.in_use < state.limit).then(|| {
             state.in_use += 1;
@@ -259,11 +268,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn many_that_fail_together_are_one_failure() {
+        let slots = Slots::new(32);
+        let slot = slots.acquire().await;
+        (0..20).for_each(|_| slot.failed());
+        assert_eq!(slots.limit(), INITIAL * 3 / 4);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn errors_shrink_down_to_one() {
         let slots = Slots::new(32);
         let slot = slots.acquire().await;
         for _ in 0..20 {
             slot.failed();
+            tokio::time::advance(ONE_FAILURE).await;
         }
         assert_eq!(slots.limit(), 1);
     }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use cache_core::{DigestVerifier, Error, ErrorKind, Hashes, Opened, Result, Retry, Verdict};
 use cache_store::{Blob, Partial, PartialKey, Store};
-use futures::StreamExt as _;
+use tokio::time::Instant;
 
 use crate::backoff::Backoff;
-use crate::connection;
+use crate::connection::{self, Pulse};
 use crate::engine::{Engine, Fetched};
 use crate::outcome;
 use crate::pool::Buffer;
@@ -74,44 +74,38 @@ enum Read {
 }
 
 async fn read(engine: &Engine, what: &What, size: u64) -> Result<Read> {
-    let mut buffer = engine.pool.take().await.ok_or_else(Error::interrupted)?;
+    let buffer = || async { engine.pool.take().await.ok_or_else(Error::interrupted) };
     if size == 0 {
-        return Ok(Read::Bytes(buffer));
+        return Ok(Read::Bytes(buffer().await?));
     }
     let options = connection::options(None, what.file.etag.clone());
     let mut body = match what.source.open(&what.version, &what.file, options).await? {
         Opened::File(path) => return Ok(Read::Local(path)),
         Opened::Stream(body) => body,
     };
-    let limits = engine.limits();
-    let trouble = |kind, message: String| Error::new(kind, message).with_host(&body.host).with_retry(Retry::Backoff);
+    let host = body.host.clone();
+    let trouble = |kind, message: String| Error::new(kind, message).with_host(&host).with_retry(Retry::Backoff);
     if let Some(stated) = body.size.filter(|&stated| stated != size) {
-        return Err(trouble(
-            ErrorKind::Integrity,
-            format!("{}: the listing says {size} bytes, the server {stated}", what.file.path),
-        ));
+        let message = format!("{}: the listing says {size} bytes, the server {stated}", what.file.path);
+        return Err(trouble(ErrorKind::Integrity, message));
     }
+    // Only now, with its place at the host: whoever waits for a buffer holds all else that it needs.
+    let mut buffer = buffer().await?;
+    let mut pulse = Pulse::new(&engine.limits());
     let mut length = 0;
-    loop {
-        let chunk = match tokio::time::timeout(limits.stall_window, body.stream.next()).await {
-            Ok(Some(chunk)) => chunk?,
-            Ok(None) if length == size => return Ok(Read::Bytes(buffer)),
-            Ok(None) => return Err(trouble(ErrorKind::Network, format!("the body ended at byte {length} of {size}"))),
-            Err(_) => {
-                return Err(trouble(
-                    ErrorKind::Network,
-                    format!("nothing came for {:.0} s: stalled", limits.stall_window.as_secs_f64()),
-                ));
-            }
-        };
+    while let Some(chunk) = pulse.next(&mut body).await? {
+        let asked = Instant::now();
         engine.bandwidth().take(chunk.len() as u64).await;
+        pulse.excuse(asked.elapsed());
         length += chunk.len() as u64;
         if length > size {
-            return Err(trouble(
-                ErrorKind::Integrity,
-                format!("{}: more than the {size} bytes of the listing came", what.file.path),
-            ));
+            let message = format!("{}: more than the {size} bytes of the listing came", what.file.path);
+            return Err(trouble(ErrorKind::Integrity, message));
         }
         buffer.fill(&chunk);
     }
+    if length < size {
+        return Err(trouble(ErrorKind::Network, format!("the body ended at byte {length} of {size}")));
+    }
+    Ok(Read::Bytes(buffer))
 }

@@ -22,7 +22,7 @@ use crate::pool::{Buffer, Pool};
 use crate::ranges::RangeSet;
 use crate::reporter::Reporter;
 use crate::sink::Sink;
-use crate::slots::Slots;
+use crate::slots::{Slot, Slots};
 
 /// How often it is looked whether an idle connection could help a slow one.
 const HELP_INTERVAL: Duration = Duration::from_millis(250);
@@ -71,6 +71,7 @@ pub(crate) struct Transfer {
     pub(crate) backoff: Arc<Backoff>,
     /// The entity tag of the bytes we have.
     tag: Mutex<Option<String>>,
+    any_tag: bool,
     ranges: AtomicBool,
 }
 
@@ -92,10 +93,15 @@ impl Transfer {
         self.sink.next_piece(self.means.slots.limit())
     }
 
+    fn steal(&self) -> Option<Piece> {
+        self.sink.plan().steal(Instant::now())
+    }
+
     /// Checks what the source says of a body against what we know and what we asked for.
     pub(crate) fn accept(&self, body: &Body, asked: ByteRange) -> Result<(), Stop> {
         let mut tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*tag, &body.etag) {
+            _ if self.any_tag => {}
             (Some(ours), Some(theirs)) if ours != theirs => return Err(Stop::Changed { tag: theirs.clone() }),
             (None, Some(theirs)) => *tag = Some(theirs.clone()),
             _ => {}
@@ -118,9 +124,13 @@ impl Transfer {
         if body.start == asked.start {
             return Ok(());
         }
+        if body.start == 0 && (asked.end == u64::MAX || !self.ranges.load(Ordering::Relaxed)) {
+            // The whole was asked for: what is there already is skipped.
+            return Ok(());
+        }
         if body.start == 0 && !body.ranges {
-            let had_ranges = self.ranges.swap(false, Ordering::Relaxed);
-            return if had_ranges { Err(Stop::NoRanges) } else { Ok(()) };
+            self.ranges.store(false, Ordering::Relaxed);
+            return Err(Stop::NoRanges);
         }
         Err(Stop::Failed(
             Error::new(
@@ -141,22 +151,15 @@ pub(crate) async fn run(
     partial: &mut Partial,
     reporter: &Arc<Reporter>,
 ) -> Result<Arrived> {
-    let mut restarted = false;
     let kept = if partial.recorded().is_empty() { None } else { partial.etag().map(str::to_owned) };
-    let mut tag = kept.or_else(|| what.file.etag.clone());
+    let mut tag = Tag::Expect(kept.or_else(|| what.file.etag.clone()));
     loop {
         match attempt(what, means, backoff, partial, reporter, tag.clone()).await {
             Ok(arrived) => return Ok(arrived),
             Err(Stop::Failed(error)) => return Err(error),
-            Err(Stop::Changed { tag: new }) if !restarted && accepts_change(&what.file, &new) => {
-                restarted = true;
-                reporter.restarted(partial.recorded().iter().map(|range| range.len()).sum());
+            Err(Stop::Changed { tag: new }) => {
+                tag = tag.after_change(&what.file, new).ok_or_else(|| changed(&what.file))?;
                 partial.restart()?;
-                tag = Some(new);
-            }
-            Err(Stop::Changed { .. }) => {
-                let message = format!("{}: the file at the source changed while it was fetched", what.file.path);
-                return Err(Error::new(ErrorKind::Integrity, message).with_hint("run it again to fetch the new one"));
             }
             Err(Stop::NoRanges) => {
                 return Err(Error::new(ErrorKind::Network, "the source serves ranges only at times"));
@@ -165,9 +168,41 @@ pub(crate) async fn run(
     }
 }
 
-/// Another tag is fine where a digest decides in the end, or where it is the very tag that was listed.
-fn accepts_change(file: &FileEntry, tag: &str) -> bool {
-    file.is_verifiable() || file.etag.as_deref() == Some(tag)
+/// What entity tag the bytes must have.
+#[derive(Debug, Clone)]
+enum Tag {
+    /// This one, or the first that is seen.
+    Expect(Option<String>),
+    /// This one: the file had changed before.
+    Again(String),
+    /// Any: the tags of this host mean nothing, and the digest decides.
+    Any,
+}
+
+impl Tag {
+    fn expected(&self) -> Option<String> {
+        match self {
+            Self::Expect(tag) => tag.clone(),
+            Self::Again(tag) => Some(tag.clone()),
+            Self::Any => None,
+        }
+    }
+
+    /// How to go on after another tag was seen. A file that no digest can tell apart gets no second chance, unless the
+    /// new tag is the very one that was listed.
+    fn after_change(&self, file: &FileEntry, new: String) -> Option<Self> {
+        match self {
+            Self::Expect(_) if file.is_verifiable() || file.etag.as_ref() == Some(&new) => Some(Self::Again(new)),
+            // Some farms give each of their machines its own tags.
+            Self::Again(_) if file.is_verifiable() => Some(Self::Any),
+            _ => None,
+        }
+    }
+}
+
+fn changed(file: &FileEntry) -> Error {
+    Error::new(ErrorKind::Integrity, format!("{}: the file at the source changed while it was fetched", file.path))
+        .with_hint("run it again to fetch the new one")
 }
 
 async fn attempt(
@@ -176,25 +211,33 @@ async fn attempt(
     backoff: &Arc<Backoff>,
     partial: &mut Partial,
     reporter: &Arc<Reporter>,
-    tag: Option<String>,
+    tag: Tag,
 ) -> Result<Arrived, Stop> {
-    let done = RangeSet::from_untrusted(partial.recorded(), what.file.size);
-    let resumed = done.total();
-    let first = match done.first_gap(0, what.file.size.unwrap_or(u64::MAX)) {
-        Some(gap) => match open_first(what, backoff, gap, tag.clone()).await? {
+    let mut done = RangeSet::from_untrusted(partial.recorded(), what.file.size);
+    let slot = means.slots.acquire().await;
+    let mut first = None;
+    if let Some(gap) = done.first_gap(0, what.file.size.unwrap_or(u64::MAX)) {
+        match open_first(what, backoff, gap, tag.expected()).await? {
             Opened::File(path) => return Ok(Arrived::Local(path)),
-            Opened::Stream(body) => Some((gap, body)),
-        },
-        None => None,
-    };
-    let size = what.file.size.or(first.as_ref().and_then(|(_, body)| body.size));
+            Opened::Stream(body) => first = Some(First { slot, gap, body }),
+        }
+    }
+    let size = what.file.size.or(first.as_ref().and_then(|first| first.body.size));
     if let Some(size) = size {
+        if done.end() > size {
+            // More was recorded than there is: nothing of it can be believed.
+            partial.restart()?;
+            done = RangeSet::default();
+            first = None;
+        }
         partial.set_size(size)?;
     }
+    let resumed = done.total();
     reporter.started(size, resumed, &what.source.to_string());
     let hasher = DigestVerifier::hasher(&what.file, size.unwrap_or_default());
     let hasher = if means.limits.block_hashes { hasher.with_blocks() } else { hasher };
-    let sink = Arc::new(Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter)));
+    let sink = Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter))?;
+    let sink = Arc::new(sink);
     let transfer = Arc::new(Transfer {
         what: what.clone(),
         means: means.clone(),
@@ -202,7 +245,8 @@ async fn attempt(
         bandwidth: means.bandwidth.clone(),
         sink: Arc::clone(&sink),
         backoff: Arc::clone(backoff),
-        tag: Mutex::new(tag),
+        any_tag: matches!(tag, Tag::Any),
+        tag: Mutex::new(tag.expected()),
         ranges: AtomicBool::new(true),
     });
     let mut journal = Journal::new(partial.recorder(), &transfer);
@@ -211,7 +255,14 @@ async fn attempt(
     journal.close(outcome.is_ok()).await;
     drop(journal);
     drop(transfer);
-    outcome?;
+    if let Err(stop) = outcome {
+        let landed = sink.plan().done().total();
+        sink.abandon().await;
+        if matches!(stop, Stop::Changed { .. }) {
+            reporter.restarted(landed);
+        }
+        return Err(stop);
+    }
     if size.is_none() {
         let size = sink.plan().size().unwrap_or_default();
         partial.set_size(size)?;
@@ -233,51 +284,83 @@ async fn open_first(what: &What, backoff: &Backoff, gap: ByteRange, tag: Option<
     }
 }
 
-/// Runs connections until the file is complete.
-async fn drive(transfer: &Arc<Transfer>, first: Option<(ByteRange, Body)>, journal: &Journal) -> Result<(), Stop> {
-    let slots = &transfer.means.slots;
+/// The first answer, and the right to the connection it came over.
+struct First {
+    slot: Slot,
+    gap: ByteRange,
+    body: Body,
+}
+
+/// Runs connections until the file is complete. Whatever happens, none is left afterwards.
+async fn drive(transfer: &Arc<Transfer>, first: Option<First>, journal: &Journal) -> Result<(), Stop> {
     let mut connections = JoinSet::new();
-    if let Some((gap, body)) = first {
-        let slot = slots.acquire().await;
+    let mut entries = JoinSet::new();
+    let outcome = steer(transfer, first, journal, &mut connections, &mut entries).await;
+    connections.shutdown().await;
+    while let Some(entry) = entries.join_next().await {
+        // A journal that cannot be written is a disk that cannot be trusted; what failed before says more.
+        if outcome.is_ok() {
+            entry.map_err(lost)??;
+        }
+    }
+    outcome
+}
+
+async fn steer(
+    transfer: &Arc<Transfer>,
+    first: Option<First>,
+    journal: &Journal,
+    connections: &mut JoinSet<Result<(), Stop>>,
+    entries: &mut JoinSet<Result<()>>,
+) -> Result<(), Stop> {
+    let slots = &transfer.means.slots;
+    // After a failure no connection is opened before this.
+    let mut rested = Instant::now();
+    if let Some(First { slot, gap, body }) = first {
         match first_piece(transfer, gap, body) {
             Ok(piece) => {
-                connections.spawn(connection::run(Arc::clone(transfer), slot, Some(piece)));
+                connections.spawn(connection::run(Arc::clone(transfer), slot, piece));
             }
-            // The others ask again.
-            Err(Stop::Failed(error)) => transfer.backoff.wait(error).await?,
+            Err(Stop::Failed(error)) => rested = transfer.backoff.schedule(error)?,
             Err(stop) => return Err(stop),
         }
     }
     let mut help = tokio::time::interval(HELP_INTERVAL);
     help.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut entries = JoinSet::new();
     let mut schedule = Schedule::new(transfer.sink.plan().done().total());
     while !transfer.sink.is_complete() {
         let ranges = transfer.ranges.load(Ordering::Relaxed);
-        let more = transfer.sink.plan().has_unassigned() && (ranges || connections.is_empty());
+        let resting = Instant::now() < rested;
+        let more = !resting && transfer.sink.plan().has_unassigned() && (ranges || connections.is_empty());
         tokio::select! {
             ended = connections.join_next(), if !connections.is_empty() => match ended {
-                Some(Ok(Err(Stop::NoRanges))) => connections.shutdown().await,
+                Some(Ok(Err(Stop::NoRanges))) => {
+                    connections.shutdown().await;
+                    transfer.sink.quiesce().await;
+                }
+                Some(Ok(Err(Stop::Failed(error)))) => rested = transfer.backoff.schedule(error)?,
                 Some(Ok(ended)) => ended?,
                 Some(Err(error)) => return Err(lost(error).into()),
                 None => {}
             },
             slot = slots.acquire(), if more => {
-                connections.spawn(connection::run(Arc::clone(transfer), slot, None));
+                if let Some(piece) = transfer.next_piece() {
+                    connections.spawn(connection::run(Arc::clone(transfer), slot, (piece, None)));
+                }
             }
+            () = tokio::time::sleep_until(rested), if resting => {}
             () = transfer.sink.changed() => {}
             _ = help.tick() => {
-                if ranges && !more && connections.len() < slots.limit() {
-                    let piece = transfer.sink.plan().steal(Instant::now());
-                    if let Some(piece) = piece {
-                        let slot = slots.acquire().await;
-                        connections.spawn(connection::run(Arc::clone(transfer), slot, Some((piece, None))));
-                    }
+                if ranges && !more && !resting
+                    && let Some(slot) = slots.try_acquire()
+                    && let Some(piece) = transfer.steal()
+                {
+                    connections.spawn(connection::run(Arc::clone(transfer), slot, (piece, None)));
                 }
             }
             entry = entries.join_next(), if !entries.is_empty() => {
-                if let Some(Ok(entry)) = entry {
-                    entry?;
+                if let Some(entry) = entry {
+                    entry.map_err(lost)??;
                 }
             }
         }
@@ -287,14 +370,10 @@ async fn drive(transfer: &Arc<Transfer>, first: Option<(ByteRange, Body)>, journ
             schedule.written(synced, total);
         }
     }
-    connections.shutdown().await;
-    while let Some(entry) = entries.join_next().await {
-        entry.map_err(lost)??;
-    }
     Ok(())
 }
 
-/// The piece that the first body serves: all of the rest if the source serves no ranges.
+/// The piece that the first body serves: all of the rest if the source serves no ranges, or was not asked for one.
 fn first_piece(transfer: &Transfer, gap: ByteRange, body: Body) -> Result<(Piece, Option<Body>), Stop> {
     let now = Instant::now();
     match transfer.accept(&body, gap) {
@@ -302,10 +381,12 @@ fn first_piece(transfer: &Transfer, gap: ByteRange, body: Body) -> Result<(Piece
         Err(stop) => return Err(stop),
     }
     let mut plan = transfer.sink.plan();
-    let piece = if body.ranges {
+    let asked_whole = gap.end == u64::MAX;
+    let piece = if body.ranges && !asked_whole {
         plan.take_exact(ByteRange { start: gap.start, end: body.end.unwrap_or(u64::MAX).min(gap.end) }, now)
     } else {
-        transfer.ranges.store(false, Ordering::Relaxed);
+        // Of a source that told its size only now, ranges can be asked for from here on.
+        transfer.ranges.store(body.ranges && plan.size().is_some(), Ordering::Relaxed);
         plan.take_rest(now)
     };
     drop(plan);

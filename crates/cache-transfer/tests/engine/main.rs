@@ -97,7 +97,7 @@ async fn ranges_that_stop_working_midway_do_no_harm() {
 async fn an_unknown_size_is_found_at_the_end() {
     for size in [0, 100, 3 * MIB + 5] {
         let bytes = data(size);
-        let source = Scripted::without_size(bytes.clone());
+        let source = Scripted::without_size(bytes.clone(), |_, _| Answer::Whole);
         let mut file = entry(&bytes);
         file.size = None;
         let bench = Bench::new();
@@ -304,7 +304,8 @@ async fn many_tasks_and_engines_fetch_one_file_once() {
 
 #[tokio::test]
 async fn waiters_get_their_leaders_error() {
-    let bytes = data(10 * MIB);
+    // One piece: one connection.
+    let bytes = data(3 * MIB);
     let file = entry(&bytes);
     let denied = cache_core::Error::new(ErrorKind::Unauthorized, "the token was refused").with_hint("log in");
     let source = Scripted::new(
@@ -368,4 +369,72 @@ async fn the_range_of_a_request_is_never_empty_or_outside() {
     bench.fetch(&source, &entry(&bytes)).await.unwrap();
     let inside = |range: &ByteRange| !range.is_empty() && range.end <= bytes.len() as u64;
     assert!(source.asked.lock().unwrap().iter().all(|(range, _)| range.as_ref().is_some_and(inside)));
+}
+
+#[tokio::test]
+async fn a_file_of_unknown_size_survives_a_cut() {
+    let bytes = data(9 * MIB);
+    // It announces ranges, which nobody can ask for without a size.
+    let source =
+        Scripted::without_size(
+            bytes.clone(),
+            |nth, _| if nth == 0 { Answer::Cut(4 * MIB as u64) } else { Answer::Right },
+        );
+    let mut file = entry(&bytes);
+    file.size = None;
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &file).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+}
+
+#[tokio::test]
+async fn a_damaged_file_known_by_git_alone_is_mended() {
+    let bytes = data(1000);
+    let mut hasher = cache_core::Hasher::new().with_git_sha1(1000);
+    hasher.update(&bytes);
+    let mut file = entry(&bytes);
+    file.digests = cache_core::Digests { git_sha1: hasher.finish().git_sha1, ..cache_core::Digests::default() };
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let fetched = bench.fetch(&source, &file).await.unwrap();
+    assert!(fetched.verified);
+    flip(&fetched.blob.path, 5);
+    let cache_store::Verified::Damaged(damage) =
+        bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap()
+    else {
+        unreachable!("the damage was not seen")
+    };
+    bench.engine.repair(damage, job(&[&source], &file)).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_source_goes_on_from_what_the_first_one_left() {
+    let bytes = data(40 * MIB);
+    let gone = cache_core::Error::new(ErrorKind::Network, "gone");
+    let dying = Scripted::named("dying", bytes.clone(), move |_, range| {
+        let near_the_end = range.is_some_and(|range| range.end >= 36 * MIB as u64);
+        if near_the_end { Answer::Fail(gone.clone()) } else { Answer::Right }
+    });
+    let healthy = Scripted::named("healthy", bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::new();
+    let fetched = bench.engine.fetch(job(&[&dying, &healthy], &entry(&bytes))).await.unwrap();
+    assert!(bench.read(&fetched) == bytes);
+    let sent = dying.sent() + healthy.sent();
+    assert!(sent <= bytes.len() as u64 * 11 / 10, "{} and {}", dying.sent(), healthy.sent());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_files_than_places_at_the_host_all_come() {
+    let bytes = data(2 * MIB);
+    let mut file = entry(&bytes);
+    file.digests = cache_core::Digests::default();
+    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
+    let bench = Bench::with(|config| config.files = 40);
+    let jobs = (0..40).map(|n| {
+        let path = cache_core::RepoPath::parse(&format!("f{n}")).unwrap();
+        job(&[&source], &FileEntry { path, ..file.clone() })
+    });
+    let results = bench.engine.fetch_all(jobs.collect()).await;
+    assert!(results.iter().all(Result::is_ok));
 }

@@ -91,8 +91,11 @@ impl Scripted {
         })
     }
 
-    pub(crate) fn without_size(data: Vec<u8>) -> Arc<Self> {
-        let mut source = Arc::into_inner(Self::new(data, |_, _| Answer::Whole)).unwrap();
+    pub(crate) fn without_size(
+        data: Vec<u8>,
+        script: impl Fn(usize, Option<ByteRange>) -> Answer + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let mut source = Arc::into_inner(Self::new(data, script)).unwrap();
         source.tell_size = false;
         Arc::new(source)
     }
