@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use cache_transfer::Engine;
-
 use crate::cache::{Inner, blocking};
 use crate::{Cache, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, export};
 
@@ -80,15 +78,14 @@ impl Cache {
         Ok(Ensured::Downloaded)
     }
 
-    /// This cache with another patience. Store, sources and the bandwidth set so far are the same.
+    /// This cache with another patience. Store, sources and all limits are shared.
     fn with_retries(&self, retries: u32) -> Self {
         if retries == self.0.config.retries {
             return self.clone();
         }
         let mut config = self.0.config.clone();
         config.retries = retries;
-        config.limit_rate = self.0.engine.bandwidth().get();
-        let engine = Engine::new(self.0.store.clone(), config.clone());
+        let engine = self.0.engine.with_retries(retries);
         let Inner { store, sources, .. } = &*self.0;
         Self(Arc::new(Inner { store: store.clone(), engine, config, sources: sources.clone() }))
     }

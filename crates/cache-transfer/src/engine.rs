@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{
-    Digests, Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, Source, Verdict, Version,
-};
-use cache_store::{Blob, Damage, PartialKey, Store};
+use cache_core::{Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, Source, Verdict, Version};
+use cache_store::{Blob, PartialKey, Store};
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
 
@@ -107,7 +105,7 @@ pub struct Engine {
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) pool: Pool,
     bandwidth: Bandwidth,
-    large: Arc<Semaphore>,
+    pub(crate) large: Arc<Semaphore>,
     slots: Arc<Mutex<HashMap<String, Slots>>>,
     batches: Arc<Batches>,
 }
@@ -148,16 +146,7 @@ impl Engine {
     /// the sources and the store report them; a waiter gets its leader's error.
     pub async fn fetch(&self, job: FetchJob) -> Result<Fetched> {
         let result = self.find_or_fetch(&job).await;
-        let path = &job.file.path;
-        match &result {
-            Ok(fetched) => job.progress.event(&Event::Finished {
-                path,
-                size: fetched.blob.size,
-                outcome: fetched.outcome,
-                verified: fetched.verified,
-            }),
-            Err(error) => job.progress.event(&Event::Failed { path, error }),
-        }
+        tell_end(&job, &result);
         result
     }
 
@@ -170,42 +159,6 @@ impl Engine {
         results.sort_by_key(|(at, _)| *at);
         debug_assert_eq!(results.len(), count);
         results.into_iter().map(|(_, result)| result).collect()
-    }
-
-    /// Fetches the broken ranges of a damaged blob again, keeping the intact ones, and replaces it.
-    ///
-    /// # Errors
-    /// As [`Engine::fetch`]; the damaged blob then stays as it was.
-    pub async fn repair(&self, damage: Damage, job: FetchJob) -> Result<Fetched> {
-        let mut file = job.file.clone();
-        file.blob = None;
-        file.digests.sha256 = Some(damage.name);
-        let key = Store::partial_key(&job.version, &file);
-        let leader = match flight::lead(&self.store, &key, &file_without_hit(&file), &job.progress).await? {
-            Lead::Leader(leader) => leader,
-            Lead::Arrived(blob) => return Ok(outcome::shared(blob, &file)),
-        };
-        let Some(source) = job.sources.first() else { return Err(no_source(&file)) };
-        let mut partial = self
-            .blocking({
-                let damage = damage.clone();
-                move |store| store.repair_partial(&damage)
-            })
-            .await?;
-        let what = What { version: Arc::clone(&job.version), file: file.clone(), source: Arc::clone(source) };
-        let reporter = Arc::new(Reporter::new(file.path.clone(), file.size, Arc::clone(&job.progress), leader));
-        let backoff = Arc::new(Backoff::new(watched_budget(self.config.retries, &job.progress)));
-        match transfer::run(&what, &self.means(&what), &backoff, &mut partial, &reporter).await? {
-            Arrived::Hashed(hashes) => {
-                let blob = self.blocking(move |store| store.publish_repair(&damage, partial, &hashes)).await?;
-                Ok(Fetched { blob, outcome: Outcome::Fetched, verified: true, source: Some(source.to_string()) })
-            }
-            Arrived::Local(path) => {
-                drop(partial);
-                self.blocking(move |store| store.discard_damaged(&damage, "replaced from its source")).await?;
-                outcome::adopt(self, path, &file, &**source).await
-            }
-        }
     }
 
     async fn find_or_fetch(&self, job: &FetchJob) -> Result<Fetched> {
@@ -321,7 +274,7 @@ impl Engine {
         }
     }
 
-    fn means(&self, what: &What) -> Means {
+    pub(crate) fn means(&self, what: &What) -> Means {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let host = match &what.version.model {
             ModelId::Url(url) => url.public().origin().ascii_serialization(),
@@ -355,19 +308,25 @@ impl Engine {
     }
 }
 
+/// Tells how a job ended.
+pub(crate) fn tell_end(job: &FetchJob, result: &Result<Fetched>) {
+    let path = &job.file.path;
+    match result {
+        Ok(Fetched { blob, outcome, verified, .. }) => {
+            job.progress.event(&Event::Finished { path, size: blob.size, outcome: *outcome, verified: *verified });
+        }
+        Err(error) => job.progress.event(&Event::Failed { path, error }),
+    }
+}
+
 /// Whether the file fits one buffer.
 fn is_small(file: &FileEntry) -> bool {
     file.size.is_some_and(|size| size <= BUFFER as u64)
 }
 
-fn no_source(file: &FileEntry) -> Error {
+pub(crate) fn no_source(file: &FileEntry) -> Error {
     Error::new(
         ErrorKind::NotCached,
         format!("{} is not in the store and there is no source to fetch it from", file.path),
     )
-}
-
-/// The damaged blob lies under the very name that a waiter would look for: by no digest may it be found.
-fn file_without_hit(file: &FileEntry) -> FileEntry {
-    FileEntry { blob: None, digests: Digests::default(), ..file.clone() }
 }

@@ -15,6 +15,7 @@ mod pace;
 mod plan;
 mod pool;
 mod ranges;
+mod repair;
 mod reporter;
 mod sink;
 mod slots;
