@@ -10,6 +10,7 @@ mod connection;
 mod engine;
 mod flight;
 mod follower;
+mod journal;
 mod outcome;
 mod pace;
 mod plan;

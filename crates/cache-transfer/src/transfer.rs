@@ -9,13 +9,14 @@ use cache_core::{
     Body, ByteRange, DigestVerifier, Error, ErrorKind, FileEntry, Hashes, OpenOptions, Opened, Result, Retry, Source,
     Version,
 };
-use cache_store::{Partial, Recorder};
+use cache_store::Partial;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::backoff::Backoff;
 use crate::connection::{self, Stop};
 use crate::engine::Limits;
+use crate::journal::{Journal, Schedule};
 use crate::pace::Bandwidth;
 use crate::plan::Piece;
 use crate::pool::{Buffer, Pool};
@@ -26,12 +27,6 @@ use crate::slots::{Slot, Slots};
 
 /// How often it is looked whether an idle connection could help a slow one.
 const HELP_INTERVAL: Duration = Duration::from_millis(250);
-/// Bytes between two synced journal entries on a fast link.
-const JOURNAL_BYTES: u64 = 256 << 20;
-/// Time between two synced journal entries on a slow one.
-const JOURNAL_INTERVAL: Duration = Duration::from_secs(5);
-/// Time between two notes, which are not synced: what a killed process loses.
-const NOTE_INTERVAL: Duration = Duration::from_millis(500);
 /// How much the first request asks for, before it is known whether the source serves ranges.
 const FIRST_PIECE: u64 = 16 << 20;
 
@@ -76,10 +71,14 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// The entity tag of the bytes we have.
+    pub(crate) fn tag(&self) -> Option<String> {
+        self.tag.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     pub(crate) async fn open(&self, range: ByteRange) -> Result<Opened> {
-        let tag = self.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let range = self.ranges.load(Ordering::Relaxed).then_some(range).filter(|range| range.end != u64::MAX);
-        self.what.source.open(&self.what.version, &self.what.file, connection::options(range, tag)).await
+        self.what.source.open(&self.what.version, &self.what.file, connection::options(range, self.tag())).await
     }
 
     pub(crate) async fn buffer(&self) -> Result<Buffer> {
@@ -396,79 +395,4 @@ fn first_piece(transfer: &Transfer, gap: ByteRange, body: Body) -> Result<(Piece
 
 fn lost(error: tokio::task::JoinError) -> Error {
     Error::new(ErrorKind::Storage, "a transfer task was lost").with_source(error)
-}
-
-/// When the journal is written.
-struct Schedule {
-    synced: (Instant, u64),
-    noted: (Instant, u64),
-}
-
-impl Schedule {
-    fn new(total: u64) -> Self {
-        let now = (Instant::now(), total);
-        Self { synced: now, noted: now }
-    }
-
-    /// Whether an entry is due, and if so whether it is to be synced.
-    fn due(&self, total: u64) -> Option<bool> {
-        let since = |(at, bytes): (Instant, u64)| (at.elapsed(), total.saturating_sub(bytes));
-        match (since(self.synced), since(self.noted)) {
-            ((time, bytes), _) if bytes >= JOURNAL_BYTES || (bytes > 0 && time >= JOURNAL_INTERVAL) => Some(true),
-            (_, (time, bytes)) if bytes > 0 && time >= NOTE_INTERVAL => Some(false),
-            _ => None,
-        }
-    }
-
-    fn written(&mut self, synced: bool, total: u64) {
-        self.noted = (Instant::now(), total);
-        if synced {
-            self.synced = self.noted;
-        }
-    }
-}
-
-/// Keeps the next process informed of what is there. Dropped before it is closed (the transfer was cancelled), it writes
-/// a last entry on the spot.
-struct Journal {
-    recorder: Recorder,
-    transfer: Arc<Transfer>,
-    open: bool,
-}
-
-impl Journal {
-    fn new(recorder: Recorder, transfer: &Arc<Transfer>) -> Self {
-        Self { recorder, transfer: Arc::clone(transfer), open: true }
-    }
-
-    /// Writes one entry: the ranges that are there now, flushed to the disk first if `synced`. Blocks.
-    fn entry(&self, synced: bool) -> impl FnOnce() -> Result<()> + Send + 'static {
-        let ranges = self.transfer.sink.done();
-        let tag = self.transfer.tag.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let recorder = self.recorder.clone();
-        move || if synced { recorder.record(&ranges, tag.as_deref()) } else { recorder.note(&ranges, tag.as_deref()) }
-    }
-
-    /// Ends the journal; a transfer that failed gets a last entry.
-    async fn close(&mut self, complete: bool) {
-        self.open = false;
-        if !complete && let Ok(written) = tokio::task::spawn_blocking(self.entry(true)).await {
-            note_unrecorded(written);
-        }
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        if self.open {
-            note_unrecorded(self.entry(false)());
-        }
-    }
-}
-
-/// That the journal cannot be written must not hide why the transfer ended.
-fn note_unrecorded(written: Result<()>) {
-    if let Err(error) = written {
-        tracing::warn!(%error, "what has arrived could not be recorded");
-    }
 }
