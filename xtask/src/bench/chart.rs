@@ -26,8 +26,8 @@ pub(crate) fn draw(outcomes: &[Outcome]) -> String {
             escape(&outcome.title)
         ));
         y += HEAD;
-        for (index, (name, spread)) in spreads.iter().enumerate() {
-            bar(index == 0, name, *spread, scale, y, &mut body);
+        for (name, spread) in &spreads {
+            bar(name.starts_with("model-cache"), name, *spread, scale, y, &mut body);
             y += BAR + GAP;
         }
         y += 12.0;

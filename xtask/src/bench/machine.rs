@@ -40,7 +40,7 @@ pub(crate) fn describe(stage: &Stage) -> Result<Machine> {
             "commit".to_owned(),
             first_line(Command::new("git").args(["log", "-1", "--format=%h %cs"]).current_dir(root())),
         ),
-        ("load before the report".to_owned(), fs::read_to_string("/proc/loadavg")?.trim().to_owned()),
+        ("load at the end".to_owned(), fs::read_to_string("/proc/loadavg")?.trim().to_owned()),
         ("model-cache".to_owned(), first_line(Command::new(&stage.ours.command).arg("--version"))),
     ];
     for (tool, argument) in
@@ -50,7 +50,7 @@ pub(crate) fn describe(stage: &Stage) -> Result<Machine> {
         facts.push((tool.to_owned(), version.unwrap_or_else(|| "not installed".to_owned())));
     }
     if let Some(hf) = &stage.ours.hf {
-        facts.push(("hf".to_owned(), first_line(Command::new(hf).arg("version"))));
+        facts.push(("hf".to_owned(), first_line(Command::new(hf).arg("--version"))));
     }
     if let Some(nginx) = found("nginx") {
         let version = Command::new(nginx).arg("-v").output().map(|output| output.stderr).unwrap_or_default();
