@@ -72,6 +72,9 @@ fn check_one(file: &File, files: &[File], known: &Known) -> Vec<Finding> {
         for code in line.split('`').skip(1).step_by(2) {
             command(code, known, &mut report);
         }
+        for name in code_map(line).filter(|path| !known.paths.contains(path)) {
+            report(format!("the code map names {name}, which is not there"));
+        }
         for target in links(line) {
             if let Err(why) = leads_somewhere(file, target, files, known) {
                 report(format!("the link {target} {why}"));
@@ -79,6 +82,15 @@ fn check_one(file: &File, files: &[File], known: &Known) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// The files that a row of a code map names: `| `crate` | … | `file.rs`, … |`.
+fn code_map(line: &str) -> impl Iterator<Item = String> {
+    let mut codes = line.split('`').skip(1).step_by(2);
+    let member = codes.next().filter(|_| line.starts_with("| `")).unwrap_or_default();
+    let folder = if member == "xtask" { "xtask/src".to_owned() } else { format!("crates/{member}/src") };
+    let ours = member == "xtask" || member.starts_with("cache-");
+    codes.filter(move |code| ours && code.ends_with(".rs")).map(move |code| format!("{folder}/{code}"))
 }
 
 /// Targets of `[text](target)`.
@@ -177,10 +189,11 @@ mod tests {
         let files = vec![
             File::new("docs/cli.md", reference),
             File::new("README.md", "# A b, c\n"),
+            File::new("crates/cache-cli/src/main.rs", ""),
             File::new("docs/page.md", text.to_owned()),
         ];
         let known = Known::new(&files, BTreeSet::from(["cache-cli".to_owned()]));
-        check_one(&files[2], &files, &known)
+        check_one(&files[3], &files, &known)
     }
 
     #[test]
@@ -193,6 +206,7 @@ mod tests {
             "```sh\nmodel-cache get org/name --fast\n```",
             "`cargo xtask everything`",
             "`cargo run -p cache-gui`",
+            "| `cache-cli` | does things | `gone.rs` |",
         ] {
             assert_eq!(found(text).len(), 1, "{text}");
         }
@@ -205,6 +219,7 @@ mod tests {
             "`model-cache get REF --jobs 4 | xargs ls --all`, `model-cache quarantine ls`, `model-cache`",
             "```sh\ncargo xtask ci # all of it\neval \"$(model-cache get x)\"\ncargo run --release -p cache-cli -- demo\n```",
             "`cargo xtask ci|tidy`",
+            "| `cache-cli` | does things | `main.rs` |",
         ] {
             assert_eq!(found(text), [], "{text}");
         }
