@@ -34,7 +34,8 @@ pub struct HttpConfig {
     /// Lets nothing through to the network.
     pub offline: bool,
     /// Trusted certificate authorities in PEM **instead of** the platform's: this is what the variables mean to the
-    /// programs that invented them, and it works in a container that has no certificates. Read at the first request.
+    /// programs that invented them, and it works in a container that has no certificates. Read at the first request that may need it: by `https`, or
+    /// through a proxy.
     pub ca_bundle: Option<PathBuf>,
     /// Whether requests go through a proxy.
     pub proxies: Proxies,

@@ -8,14 +8,59 @@ use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Retry};
 use http::{HeaderMap, StatusCode};
+use hyper_util::client::legacy;
+use tower::timeout::error::Elapsed;
 
 use crate::idle::About;
+use crate::plain::NoName;
 use crate::{Call as _, Exchange};
 
+/// The error of either client. It shows no address, which may be signed.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub(crate) enum Unsent {
+    Plain(#[from] legacy::Error),
+    Reqwest(reqwest::Error),
+}
+
+impl From<reqwest::Error> for Unsent {
+    fn from(error: reqwest::Error) -> Self {
+        Self::Reqwest(error.without_url())
+    }
+}
+
+impl Unsent {
+    fn is_builder(&self) -> bool {
+        matches!(self, Self::Reqwest(error) if error.is_builder())
+    }
+
+    fn is_dns(&self) -> bool {
+        match self {
+            Self::Plain(error) => causes(error).any(<dyn StdError>::is::<NoName>),
+            Self::Reqwest(error) => error.is_dns(),
+        }
+    }
+
+    fn is_connect(&self) -> bool {
+        match self {
+            Self::Plain(error) => error.is_connect(),
+            Self::Reqwest(error) => error.is_connect(),
+        }
+    }
+
+    fn is_timeout(&self) -> bool {
+        let late = |cause: &io::Error| cause.kind() == io::ErrorKind::TimedOut;
+        match self {
+            Self::Plain(error) => {
+                causes(error).any(|cause| cause.is::<Elapsed>() || cause.downcast_ref().is_some_and(late))
+            }
+            Self::Reqwest(error) => error.is_timeout(),
+        }
+    }
+}
+
 /// An error of a request that got no answer.
-pub(crate) fn of_request(error: reqwest::Error, exchange: &Exchange, connect_timeout: Duration) -> Error {
-    // The address may be signed.
-    let error = error.without_url();
+pub(crate) fn of_request(error: Unsent, exchange: &Exchange, connect_timeout: Duration) -> Error {
     let cause = innermost(&error);
     let (trouble, hint, retry) = if error.is_builder() {
         (format!("the request cannot be made: {cause}"), "check the address", Retry::Never)

@@ -17,6 +17,7 @@ mod jitter;
 mod offline;
 mod origin;
 mod permit;
+mod plain;
 mod redirect;
 mod request;
 mod response;

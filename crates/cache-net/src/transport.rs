@@ -1,4 +1,7 @@
-//! The bottom of the stack: reqwest, made at the first request, because loading certificates is slow.
+//! The bottom of the stack: one of two clients, made at the first request that needs it.
+//!
+//! Plain HTTP that no proxy can come between goes by [`plain`], which needs little memory. All else goes by reqwest:
+//! TLS, whose records keep reads small anyway, and proxies, whose tunnels, passwords and exceptions it knows.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +10,14 @@ use std::task::{Context, Poll};
 use cache_core::{Error, ErrorKind, Result};
 use futures::future::BoxFuture;
 use http::{HeaderValue, header};
-use reqwest::{Client, ClientBuilder};
+use reqwest::{Body, ClientBuilder};
 use tokio::sync::OnceCell;
 use tower::{Service, ServiceBuilder, ServiceExt as _};
 use tower_http::set_header::SetRequestHeaderLayer;
 
+use crate::fault::Unsent;
 use crate::idle::{About, IdleBody};
+use crate::plain::{self, Plain};
 use crate::{Call as _, Exchange, HttpConfig, HttpResponse, Proxies, fault, tls};
 
 /// Sends one request and gives the answer with its body unread. Clones share their connections.
@@ -21,19 +26,38 @@ pub(crate) struct Transport(Arc<Inner>);
 
 struct Inner {
     config: HttpConfig,
-    usual: OnceCell<Client>,
+    /// `None` when a proxy may come between.
+    plain: OnceCell<Option<Arc<Plain>>>,
+    usual: OnceCell<reqwest::Client>,
     /// HTTP/1.1 only: several ranges at a time are to be several connections, which HTTP/2 would make one of.
-    ranges: OnceCell<Client>,
+    ranges: OnceCell<reqwest::Client>,
+}
+
+/// Either client. Both speak in the same types.
+#[derive(Clone)]
+enum Client {
+    Plain(Arc<Plain>),
+    Reqwest(reqwest::Client),
+}
+
+impl Client {
+    async fn execute(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Unsent> {
+        match self {
+            Self::Plain(client) => Ok(client.execute(request).await?),
+            Self::Reqwest(client) => Ok(client.execute(reqwest::Request::try_from(request)?).await?.into()),
+        }
+    }
 }
 
 impl Transport {
     pub(crate) fn new(config: HttpConfig) -> Self {
-        Self(Arc::new(Inner { config, usual: OnceCell::new(), ranges: OnceCell::new() }))
+        let (plain, usual, ranges) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self(Arc::new(Inner { config, plain, usual, ranges }))
     }
 
     /// A reqwest builder with all settings of the configuration.
     pub(crate) fn builder(config: &HttpConfig) -> Result<ClientBuilder> {
-        let mut builder = Client::builder()
+        let mut builder = reqwest::Client::builder()
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_timeout)
             .tcp_nodelay(true)
@@ -51,6 +75,15 @@ impl Transport {
 
     async fn client(&self, exchange: &Exchange) -> Result<Client> {
         let config = &self.0.config;
+        if exchange.origin().scheme() == "http" {
+            let plain = self.0.plain.get_or_try_init(|| async {
+                let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+                plain::applies(config.proxies, set).then(|| Plain::new(config).map(Arc::new)).transpose()
+            });
+            if let Some(client) = plain.await? {
+                return Ok(Client::Plain(Arc::clone(client)));
+            }
+        }
         // Without TLS there is nothing to negotiate: it is HTTP/1.1 anyway.
         let separate = config.http2
             && exchange.origin().scheme() == "https"
@@ -59,9 +92,10 @@ impl Transport {
         let client = cell.get_or_try_init(|| async {
             let mut config = config.clone();
             config.http2 &= !separate;
+            // Loading certificates is slow.
             tokio::task::spawn_blocking(move || build(&config)).await.map_err(|error| unusable(&error))?
         });
-        client.await.cloned()
+        Ok(Client::Reqwest(client.await?.clone()))
     }
 
     async fn send(self, exchange: Exchange) -> Result<HttpResponse> {
@@ -71,13 +105,12 @@ impl Transport {
         let service = ServiceBuilder::new()
             // Bytes must come as they are.
             .layer(SetRequestHeaderLayer::if_not_present(header::ACCEPT_ENCODING, identity))
-            .map_response(http::Response::<reqwest::Body>::from)
-            .service_fn(move |request: http::Request<reqwest::Body>| {
+            .service_fn(move |request| {
                 let client = client.clone();
-                async move { client.execute(reqwest::Request::try_from(request)?).await }
+                async move { client.execute(request).await }
             });
         let config = &self.0.config;
-        let answer = tokio::time::timeout(config.read_timeout, service.oneshot(plain(&exchange)?)).await;
+        let answer = tokio::time::timeout(config.read_timeout, service.oneshot(worded(&exchange)?)).await;
         let response = answer
             .map_err(|_| fault::no_answer(&exchange, config.read_timeout))?
             .map_err(|error| fault::of_request(error, &exchange, config.connect_timeout))?;
@@ -118,26 +151,26 @@ impl fmt::Debug for Transport {
 }
 
 /// The request in the words of the `http` crate, which tower's own layers speak.
-fn plain(exchange: &Exchange) -> Result<http::Request<reqwest::Body>> {
+fn worded(exchange: &Exchange) -> Result<http::Request<Body>> {
     let request = exchange.request();
-    let body = request.body.clone().map(reqwest::Body::from).unwrap_or_default();
+    let body = request.body.clone().map(Body::from).unwrap_or_default();
     let mut url = request.url.clone();
     url.set_fragment(None);
-    let mut plain = http::Request::new(body);
-    *plain.method_mut() = request.method.clone();
-    *plain.headers_mut() = request.headers.clone();
-    *plain.uri_mut() = http::Uri::try_from(url.as_str()).map_err(|error| {
+    let mut worded = http::Request::new(body);
+    *worded.method_mut() = request.method.clone();
+    *worded.headers_mut() = request.headers.clone();
+    *worded.uri_mut() = http::Uri::try_from(url.as_str()).map_err(|error| {
         Error::new(ErrorKind::Usage, format!("{}: the address cannot be sent: {error}", exchange.what()))
             .with_host(exchange.origin().authority())
     })?;
-    Ok(plain)
+    Ok(worded)
 }
 
-fn build(config: &HttpConfig) -> Result<Client> {
+fn build(config: &HttpConfig) -> Result<reqwest::Client> {
     Transport::builder(config)?.build().map_err(|error| unusable(&error))
 }
 
-fn unusable(error: &(dyn std::error::Error + 'static)) -> Error {
+pub(crate) fn unusable(error: &(dyn std::error::Error + 'static)) -> Error {
     let cause = std::iter::successors(Some(error), |&error| error.source()).last().map(ToString::to_string);
     Error::new(ErrorKind::Usage, format!("the HTTP client cannot be made: {}", cause.unwrap_or_default()))
         .with_hint("check the certificates (SSL_CERT_FILE) and the proxy variables")

@@ -3,17 +3,50 @@
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, RetryBudget};
-use cache_net::{HttpClient, HttpRequest};
+use cache_net::{HttpClient, HttpConfig, HttpRequest, Proxies};
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
 use url::Url;
 
 use crate::config;
+use crate::proxies::{TARGET, run_child};
 use crate::server::{Reply, Server};
 
+/// The failure at this address, which is the same in the same words whichever client finds it.
 async fn failure(url: Url) -> Error {
+    let by_reqwest = by_reqwest(url.clone()).await;
+    let error = fail(url, config()).await;
+    let told = told(&error);
+    assert!(by_reqwest.lines().any(|line| line.ends_with(&told)), "{told}\n{by_reqwest}");
+    error
+}
+
+/// Fails in a process that has a proxy, if not for these hosts: there reqwest is asked, also for plain http.
+async fn by_reqwest(url: Url) -> String {
+    let proxy = ("HTTP_PROXY", "http://127.0.0.1:9".to_owned());
+    let no_proxy = ("NO_PROXY", "127.0.0.1,no-such-host.invalid".to_owned());
+    run_child("faults::child", url.into(), vec![proxy, no_proxy]).await
+}
+
+#[tokio::test]
+async fn child() {
+    let Ok(target) = std::env::var(TARGET) else { return };
     let mut config = config();
+    config.proxies = Proxies::Environment;
+    println!("{}", told(&fail(target.parse().unwrap(), config).await));
+}
+
+/// All that an error says, except what depends on who is faster: how a connection ends, and which of two rules something
+/// breaks that speaks before it is asked.
+fn told(error: &Error) -> String {
+    let (host, hint, message) = (error.host(), error.hint(), error.message().replace("was reset", "was closed"));
+    let message = message.split_inclusive("no usable answer").next();
+    format!("{:?} {host:?} {message:?} {hint:?} {:?}", error.kind(), error.retry())
+}
+
+async fn fail(url: Url, mut config: HttpConfig) -> Error {
     config.read_timeout = Duration::from_millis(200);
+    config.connect_timeout = Duration::from_millis(150);
     let client = HttpClient::new(config).unwrap();
     let error = match client.send(HttpRequest::get(url).budget(RetryBudget::new(1))).await {
         Err(error) => {
@@ -40,6 +73,21 @@ async fn nobody_listens() {
 async fn the_name_is_unknown() {
     let error = failure(Url::parse("http://no-such-host.invalid/x").unwrap()).await;
     assert!(error.message().contains("looked up"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_connection_does_not_come_about() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    // As many as the queue takes; the next one is not answered.
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_millis(100));
+    let queued: Vec<_> = std::iter::from_fn(|| connect().ok()).take(16).collect();
+    assert!(queued.len() < 16);
+    let error = failure(Url::parse(&format!("http://{address}/x")).unwrap()).await;
+    assert!(error.message().contains("no connection within 0.15 s"), "{error}");
 }
 
 #[tokio::test]
@@ -73,6 +121,26 @@ async fn something_that_is_no_web_server_answers() {
     });
     let error = failure(url).await;
     assert!(error.message().contains("no usable answer"), "{error}");
+}
+
+#[tokio::test]
+async fn the_head_has_no_end() {
+    let server = Server::start(|_| Reply::new(200).header("x", &"x".repeat(1 << 20))).await;
+    let error = failure(server.url("/x")).await;
+    assert!(error.message().contains("no usable answer: message head is too large"), "{error}");
+}
+
+#[tokio::test]
+async fn plain_http_bears_heads_of_a_buffer() {
+    let server = Server::start(|seen| {
+        let length: usize = seen.target[1..].parse().unwrap();
+        Reply::new(200).header("x", &"x".repeat(length))
+    })
+    .await;
+    let error = fail(server.url("/200000"), config()).await;
+    assert!(error.message().contains("head is too large"), "{error}");
+    let response = crate::client().send(HttpRequest::get(server.url("/60000"))).await.unwrap();
+    assert_eq!(response.headers()["x"].len(), 60_000);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use cache_net::{HttpClient, HttpConfig, HttpRequest};
 use crate::server::{Reply, Server};
 
 /// Names the address that the child is to ask.
-const TARGET: &str = "CACHE_NET_TEST_TARGET";
+pub(crate) const TARGET: &str = "CACHE_NET_TEST_TARGET";
 
 /// Has the child take the defaults, which know no environment.
 const PLAIN: &str = "CACHE_NET_TEST_PLAIN";
@@ -28,9 +28,14 @@ async fn child() {
 
 /// Runs the child with these variables and gives what it printed.
 async fn run(target: String, variables: Vec<(&'static str, String)>) -> String {
+    run_child("proxies::child", target, variables).await
+}
+
+/// Runs one test in a process of its own.
+pub(crate) async fn run_child(test: &'static str, target: String, variables: Vec<(&'static str, String)>) -> String {
     let run = move || {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "proxies::child", "--nocapture"]).env(TARGET, target);
+        command.args(["--exact", test, "--nocapture"]).env(TARGET, target);
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
             command.env_remove(name).env_remove(name.to_lowercase());
         }

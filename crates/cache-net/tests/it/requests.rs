@@ -129,6 +129,29 @@ async fn an_answer_longer_than_allowed_is_refused() {
 }
 
 #[tokio::test]
+async fn plain_http_reads_no_certificates() {
+    let server = Server::start(|_| Reply::new(200).body("here")).await;
+    let mut config = config();
+    config.ca_bundle = Some("/nonexistent/ca.pem".into());
+    let response = HttpClient::new(config).unwrap().send(HttpRequest::get(server.url("/x"))).await.unwrap();
+    assert_eq!(response.bytes(10).await.unwrap(), "here");
+}
+
+#[tokio::test]
+async fn chunks_of_plain_http_are_small() {
+    const LENGTH: usize = 8 << 20;
+    let server = Server::start(|_| Reply::new(200).body(vec![7; LENGTH])).await;
+    let mut body = client().send(HttpRequest::get(server.url("/x"))).await.unwrap().into_body();
+    let mut rest = LENGTH;
+    while let Some(chunk) = body.next().await {
+        let length = chunk.unwrap().len();
+        assert!(length <= 128 << 10, "{length}");
+        rest -= length;
+    }
+    assert_eq!(rest, 0);
+}
+
+#[tokio::test]
 async fn offline_no_connection_is_made() {
     let server = Server::start(|_| Reply::new(200)).await;
     let mut config = config();
