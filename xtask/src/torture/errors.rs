@@ -18,7 +18,7 @@ pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
     let pairs: Vec<(&str, &str)> =
         MUTATING.iter().flat_map(|set| ERRORS.iter().map(move |error| (*set, *error))).collect();
     // A short run takes a few times of each pair, a long one all.
-    let stride = (40 * 44 / plan.points.max(1)).clamp(1, 9);
+    let stride = (40 * 40 / plan.points.max(1)).clamp(1, 9);
     let mut open: Vec<Option<u64>> = pairs.iter().zip(0..).map(|(_, index)| Some(1 + index % stride)).collect();
     while open.iter().any(Option::is_some) && !tally.enough(plan) {
         for ((set, error), at) in pairs.iter().zip(&mut open) {

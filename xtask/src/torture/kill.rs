@@ -27,9 +27,19 @@ pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
         }
     }
     for (way, reached) in ways.iter().zip(&reached) {
-        tally.notes.push(format!("{}: killed up to the {reached}th", way.name));
+        tally.notes.push(format!("{}: up to call {reached}", way.name));
     }
     Ok(tally)
+}
+
+/// What is being done when it dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Fetching from a hub that sends wrong bytes.
+    Refuse,
+    Fetch,
+    /// Evicting what was fetched before.
+    Evict,
 }
 
 /// Changes the command so that it dies at the Nth time.
@@ -37,24 +47,24 @@ type Kill = Box<dyn Fn(&Command, u64) -> Command>;
 
 struct Way {
     name: String,
-    from: From,
+    work: Work,
     kill: Kill,
 }
 
 fn ways() -> Vec<Way> {
     let mut ways = Vec::new();
-    for from in [From::Lying, From::Honest] {
+    for work in [Work::Refuse, Work::Fetch, Work::Evict] {
         let failpoint = move |command: &Command, at: u64| {
             let mut copy = clone(command);
             copy.env("MODEL_CACHE_FAILPOINT", format!("*=abort:{at}"));
             copy
         };
-        ways.push(Way { name: format!("fail points ({from:?})"), from, kill: Box::new(failpoint) });
+        ways.push(Way { name: format!("{work:?}: fail points"), work, kill: Box::new(failpoint) });
         for set in MUTATING {
             let kill = move |command: &Command, at: u64| {
                 strace::inject(command, set, &format!("signal=SIGKILL:when={at}"), None)
             };
-            ways.push(Way { name: format!("{set} ({from:?})"), from, kill: Box::new(kill) });
+            ways.push(Way { name: format!("{work:?}: {set}"), work, kill: Box::new(kill) });
         }
     }
     ways
@@ -75,13 +85,21 @@ fn clone(command: &Command) -> Command {
 /// One run that is killed, and all that must hold afterwards. Whether it was killed.
 fn point(setup: &Setup, plan: &Plan, way: &Way, at: u64, tally: &mut Tally) -> Result<bool> {
     let store = setup.store();
-    let ended = process::run((way.kill)(&setup.get(&store, way.from, plan.mutant), at), LIMIT)?;
+    let command = match way.work {
+        Work::Refuse => setup.get(&store, From::Lying, plan.mutant),
+        Work::Fetch => setup.get(&store, From::Honest, plan.mutant),
+        Work::Evict => {
+            process::run(setup.get(&store, From::Honest, plan.mutant), LIMIT)?;
+            setup.command(&store, From::Honest, plan.mutant, &["gc", "--quiet", "--max-size", "1KB"])
+        }
+    };
+    let ended = process::run((way.kill)(&command, at), LIMIT)?;
     let mut problems = setup.inspect(&store);
-    match (ended.killed(), ended.ok(), way.from) {
-        (true, ..) => {}
-        (_, true, From::Honest) => problems.extend(setup.acknowledged(&store, &ended)),
-        (_, true, From::Lying) => problems.push("wrong bytes were accepted".to_owned()),
-        (_, false, From::Lying) if ended.status.code() == Some(4) => {}
+    match (ended.killed(), ended.ok(), way.work) {
+        (true, ..) | (_, true, Work::Evict) => {}
+        (_, true, Work::Fetch) => problems.extend(setup.acknowledged(&store, &ended)),
+        (_, true, Work::Refuse) => problems.push("wrong bytes were accepted".to_owned()),
+        (_, false, Work::Refuse) if ended.status.code() == Some(4) => {}
         _ => problems.push(ended.words()),
     }
     problems.extend(setup.recovers(&store, plan.mutant)?);

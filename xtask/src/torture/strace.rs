@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::shell::found;
 
 /// Groups of system calls that change something, each injected as one set.
-pub(crate) const MUTATING: [&str; 11] = [
+pub(crate) const MUTATING: [&str; 10] = [
     "openat,open,creat",
     "write,pwrite64,pwritev,writev",
     "fsync,fdatasync",
@@ -16,7 +16,6 @@ pub(crate) const MUTATING: [&str; 11] = [
     "mkdir,mkdirat",
     "chmod,fchmod,fchmodat,fchmodat2,utimensat",
     "flock",
-    "ioctl,copy_file_range,sendfile",
 ];
 
 /// Why injections cannot be made here.
