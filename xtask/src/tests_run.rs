@@ -34,8 +34,9 @@ impl std::fmt::Display for Count {
 
 /// Reads one line of nextest's or libtest's: its closing line counts, every other is nothing.
 fn closing_line(line: &str) -> Option<Count> {
-    let line = line.trim();
-    let tail = match (line.strip_prefix("Summary ["), line.strip_prefix("test result: ")) {
+    // nextest indents what a failed test wrote, libtest's closing line among it: that one is not counted again.
+    let line = line.trim_end();
+    let tail = match (line.trim_start().strip_prefix("Summary ["), line.strip_prefix("test result: ")) {
         (Some(tail), _) => tail.split_once(':')?.1,
         (_, Some(tail)) => tail.split_once(". ")?.1,
         _ => return None,
@@ -114,7 +115,12 @@ mod tests {
         ] {
             assert_eq!(closing_line(line), Some(Count { passed, failed, skipped }), "{line}");
         }
-        for line in ["running 4 tests", "PASS [   0.004s] xtask x", "12 passed"] {
+        for line in [
+            "running 4 tests",
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored",
+            "PASS [   0.004s] xtask x",
+            "12 passed",
+        ] {
             assert_eq!(closing_line(line), None, "{line}");
         }
     }
