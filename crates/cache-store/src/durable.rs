@@ -33,7 +33,22 @@ pub(crate) fn sync_data(file: &File) -> io::Result<()> {
     if mutant(Mutant::NoFsync) {
         return Ok(());
     }
+    #[cfg(test)]
+    if FAIL_SYNC.take() {
+        return Err(io::Error::from_raw_os_error(5));
+    }
     retry_interrupted(|| file.sync_data())
+}
+
+#[cfg(test)]
+thread_local! {
+    static FAIL_SYNC: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Makes the next sync of data on this thread fail with EIO.
+#[cfg(test)]
+pub(crate) fn fail_next_sync() {
+    FAIL_SYNC.set(true);
 }
 
 /// Syncs the names in a folder.

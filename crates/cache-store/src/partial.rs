@@ -79,6 +79,8 @@ struct Shared {
     store: Store,
     key: PartialKey,
     path: PathBuf,
+    /// Held while the data is synced, which may take long: the state is not.
+    syncing: Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -99,14 +101,30 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn record(&self, file: &File, state: &mut State, ranges: &[ByteRange]) -> Result<()> {
+    fn record(&self, file: &File, ranges: &[ByteRange], etag: Option<Option<String>>) -> Result<()> {
+        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         if !locks::names(&self.path, file).doing("look at the partial file")? {
             return Err(taken(&self.path));
         }
-        durable::sync_data(file).doing(format_args!("sync {}", self.path.display()))?;
+        let synced = durable::sync_data(file);
+        let mut state = self.state();
+        if state.closed {
+            return Ok(());
+        }
+        if let Err(error) = synced {
+            // Its pages may count as clean now without being on the disk: nothing of it can be believed any more, and
+            // another sync would succeed.
+            state.closed = true;
+            let _ = durable::remove(&Layout::journal(&self.path));
+            let _ = durable::remove(&self.path);
+            return Err(error).doing(format_args!("sync {}", self.path.display()));
+        }
         point("journal.data");
         state.synced = pairs(ranges);
-        self.write_journal(state, Vec::new())
+        if let Some(etag) = etag {
+            state.etag = etag;
+        }
+        self.write_journal(&mut state, Vec::new())
     }
 
     fn note(&self, file: &File, state: &mut State, ranges: &[ByteRange]) -> Result<()> {
@@ -146,16 +164,23 @@ impl Partial {
         let journal = from.unwrap_or_default();
         let length = file.metadata().map_or(0, |metadata| metadata.len());
         let recorded = journal.within(length);
+        let synced = Journal { unsynced: Vec::new(), ..journal.clone() }.within(length);
         let etag = journal.etag.clone();
         let recorded_any = !recorded.is_empty();
         let state = State {
             size: journal.size,
             etag: journal.etag,
-            synced: journal.ranges,
+            synced: pairs(&synced),
             recorded: recorded_any,
             closed: false,
         };
-        let shared = Shared { store: store.clone(), key: key.clone(), path, state: Mutex::new(state) };
+        let shared = Shared {
+            store: store.clone(),
+            key: key.clone(),
+            path,
+            syncing: Mutex::default(),
+            state: Mutex::new(state),
+        };
         Self { file: Arc::new(file), shared: Arc::new(shared), recorded, etag }
     }
 
@@ -200,7 +225,7 @@ impl Partial {
     /// # Errors
     /// [`ErrorKind::Storage`] or [`ErrorKind::NoSpace`] when it cannot be written, or another process has taken over.
     pub fn record(&mut self, ranges: &[ByteRange]) -> Result<()> {
-        self.shared.record(&self.file, &mut self.shared.state(), ranges)
+        self.shared.record(&self.file, ranges, None)
     }
 
     /// A handle that records from another thread.
@@ -253,8 +278,10 @@ impl Partial {
 
     /// Ends the writing: no recorder writes from now on. Gives the only handle back.
     pub(crate) fn close(self) -> Result<(File, PathBuf)> {
-        // A recorder works under this lock, so that after it none is in the middle.
+        // A recorder works under these locks, so that after them none is in the middle.
+        let syncing = self.shared.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.state().closed = true;
+        drop(syncing);
         let path = self.shared.path.clone();
         let file = Arc::clone(&self.file);
         drop(self);
@@ -291,12 +318,14 @@ impl Recorder {
     /// # Errors
     /// As [`Partial::record`].
     pub fn record(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
-        let mut state = self.shared.state();
-        let Some(file) = self.file.upgrade().filter(|_| !state.closed) else { return Ok(()) };
-        state.etag = etag.map(str::to_owned);
-        let result = self.shared.record(&file, &mut state, ranges);
-        drop(file);
-        result
+        let Some(file) = self.open_file() else { return Ok(()) };
+        self.shared.record(&file, ranges, Some(etag.map(str::to_owned)))
+    }
+
+    /// The data file, unless the partial is closed: then nobody may hold it.
+    fn open_file(&self) -> Option<Arc<File>> {
+        let state = self.shared.state();
+        if state.closed { None } else { self.file.upgrade() }
     }
 
     /// Records which ranges are written without syncing them: cheap, and enough for a process that is killed. After a
@@ -305,12 +334,13 @@ impl Recorder {
     /// # Errors
     /// As [`Partial::record`].
     pub fn note(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
+        let Some(file) = self.open_file() else { return Ok(()) };
         let mut state = self.shared.state();
-        let Some(file) = self.file.upgrade().filter(|_| !state.closed) else { return Ok(()) };
+        if state.closed {
+            return Ok(());
+        }
         state.etag = etag.map(str::to_owned);
-        let result = self.shared.note(&file, &mut state, ranges);
-        drop(file);
-        result
+        self.shared.note(&file, &mut state, ranges)
     }
 }
 
@@ -326,7 +356,29 @@ pub(crate) fn boot_id() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt as _;
+
     use super::*;
+    use crate::StoreOptions;
+
+    #[test]
+    fn after_a_failed_sync_nothing_of_it_is_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let key = PartialKey::for_tests("a");
+        let partial = store.partial(&key, Some(4)).unwrap();
+        partial.file().write_all_at(b"data", 0).unwrap();
+        let ranges = [ByteRange { start: 0, end: 4 }];
+        partial.recorder().note(&ranges, None).unwrap();
+        durable::fail_next_sync();
+        assert!(partial.recorder().record(&ranges, None).is_err());
+        partial.recorder().record(&ranges, None).unwrap();
+        let mut hasher = cache_core::Hasher::new();
+        hasher.update(b"data");
+        assert!(store.publish(partial, &hasher.finish(), None).is_err());
+        assert!(store.blobs().unwrap().is_empty());
+        assert!(store.partial(&key, None).unwrap().recorded().is_empty());
+    }
 
     #[test]
     fn what_was_not_synced_counts_only_until_the_reboot() {
