@@ -1,24 +1,27 @@
-//! The real `huggingface_hub` reads the view offline, and downloads the same bytes from the same hub.
+//! The real `huggingface_hub` and `transformers` read the view offline, and the former downloads the same bytes from the
+//! same hub.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use crate::world::{MODEL, World, model, tree};
 
-const VERSION: &str = "huggingface_hub==2.4.0";
+/// As in xtask/requirements.txt, which `cargo xtask ci` installs beforehand.
+const PACKAGES: [&str; 2] = ["huggingface_hub==2.4.0", "transformers==5.23.0"];
 
-/// A virtual environment with `huggingface_hub`, made once in the target folder and kept.
+/// A virtual environment with the Python clients, made once in the target folder and kept.
 fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let venv = target.join("venv");
     let python = venv.join("bin/python");
     let lock = fs_err::File::create(target.join("venv.lock")).unwrap();
     lock.file().lock().unwrap();
-    let ready = venv.join(VERSION);
-    if !ready.exists() {
+    if PACKAGES.iter().any(|package| !venv.join(package).exists()) {
         succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv));
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", VERSION]));
-        fs_err::write(&ready, "").unwrap();
+        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES));
+        for package in PACKAGES {
+            fs_err::write(venv.join(package), "").unwrap();
+        }
     }
     python
 }
@@ -97,4 +100,24 @@ fn huggingface_hub_downloads_the_same_bytes_from_the_same_hub() {
         names
     };
     assert_eq!(names(&theirs), names(&world.store().join("hub")));
+}
+
+#[test]
+fn transformers_reads_the_view_offline_without_warnings() {
+    let world = World::new();
+    world.get();
+    let code = format!(
+        "from transformers import AutoConfig, AutoTokenizer\n\
+         config = AutoConfig.from_pretrained('{MODEL}')\n\
+         ids = AutoTokenizer.from_pretrained('{MODEL}')('hello world')['input_ids']\n\
+         print(config.model_type, len(ids) > 0)"
+    );
+    // Its one remark at this level of talk is that there is no PyTorch, which is none about the cache.
+    let mut python = program(&world, "python");
+    python.env("HF_HUB_OFFLINE", "1").env("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1").args(["-W", "error", "-c", &code]);
+    let output = succeed(&mut python);
+    assert!(text(&output.stdout).ends_with("True"), "{output:?}");
+    let stderr = text(&output.stderr);
+    let remarks: Vec<&str> = stderr.lines().filter(|line| !line.contains("PyTorch was not found")).collect();
+    assert!(remarks.is_empty(), "{remarks:?}");
 }
