@@ -25,6 +25,8 @@ pub(crate) fn sync_file(file: &File) -> io::Result<()> {
     if mutant(Mutant::NoFsync) {
         return Ok(());
     }
+    #[cfg(test)]
+    before_sync()?;
     retry_interrupted(|| file.sync_all())
 }
 
@@ -34,21 +36,33 @@ pub(crate) fn sync_data(file: &File) -> io::Result<()> {
         return Ok(());
     }
     #[cfg(test)]
-    if FAIL_SYNC.take() {
-        return Err(io::Error::from_raw_os_error(5));
-    }
+    before_sync()?;
     retry_interrupted(|| file.sync_data())
 }
 
 #[cfg(test)]
+type SyncHook = Box<dyn FnOnce() -> io::Result<()>>;
+
+#[cfg(test)]
 thread_local! {
-    static FAIL_SYNC: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static AT_SYNC: std::cell::RefCell<Option<SyncHook>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Makes the next sync of data on this thread fail with EIO.
+/// Runs something at this thread's next sync of a file; when it fails, so does the sync.
 #[cfg(test)]
-pub(crate) fn fail_next_sync() {
-    FAIL_SYNC.set(true);
+pub(crate) fn at_next_sync(hook: impl FnOnce() -> io::Result<()> + 'static) {
+    AT_SYNC.set(Some(Box::new(hook)));
+}
+
+/// What a sync returns when the disk has lost what was written.
+#[cfg(test)]
+pub(crate) fn eio() -> io::Result<()> {
+    Err(io::Error::from_raw_os_error(5))
+}
+
+#[cfg(test)]
+fn before_sync() -> io::Result<()> {
+    AT_SYNC.take().map_or(Ok(()), |hook| hook())
 }
 
 /// Syncs the names in a folder.

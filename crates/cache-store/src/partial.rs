@@ -94,6 +94,10 @@ struct State {
     recorded: bool,
     /// Published, or given up: nothing is written any more.
     closed: bool,
+    /// A sync failed: what was written may not be on the disk, whatever a later sync says.
+    failed: bool,
+    /// How often all was forgotten: what is recorded for the time before it no longer counts.
+    restarts: u64,
 }
 
 impl Shared {
@@ -101,24 +105,46 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn record(&self, file: &File, ranges: &[ByteRange], etag: Option<Option<String>>) -> Result<()> {
-        let _one_at_a_time = self.syncing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !locks::names(&self.path, file).doing("look at the partial file")? {
+    fn syncing(&self) -> MutexGuard<'_, ()> {
+        self.syncing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The state, unless nothing of what was written before a restart, or of this partial at all, is to be recorded.
+    fn open_state(&self, restarts: u64) -> Result<Option<MutexGuard<'_, State>>> {
+        let state = self.state();
+        if state.failed {
+            return Err(unsynced(&self.path));
+        }
+        Ok((!state.closed && state.restarts == restarts).then_some(state))
+    }
+
+    /// `handle` gives the file, and only while the partial is open: when it is closed nobody else may hold the file.
+    fn record(
+        &self,
+        handle: impl FnOnce() -> Option<Arc<File>>,
+        ranges: &[ByteRange],
+        etag: Option<Option<String>>,
+        restarts: u64,
+    ) -> Result<()> {
+        let _one_at_a_time = self.syncing();
+        let file = match self.open_state(restarts)? {
+            Some(_open) => handle(),
+            None => None,
+        };
+        let Some(file) = file else { return Ok(()) };
+        if !locks::names(&self.path, &file).doing("look at the partial file")? {
             return Err(taken(&self.path));
         }
-        let synced = durable::sync_data(file);
-        let mut state = self.state();
-        if state.closed {
-            return Ok(());
-        }
-        if let Err(error) = synced {
+        if let Err(error) = durable::sync_data(&file) {
             // Its pages may count as clean now without being on the disk: nothing of it can be believed any more, and
             // another sync would succeed.
-            state.closed = true;
-            let _ = durable::remove(&Layout::journal(&self.path));
-            let _ = durable::remove(&self.path);
+            let mut state = self.state();
+            state.failed = true;
+            self.give_up(&mut state);
             return Err(error).doing(format_args!("sync {}", self.path.display()));
         }
+        // Closed or begun anew while it was synced: then there is nothing to say of it.
+        let Some(mut state) = self.open_state(restarts)? else { return Ok(()) };
         point("journal.data");
         state.synced = pairs(ranges);
         if let Some(etag) = etag {
@@ -127,11 +153,11 @@ impl Shared {
         self.write_journal(&mut state, Vec::new())
     }
 
-    fn note(&self, file: &File, state: &mut State, ranges: &[ByteRange]) -> Result<()> {
-        if !locks::names(&self.path, file).doing("look at the partial file")? {
-            return Err(taken(&self.path));
-        }
-        self.write_journal(state, pairs(ranges))
+    /// Closes it and takes its names away. The journal first: data of which nothing is recorded misleads nobody.
+    fn give_up(&self, state: &mut State) {
+        state.closed = true;
+        let _ = durable::remove(&Layout::journal(&self.path));
+        let _ = durable::remove(&self.path);
     }
 
     fn write_journal(&self, state: &mut State, unsynced: Vec<(u64, u64)>) -> Result<()> {
@@ -159,6 +185,11 @@ pub(crate) fn taken(path: &Path) -> Error {
         .with_hint("run it again: it goes on with what the other process has")
 }
 
+fn unsynced(path: &Path) -> Error {
+    Error::new(ErrorKind::Storage, format!("{} could not be synced: what was written to it is lost", path.display()))
+        .with_hint("look after the disk, then run it again: the file is fetched from its beginning")
+}
+
 impl Partial {
     pub(crate) fn new(store: &Store, key: &PartialKey, path: PathBuf, file: File, from: Option<Journal>) -> Self {
         let journal = from.unwrap_or_default();
@@ -173,6 +204,8 @@ impl Partial {
             synced: pairs(&synced),
             recorded: recorded_any,
             closed: false,
+            failed: false,
+            restarts: 0,
         };
         let shared = Shared {
             store: store.clone(),
@@ -220,29 +253,37 @@ impl Partial {
         &self.shared.path
     }
 
-    /// Syncs the data and then records which ranges of the file are written, replacing what was recorded before.
+    /// Syncs the data and then records which ranges of the file are written, replacing what was recorded before. After
+    /// a failed sync the partial has no name any more, and can be neither recorded nor published.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] or [`ErrorKind::NoSpace`] when it cannot be written, or another process has taken over.
+    /// [`ErrorKind::Storage`] or [`ErrorKind::NoSpace`] when it cannot be written, a sync has failed, or another process
+    /// has taken over.
     pub fn record(&mut self, ranges: &[ByteRange]) -> Result<()> {
-        self.shared.record(&self.file, ranges, None)
+        let restarts = self.shared.state().restarts;
+        self.shared.record(|| Some(Arc::clone(&self.file)), ranges, None, restarts)
     }
 
-    /// A handle that records from another thread.
+    /// A handle that records from another thread, until the next restart.
     #[must_use]
     pub fn recorder(&self) -> Recorder {
-        Recorder { file: Arc::downgrade(&self.file), shared: Arc::clone(&self.shared) }
+        let restarts = self.shared.state().restarts;
+        Recorder { file: Arc::downgrade(&self.file), shared: Arc::clone(&self.shared), restarts }
     }
 
     /// Forgets everything that was written: the file is empty again and keeps its room.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] when the file system refuses.
+    /// [`ErrorKind::Storage`] when the file system refuses, or a sync has failed.
     pub fn restart(&mut self) -> Result<()> {
         let what = || format!("empty {}", self.shared.path.display());
         let size = {
             let mut state = self.shared.state();
+            if state.failed {
+                return Err(unsynced(&self.shared.path));
+            }
             durable::remove(&Layout::journal(&self.shared.path)).doing(what())?;
+            state.restarts += 1;
             state.etag = None;
             state.synced.clear();
             state.recorded = false;
@@ -263,7 +304,14 @@ impl Partial {
     /// [`ErrorKind::NoSpace`] with what is needed and what is there.
     pub fn set_size(&mut self, size: u64) -> Result<()> {
         self.shared.store.allocate(&self.file, &self.shared.path, size)?;
-        self.shared.state().size = Some(size);
+        {
+            let mut state = self.shared.state();
+            state.size = Some(size);
+            state.synced.retain_mut(|range| {
+                range.1 = range.1.min(size);
+                range.0 < range.1
+            });
+        }
         self.recorded.retain_mut(|range| {
             range.end = range.end.min(size);
             !range.is_empty()
@@ -278,10 +326,12 @@ impl Partial {
 
     /// Ends the writing: no recorder writes from now on. Gives the only handle back.
     pub(crate) fn close(self) -> Result<(File, PathBuf)> {
-        // A recorder works under these locks, so that after them none is in the middle.
-        let syncing = self.shared.syncing.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.state().closed = true;
-        drop(syncing);
+        // A recorder has the file only under one of these locks, so that now none has it any more.
+        drop(self.shared.syncing());
+        if self.shared.state().failed {
+            return Err(unsynced(&self.shared.path));
+        }
         let path = self.shared.path.clone();
         let file = Arc::clone(&self.file);
         drop(self);
@@ -305,11 +355,13 @@ impl Drop for Partial {
     }
 }
 
-/// Records progress of a [`Partial`] from another thread. After the partial is published or dropped it does nothing.
+/// Records progress of a [`Partial`] from another thread. After the partial is published, dropped or restarted it does
+/// nothing.
 #[derive(Debug, Clone)]
 pub struct Recorder {
     file: Weak<File>,
     shared: Arc<Shared>,
+    restarts: u64,
 }
 
 impl Recorder {
@@ -318,29 +370,22 @@ impl Recorder {
     /// # Errors
     /// As [`Partial::record`].
     pub fn record(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
-        let Some(file) = self.open_file() else { return Ok(()) };
-        self.shared.record(&file, ranges, Some(etag.map(str::to_owned)))
-    }
-
-    /// The data file, unless the partial is closed: then nobody may hold it.
-    fn open_file(&self) -> Option<Arc<File>> {
-        let state = self.shared.state();
-        if state.closed { None } else { self.file.upgrade() }
+        self.shared.record(|| self.file.upgrade(), ranges, Some(etag.map(str::to_owned)), self.restarts)
     }
 
     /// Records which ranges are written without syncing them: cheap, and enough for a process that is killed. After a
-    /// reboot only what [`Recorder::record`] recorded counts.
+    /// reboot only what [`Recorder::record`] recorded counts. Does not wait for a sync.
     ///
     /// # Errors
     /// As [`Partial::record`].
     pub fn note(&self, ranges: &[ByteRange], etag: Option<&str>) -> Result<()> {
-        let Some(file) = self.open_file() else { return Ok(()) };
-        let mut state = self.shared.state();
-        if state.closed {
-            return Ok(());
+        let Some(mut state) = self.shared.open_state(self.restarts)? else { return Ok(()) };
+        let Some(file) = self.file.upgrade() else { return Ok(()) };
+        if !locks::names(&self.shared.path, &file).doing("look at the partial file")? {
+            return Err(taken(&self.shared.path));
         }
         state.etag = etag.map(str::to_owned);
-        self.shared.note(&file, &mut state, ranges)
+        self.shared.write_journal(&mut state, pairs(ranges))
     }
 }
 
@@ -355,42 +400,4 @@ pub(crate) fn boot_id() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::FileExt as _;
-
-    use super::*;
-    use crate::StoreOptions;
-
-    #[test]
-    fn after_a_failed_sync_nothing_of_it_is_believed() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
-        let key = PartialKey::for_tests("a");
-        let partial = store.partial(&key, Some(4)).unwrap();
-        partial.file().write_all_at(b"data", 0).unwrap();
-        let ranges = [ByteRange { start: 0, end: 4 }];
-        partial.recorder().note(&ranges, None).unwrap();
-        durable::fail_next_sync();
-        assert!(partial.recorder().record(&ranges, None).is_err());
-        partial.recorder().record(&ranges, None).unwrap();
-        let mut hasher = cache_core::Hasher::new();
-        hasher.update(b"data");
-        assert!(store.publish(partial, &hasher.finish(), None).is_err());
-        assert!(store.blobs().unwrap().is_empty());
-        assert!(store.partial(&key, None).unwrap().recorded().is_empty());
-    }
-
-    #[test]
-    fn what_was_not_synced_counts_only_until_the_reboot() {
-        let journal = |boot: String| Journal {
-            ranges: vec![(0, 10)],
-            unsynced: vec![(5, 20), (40, 60)],
-            boot,
-            ..Journal::default()
-        };
-        let range = |start, end| ByteRange { start, end };
-        assert_eq!(journal(boot_id()).within(50), [range(0, 20), range(40, 50)]);
-        assert_eq!(journal("another boot".to_owned()).within(50), [range(0, 10)]);
-        assert_eq!(journal(String::new()).within(50), [range(0, 10)]);
-    }
-}
+mod tests;
