@@ -25,7 +25,8 @@ const COPY_BUFFER: usize = 1 << 20;
 
 struct Abandoned {
     path: PathBuf,
-    journal: Journal,
+    /// Bytes that are recorded in it.
+    worth: u64,
 }
 
 impl Store {
@@ -86,9 +87,8 @@ impl Store {
     /// Takes over the best abandoned partial of a key, if there is one.
     fn claim(&self, key: &PartialKey) -> Result<Option<Partial>> {
         let mut abandoned = self.abandoned(key)?;
-        abandoned.sort_by_key(|one| {
-            std::cmp::Reverse(one.journal.ranges.iter().map(|r| r.1.saturating_sub(r.0)).sum::<u64>())
-        });
+        abandoned.sort_by_key(|one| std::cmp::Reverse(one.worth));
+        point("claim.found");
         for one in abandoned {
             let what = || format!("take over {}", one.path.display());
             let opened = fs::OpenOptions::new().read(true).write(true).custom_flags(locks::nofollow()).open(&one.path);
@@ -98,8 +98,10 @@ impl Store {
             if !file.metadata().doing(what())?.is_file() || !self.0.locks.try_exclusive(&file).doing(what())? {
                 continue;
             }
-            if !self.may_take(&one.journal) {
-                if let Some(copied) = self.copy_abandoned(key, &file, one.journal)? {
+            // Only now does nobody write it any more, where locks work.
+            let journal = Journal::read(&one.path);
+            if !self.may_take(&journal) {
+                if let Some(copied) = self.copy_abandoned(key, &file, journal)? {
                     return Ok(Some(copied));
                 }
                 continue;
@@ -109,16 +111,22 @@ impl Store {
             }
             point("claim.locked");
             let path = self.layout().partial(key);
+            // Before the data, so that a kill in between loses nothing: what is left over describes nothing.
+            if !journal.within(file.metadata().doing(what())?.len()).is_empty() {
+                journal.write(self, &path)?;
+            }
+            point("claim.journal");
             // Of all who try, the rename succeeds for one, even where locks exclude nobody.
             if durable::rename_new(&one.path, &path, Keep::Derived).or_absent().doing(what())?.is_none() {
+                let _ = durable::remove(&Layout::journal(&path));
                 continue;
             }
             if !locks::names(&path, &file).doing(what())? {
                 continue;
             }
             point("claim.renamed");
-            let _ = durable::rename_over(&Layout::journal(&one.path), &Layout::journal(&path), Keep::Derived);
-            return Ok(Some(Partial::new(self, key, path, file, Some(one.journal))));
+            let _ = durable::remove(&Layout::journal(&one.path));
+            return Ok(Some(Partial::new(self, key, path, file, Some(journal))));
         }
         Ok(None)
     }
@@ -158,7 +166,9 @@ impl Store {
             let Some(name) = name.to_str() else { continue };
             if name.starts_with(&prefix) && !name.ends_with(JOURNAL_SUFFIX) {
                 let path = entry.path();
-                found.push(Abandoned { journal: Journal::read(&path), path });
+                let length = fs::symlink_metadata(&path).map_or(0, |metadata| metadata.len());
+                let worth = Journal::read(&path).within(length).into_iter().map(ByteRange::len).sum();
+                found.push(Abandoned { path, worth });
             }
         }
         Ok(found)

@@ -40,6 +40,12 @@ impl Journal {
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 
+    /// Writes it beside a partial. Not synced: what it says of the disk is true before and after.
+    pub(crate) fn write(&self, store: &Store, partial: &Path) -> Result<()> {
+        let bytes = serde_json::to_vec(self).map_err(|error| Error::storage("write the journal", error.into()))?;
+        store.write(&Layout::journal(partial), &bytes, Keep::Derived)
+    }
+
     /// The ranges to believe in, as far as they lie within a file of this length, in order and apart.
     pub(crate) fn within(&self, length: u64) -> Vec<ByteRange> {
         let same_boot = !self.boot.is_empty() && self.boot == boot_id();
@@ -168,8 +174,7 @@ impl Shared {
             unsynced,
             boot: boot_id(),
         };
-        let bytes = serde_json::to_vec(&journal).map_err(|error| Error::storage("write the journal", error.into()))?;
-        self.store.write(&Layout::journal(&self.path), &bytes, Keep::Derived)?;
+        journal.write(&self.store, &self.path)?;
         state.recorded = true;
         point("journal.written");
         Ok(())

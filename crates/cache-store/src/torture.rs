@@ -70,6 +70,8 @@ mod on {
 /// Passes a named step at which a rig may kill the process.
 #[inline]
 pub fn point(name: &str) {
+    #[cfg(test)]
+    hook::run(name);
     #[cfg(feature = "torture")]
     on::point(name);
     #[cfg(not(feature = "torture"))]
@@ -86,5 +88,30 @@ pub fn mutant(which: Mutant) -> bool {
     {
         let _ = which;
         false
+    }
+}
+
+/// What a test does at a named step of its thread.
+#[cfg(test)]
+pub(crate) mod hook {
+    use std::cell::RefCell;
+
+    type Hook = Box<dyn FnOnce()>;
+
+    thread_local! {
+        static HOOK: RefCell<Option<(&'static str, Hook)>> = const { RefCell::new(None) };
+    }
+
+    /// Runs something once, when this thread passes the point next. A panic there is as good as a kill.
+    pub(crate) fn at(name: &'static str, hook: impl FnOnce() + 'static) {
+        HOOK.set(Some((name, Box::new(hook))));
+    }
+
+    pub(super) fn run(name: &str) {
+        if HOOK.with_borrow(|hook| hook.as_ref().is_some_and(|(at, _)| *at == name))
+            && let Some((_, hook)) = HOOK.take()
+        {
+            hook();
+        }
     }
 }

@@ -1,11 +1,14 @@
 use std::os::unix::fs::FileExt as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
 use cache_core::{ByteRange, ErrorKind};
 use fs_err as fs;
 
 use super::{count, fixture, hashes, with};
-use crate::{PartialKey, Store, StoreOptions};
+use crate::torture::hook;
+use crate::{Clock, PartialKey, Store, StoreOptions};
 
 fn range(start: u64, end: u64) -> ByteRange {
     ByteRange { start, end }
@@ -87,6 +90,51 @@ fn of_all_who_claim_one_wins() {
         rest.restart().unwrap();
     }
     assert_eq!(count(&f.store.layout().partials()), 0);
+}
+
+#[test]
+fn a_kill_while_claiming_loses_nothing() {
+    let f = with(StoreOptions::default().with_clock(Clock::new(|| SystemTime::now() + Duration::from_secs(3600))));
+    let key = PartialKey::for_tests("k");
+    let mut partial = f.store.partial(&key, Some(10)).unwrap();
+    partial.record(&[range(0, 5)]).unwrap();
+    partial.recorder().note(&[range(6, 8)], Some("tag")).unwrap();
+    drop(partial);
+    for at in ["claim.found", "claim.locked", "claim.journal", "rename.done", "claim.renamed"] {
+        hook::at(at, || panic!("killed"));
+        assert!(catch_unwind(AssertUnwindSafe(|| f.store.partial(&key, Some(10)))).is_err(), "{at}");
+        f.store.clean().unwrap();
+        assert_eq!(count(&f.store.layout().partials()), 2, "{at}: one file and its journal");
+        let partial = f.store.partial(&key, Some(10)).unwrap();
+        assert_eq!(partial.recorded(), [range(0, 5), range(6, 8)], "{at}");
+        assert_eq!(partial.etag(), Some("tag"));
+    }
+}
+
+#[test]
+fn what_was_forgotten_before_the_claim_is_not_believed() {
+    let f = fixture();
+    let key = PartialKey::for_tests("k");
+    let mut living = f.store.partial(&key, Some(10)).unwrap();
+    living.record(&[range(0, 5)]).unwrap();
+    hook::at("claim.found", move || {
+        living.restart().unwrap();
+        living.record(&[range(7, 8)]).unwrap();
+    });
+    assert_eq!(f.store.partial(&key, Some(10)).unwrap().recorded(), [range(7, 8)]);
+}
+
+#[test]
+fn of_abandoned_ones_the_fullest_is_taken_synced_or_not() {
+    let f = fixture();
+    let key = PartialKey::for_tests("k");
+    let mut partials: Vec<_> = (0..9).map(|_| f.store.partial(&key, Some(100)).unwrap()).collect();
+    for (partial, end) in partials.iter_mut().zip(1..) {
+        partial.record(&[range(0, end)]).unwrap();
+    }
+    partials[4].recorder().note(&[range(0, 50)], None).unwrap();
+    drop(partials);
+    assert_eq!(f.store.partial(&key, Some(100)).unwrap().recorded(), [range(0, 50)]);
 }
 
 #[test]
