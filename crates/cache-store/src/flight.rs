@@ -1,6 +1,11 @@
 //! Single flight: of all processes that want one file, one fetches it and the others see its progress.
+//!
+//! A status file is never seen empty or cut: it is replaced as a whole, except for progress, which is written over it
+//! in place. A reader may catch that half-written and see some of the digits of two numbers, or nonsense; the
+//! generation and how an attempt ended are never half-written. Nonsense counts as no status.
 
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 
@@ -11,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use crate::PartialKey;
 use crate::clock::nonce;
 use crate::doing::{Absent as _, Doing as _};
-use crate::durable;
+use crate::durable::{self, Keep};
 use crate::locks;
 use crate::store::Store;
 use crate::torture::point;
 
-/// A status without an error is padded to this many bytes, so that one write replaces one status.
+/// A status is padded to a multiple of this many bytes, so that progress keeps its length.
 const STATUS_SIZE: usize = 512;
 
 /// Who fetches a file.
@@ -24,7 +29,8 @@ const STATUS_SIZE: usize = 512;
 pub enum Flight {
     /// The caller does. It looks first whether the blob has arrived meanwhile.
     Leader(LeaderGuard),
-    /// Another process or task does.
+    /// Another process or task does. Its status has an empty generation when it cannot be read at the moment, or the
+    /// first leader has not written any yet: that names no attempt, and whoever follows one goes on to follow it.
     Busy(FlightStatus),
 }
 
@@ -48,9 +54,11 @@ pub struct FlightStatus {
 /// The right to fetch a file. Dropping it gives the right away.
 #[derive(Debug)]
 pub struct LeaderGuard {
+    store: Store,
     lock: Option<File>,
     lock_path: PathBuf,
-    status: Option<File>,
+    /// The status file and its length, once it is there.
+    status: Option<(File, usize)>,
     status_path: PathBuf,
     now: FlightStatus,
     keep_status: bool,
@@ -68,6 +76,7 @@ impl Store {
         let lock_path = self.layout().flight_lock(key);
         let status_path = self.layout().flight_status(key);
         let mut guard = LeaderGuard {
+            store: self.clone(),
             lock: None,
             status: None,
             now: FlightStatus { generation: nonce(), ..FlightStatus::default() },
@@ -93,20 +102,18 @@ impl Store {
         point("flight.locked");
         let left = self.flight_status(key)?;
         guard.now.before = left.and_then(|left| Some((left.generation, left.ended?)));
-        let status = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&guard.status_path);
-        guard.status = Some(status.doing("make the status file")?.into_file());
-        guard.write();
+        guard.replace().doing("write the status file")?;
         Ok(Flight::Leader(guard))
     }
 
-    /// How far the leader of a file is, or why the last one failed. `None` when nobody leads, or the leader is done.
+    /// How far the leader of a file is, or why the last one failed. `None` when nobody leads, the leader is done, or its
+    /// status makes no sense at the moment.
     ///
     /// # Errors
     /// [`Storage`](cache_core::ErrorKind::Storage) when the status cannot be read.
     pub fn flight_status(&self, key: &PartialKey) -> Result<Option<FlightStatus>> {
         let read = fs::read(self.layout().flight_status(key)).or_absent().doing("read the status file")?;
-        // Half a status is being written: for a moment nothing is known.
-        Ok(read.map(|bytes| serde_json::from_slice(&bytes).unwrap_or_default()))
+        Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 }
 
@@ -127,7 +134,11 @@ impl LeaderGuard {
     pub fn progress(&mut self, done: u64, total: Option<u64>) {
         self.now.done = done;
         self.now.total = total;
-        self.write();
+        let Some((status, length)) = &self.status else { return };
+        match self.text() {
+            Some(text) if text.len() == *length => drop(status.write_all_at(&text, 0)),
+            _ => drop(self.replace()),
+        }
     }
 
     /// Leaves the reason of the failure for those who wait, and gives the right away.
@@ -152,19 +163,25 @@ impl LeaderGuard {
 
     fn leave_status(&mut self) {
         self.keep_status = true;
-        self.write();
+        if self.lock.is_some() {
+            let _ = self.replace();
+        }
     }
 
-    fn write(&self) {
-        let Some(status) = &self.status else { return };
-        let Ok(mut text) = serde_json::to_vec(&self.now) else { return };
-        if text.len() < STATUS_SIZE {
-            text.resize(STATUS_SIZE, b' ');
-        }
-        let length = text.len() as u64;
-        if status.write_all_at(&text, 0).is_ok() {
-            let _ = status.set_len(length);
-        }
+    fn text(&self) -> Option<Vec<u8>> {
+        let mut text = serde_json::to_vec(&self.now).ok()?;
+        text.resize(text.len().next_multiple_of(STATUS_SIZE), b' ');
+        Some(text)
+    }
+
+    /// Writes the status as a new file, and keeps it open for progress.
+    fn replace(&mut self) -> io::Result<()> {
+        self.status = None;
+        let Some(text) = self.text() else { return Ok(()) };
+        durable::write(self.store.layout(), &self.status_path, &text, Keep::Derived)?;
+        let file = fs::OpenOptions::new().write(true).open(&self.status_path)?;
+        self.status = Some((file.into_file(), text.len()));
+        Ok(())
     }
 }
 
@@ -235,6 +252,51 @@ mod tests {
         }
         drop(leader(&store, &key));
         assert!(store.flight_status(&key).unwrap().is_none());
+    }
+
+    #[test]
+    fn nonsense_is_no_status() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let key = PartialKey::for_tests("a");
+        let mut guard = leader(&store, &key);
+        let path = store.layout().flight_status(&key);
+        let whole = fs::read(&path).unwrap();
+        for nonsense in [&b""[..], b"{}", &whole[..40], b"null"] {
+            fs::write(&path, nonsense).unwrap();
+            assert!(store.flight_status(&key).unwrap().is_none());
+            assert!(busy(&store, &key).generation.is_empty());
+        }
+        guard.progress(u64::MAX, Some(u64::MAX));
+        assert_eq!(busy(&store, &key).done, u64::MAX);
+    }
+
+    #[test]
+    fn while_the_leader_changes_a_status_is_there_at_every_moment() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let key = PartialKey::for_tests("a");
+        // Longer and shorter ones take turns.
+        let errors = [2000, 10, 900].map(|length| Error::new(ErrorKind::Network, "x".repeat(length)));
+        let first = leader(&store, &key);
+        let mut followed = first.generation().to_owned();
+        first.fail(&errors[0]);
+        for error in errors.iter().cycle().take(10) {
+            for at in ["flight.locked", "write.temp", "rename.done"] {
+                let (reader, wanted, followed) = (store.clone(), key.clone(), followed.clone());
+                crate::torture::hook::at(at, move || {
+                    let seen = busy(&reader, &wanted);
+                    let before = seen.before.map(|(generation, _)| generation);
+                    assert!(seen.generation == followed || before == Some(followed), "{at}");
+                });
+                leader(&store, &key).stand_down();
+            }
+            let mut guard = leader(&store, &key);
+            guard.progress(1 << 40, Some(1 << 50));
+            assert_eq!((busy(&store, &key).done, busy(&store, &key).before.unwrap().0), (1 << 40, followed));
+            followed = guard.generation().to_owned();
+            guard.fail(error);
+        }
     }
 
     #[test]
