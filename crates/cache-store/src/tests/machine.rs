@@ -176,13 +176,15 @@ impl Machine {
             }
         }
         let names: BTreeMap<Sha256, u8> = (0..8).map(|n| (sha(&bytes(n)), n)).collect();
-        for (name, _) in plan.steps.iter().flat_map(|step| &step.blobs) {
+        // A leased blob that is not there keeps its version: it may be on its way. The plan sees only what is there.
+        let done = plan.steps.iter().filter(|step| report.done.contains(&step.what));
+        for (name, _) in done.flat_map(|step| &step.blobs) {
             let n = names[name];
             assert!(!self.leased(n));
             self.model.blobs.remove(&n);
         }
         let size: u64 = self.model.blobs.iter().map(|&n| bytes(n).len() as u64).sum();
-        assert_eq!(size, plan.after);
+        assert!(size == plan.after || !report.spared.is_empty(), "{size} and not {}", plan.after);
     }
 
     fn forget_version(&mut self, at: usize) {
