@@ -329,6 +329,11 @@ impl Partial {
         self.recorded = ranges;
     }
 
+    /// Throws it away, whatever was recorded.
+    pub(crate) fn discard(self) {
+        self.shared.give_up(&mut self.shared.state());
+    }
+
     /// Ends the writing: no recorder writes from now on. Gives the only handle back.
     pub(crate) fn close(self) -> Result<(File, PathBuf)> {
         self.shared.state().closed = true;

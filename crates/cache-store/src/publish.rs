@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use cache_core::{Error, ErrorKind, Hashes, Result, Sha256};
+use cache_core::{Error, ErrorKind, Hasher, Hashes, Result, Sha256};
 use fs_err as fs;
 
 use crate::blobs::Blob;
@@ -14,9 +14,10 @@ use crate::layout::Layout;
 use crate::locks;
 use crate::partial::{Partial, taken};
 use crate::quarantine::QuarantineRecord;
+use crate::record::Identity;
 use crate::store::Store;
 use crate::torture::{Mutant, mutant, point};
-use crate::verify::Damage;
+use crate::verify::{Damage, Verified, hash_file};
 
 /// Mode of a blob: readable by all, writable by none.
 const BLOB_MODE: u32 = 0o444;
@@ -37,15 +38,27 @@ impl Store {
     }
 
     /// Replaces a damaged blob by a mended one in one step; the damaged bytes go to quarantine, and all views
-    /// lead to the mended ones.
+    /// lead to the mended ones. A file that has taken its place meanwhile is read first: when it is intact it is the blob,
+    /// and the partial is discarded.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] when the mended bytes do not have the blob's digest, else a storage error.
     pub fn publish_repair(&self, damaged: &Damage, partial: Partial, hashes: &Hashes) -> Result<Blob> {
         self.writable()?;
-        self.forget(&damaged.name, false);
-        let blob = self.put_in_place(partial, hashes, Some(damaged.name), Some(damaged))?;
-        self.remember(&blob, hashes);
+        let now = self.look_again(damaged)?;
+        let blob = match (&now, self.blob(&damaged.name)?) {
+            (Verified::Intact, Some(there)) => {
+                partial.discard();
+                there
+            }
+            (now, _) => {
+                let damaged = if let Verified::Damaged(found) = now { found } else { damaged };
+                self.forget(&damaged.name, false);
+                let blob = self.put_in_place(partial, hashes, Some(damaged.name), Some(damaged))?;
+                self.remember(&blob, hashes);
+                blob
+            }
+        };
         // The views still lead to the damaged bytes.
         for manifest in self.manifests()? {
             if manifest.files.iter().any(|file| self.blob_name_of(file) == Some(damaged.name)) {
@@ -151,7 +164,10 @@ impl Store {
         match durable::exchange(path, to) {
             Ok(()) => {
                 point("repair.exchanged");
-                // The partial's name now has the damaged bytes.
+                // The partial's name now has the damaged bytes, unless somebody was faster: what is right is no evidence.
+                if is_mended(path, damaged).doing(what())? {
+                    return durable::remove(path).doing(what()).map(|_| ());
+                }
                 self.quarantine_file(path, damaged.record("damaged on the disk; it has been replaced"))?;
                 Ok(())
             }
@@ -159,6 +175,9 @@ impl Store {
                 durable::rename_new(path, to, Keep::Durable).doing(what())
             }
             Err(_) => {
+                if is_mended(to, damaged).doing(what())? {
+                    return durable::remove(path).doing(what()).map(|_| ());
+                }
                 self.quarantine_file(to, damaged.record("damaged on the disk; it is being replaced"))?;
                 durable::rename_new(path, to, Keep::Durable).doing(what())
             }
@@ -192,6 +211,14 @@ fn check(file: &File, hashes: &Hashes, expected: Option<Sha256>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Whether this is another file than the one that was found damaged, and right.
+fn is_mended(path: &Path, damaged: &Damage) -> io::Result<bool> {
+    if Identity::at(path)? == Some(damaged.found) {
+        return Ok(false);
+    }
+    Ok(hash_file(fs::File::open(path)?.file(), Hasher::new())?.sha256 == damaged.name)
 }
 
 fn set_mode(file: &File) -> io::Result<()> {

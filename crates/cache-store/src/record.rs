@@ -1,13 +1,16 @@
 //! What is remembered of a check: that a blob was intact, and the hashes of its blocks.
 
 use std::fs::Metadata;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use cache_core::{BLOCK_SIZE, Blake3, Sha256};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
+use crate::doing::Absent as _;
 use crate::durable::{self, Keep};
 use crate::store::Store;
 
@@ -39,6 +42,31 @@ impl Record {
             mtime_ns: nanos(metadata.mtime(), metadata.mtime_nsec()),
             ctime_ns: nanos(metadata.ctime(), metadata.ctime_nsec()),
         }
+    }
+}
+
+/// Tells a file from another that was put in its place, or from itself with other bytes. A new link changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    dev: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Identity {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            dev: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// Of what has this name, if anything has.
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
+        Ok(fs::symlink_metadata(path).or_absent()?.map(|metadata| Self::of(&metadata)))
     }
 }
 

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use cache_core::{BLOCK_SIZE, Blake3, ByteRange, Digest, Digests, Hasher, Hashes, Result, Sha256};
+use cache_core::{BLOCK_SIZE, Blake3, ByteRange, Digest, Digests, Error, ErrorKind, Hasher, Hashes, Result, Sha256};
 use fs_err as fs;
 
 use crate::doing::{Absent as _, Doing as _};
 use crate::quarantine::QuarantineRecord;
+use crate::record::Identity;
 use crate::store::Store;
 
 /// Bytes read at a time: large enough to make calls rare, small enough to stay in the processor's cache.
@@ -34,7 +35,8 @@ pub enum Verified {
     Damaged(Damage),
 }
 
-/// A damaged blob.
+/// A damaged blob, as it was found. It says nothing of a file that has taken its name since: whoever mends or discards
+/// by it looks first whether the file there is still the one that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damage {
@@ -50,6 +52,8 @@ pub struct Damage {
     pub expected_size: Option<u64>,
     /// The ranges that are as they should be; none when no block hashes were recorded.
     pub intact: Vec<ByteRange>,
+    /// The file that was read.
+    pub(crate) found: Identity,
 }
 
 impl Damage {
@@ -88,7 +92,17 @@ impl Store {
             size: hashes.length,
             expected_size: self.size_by_manifest(name)?,
             intact,
+            found: Identity::of(&metadata),
         }))
+    }
+
+    /// What is now under the name of a blob that was found damaged.
+    pub(crate) fn look_again(&self, damaged: &Damage) -> Result<Verified> {
+        let there = Identity::at(&self.layout().blob(&damaged.name)).doing("look at a damaged blob")?;
+        if there == Some(damaged.found) {
+            return Ok(Verified::Damaged(damaged.clone()));
+        }
+        self.verify(&damaged.name, VerifyMode::Full)
     }
 
     /// What the manifests say of a blob's length.
@@ -99,12 +113,17 @@ impl Store {
     }
 
     /// Puts a damaged blob away, so that the next fetch brings it anew, and takes it out of all views. Returns the id in
-    /// quarantine.
+    /// quarantine. A file that has taken its place meanwhile is read first, and stays when it is intact.
     ///
     /// # Errors
-    /// [`Storage`](cache_core::ErrorKind::Storage) when it cannot be moved.
+    /// [`Storage`](cache_core::ErrorKind::Storage) when it cannot be moved, or is no longer damaged.
     pub fn discard_damaged(&self, damaged: &Damage, reason: &str) -> Result<String> {
         self.writable()?;
+        let damaged = match self.look_again(damaged)? {
+            Verified::Damaged(damaged) => damaged,
+            Verified::Intact => return Err(no_longer(damaged, "has been mended meanwhile")),
+            Verified::Missing => return Err(no_longer(damaged, "is gone")),
+        };
         self.forget(&damaged.name, false);
         for manifest in self.manifests()? {
             for file in manifest.files.iter().filter(|file| self.blob_name_of(file) == Some(damaged.name)) {
@@ -113,6 +132,11 @@ impl Store {
         }
         self.quarantine_file(&damaged.path, damaged.record(reason))
     }
+}
+
+fn no_longer(damaged: &Damage, what: &str) -> Error {
+    let text = format!("the damaged blob {} {what}: there is nothing to discard", damaged.name);
+    Error::new(ErrorKind::Storage, text)
 }
 
 /// Hashes a file from its beginning.

@@ -1,4 +1,4 @@
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -6,8 +6,9 @@ use std::time::{Duration, SystemTime};
 use cache_core::{BLOCK_SIZE, ByteRange, ErrorKind, Revision};
 use fs_err as fs;
 
-use super::{break_byte, fixture, hashes, publish, put, sha, version, with};
-use crate::{Clock, Damage, PartialKey, StoreOptions, Verified, VerifyMode};
+use super::{Fixture, break_byte, fixture, hashes, publish, put, sha, version, with};
+use crate::torture::hook;
+use crate::{Clock, Damage, Partial, PartialKey, StoreOptions, Verified, VerifyMode};
 
 const BLOCK: usize = 4 << 20;
 
@@ -114,6 +115,68 @@ fn a_repair_with_other_bytes_is_refused_and_changes_nothing() {
     let error = f.store.publish_repair(&found, partial, &hashes(b"wrong")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity);
     assert!(blob.path.exists() && f.store.quarantined().unwrap().is_empty());
+}
+
+/// A damaged blob that somebody else mends after it was found.
+fn mended_meanwhile(f: &Fixture) -> Damage {
+    let blob = publish(&f.store, b"bytes");
+    break_byte(&blob.path, 0);
+    let found = damage(f.store.verify(&blob.name, VerifyMode::Full).unwrap());
+    f.store.publish_repair(&found, mending(f, b"bytes"), &hashes(b"bytes")).unwrap();
+    found
+}
+
+fn mending(f: &Fixture, bytes: &[u8]) -> Partial {
+    let mut partial = f.store.partial(&PartialKey::for_tests("k"), Some(bytes.len() as u64)).unwrap();
+    partial.file().write_all_at(bytes, 0).unwrap();
+    partial.record(&[ByteRange { start: 0, end: bytes.len() as u64 }]).unwrap();
+    partial
+}
+
+#[test]
+fn a_stale_damage_harms_no_good_blob() {
+    let f = fixture();
+    let found = mended_meanwhile(&f);
+    let there = fs::symlink_metadata(&found.path).unwrap();
+    let blob = f.store.publish_repair(&found, mending(&f, b"bytes"), &hashes(b"bytes")).unwrap();
+    assert_eq!((blob.path.as_path(), blob.size), (found.path.as_path(), 5));
+    let error = f.store.discard_damaged(&found, "damaged").unwrap_err();
+    assert!(error.message().contains("mended"), "{error}");
+    assert_eq!(fs::symlink_metadata(&found.path).unwrap().ino(), there.ino(), "it stayed where it was");
+    assert_eq!(f.store.quarantined().unwrap().len(), 1, "only what was damaged");
+    assert_eq!(super::count(&f.store.layout().partials()), 0);
+}
+
+#[test]
+fn who_mends_at_the_last_moment_finds_no_good_blob_in_quarantine() {
+    let f = fixture();
+    let blob = publish(&f.store, b"bytes");
+    break_byte(&blob.path, 0);
+    let found = damage(f.store.verify(&blob.name, VerifyMode::Full).unwrap());
+    let (store, other, theirs) = (f.store.clone(), mending(&f, b"bytes"), found.clone());
+    hook::at("publish.mode", move || {
+        store.publish_repair(&theirs, other, &hashes(b"bytes")).unwrap();
+    });
+    f.store.publish_repair(&found, mending(&f, b"bytes"), &hashes(b"bytes")).unwrap();
+    assert_eq!(f.store.verify(&blob.name, VerifyMode::Full).unwrap(), Verified::Intact);
+    let put_away = f.store.quarantined().unwrap();
+    assert_eq!(put_away.len(), 1);
+    assert_ne!(fs::read(&put_away[0].data).unwrap(), b"bytes");
+    assert_eq!(super::count(&f.store.layout().partials()), 0);
+}
+
+#[test]
+fn what_was_damaged_anew_is_mended_all_the_same() {
+    let f = fixture();
+    let found = mended_meanwhile(&f);
+    break_byte(&found.path, 3);
+    f.store.publish_repair(&found, mending(&f, b"bytes"), &hashes(b"bytes")).unwrap();
+    assert_eq!(f.store.verify(&found.name, VerifyMode::Full).unwrap(), Verified::Intact);
+    assert_eq!(f.store.quarantined().unwrap().len(), 2);
+    fs::remove_file(&found.path).unwrap();
+    f.store.discard_damaged(&found, "damaged").unwrap_err();
+    f.store.publish_repair(&found, mending(&f, b"bytes"), &hashes(b"bytes")).unwrap();
+    assert_eq!(f.store.verify(&found.name, VerifyMode::Full).unwrap(), Verified::Intact);
 }
 
 #[test]
