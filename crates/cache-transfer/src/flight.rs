@@ -136,7 +136,10 @@ pub(crate) async fn lead(
                     return Ok(answer);
                 }
                 watch.show(&status);
-                followed = Some(status.generation);
+                // Before the leader has written its first word there is no name to follow.
+                if !status.generation.is_empty() {
+                    followed = Some(status.generation);
+                }
             }
         }
         tokio::time::sleep(pause).await;
