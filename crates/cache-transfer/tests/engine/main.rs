@@ -424,18 +424,3 @@ async fn another_source_goes_on_from_what_the_first_one_left() {
     let sent = dying.sent() + healthy.sent();
     assert!(sent <= bytes.len() as u64 * 11 / 10, "{} and {}", dying.sent(), healthy.sent());
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_files_than_places_at_the_host_all_come() {
-    let bytes = data(2 * MIB);
-    let mut file = entry(&bytes);
-    file.digests = cache_core::Digests::default();
-    let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
-    let bench = Bench::with(|config| config.files = 40);
-    let jobs = (0..40).map(|n| {
-        let path = cache_core::RepoPath::parse(&format!("f{n}")).unwrap();
-        job(&[&source], &FileEntry { path, ..file.clone() })
-    });
-    let results = bench.engine.fetch_all(jobs.collect()).await;
-    assert!(results.iter().all(Result::is_ok));
-}
