@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Digests, Error, ErrorKind, RepoPath, Result, Sha256, Version, check_collisions};
+use crate::{Digests, Error, ErrorKind, Packed, RepoPath, Result, Sha256, Version, check_collisions};
 
 /// One file of a version, as the source lists it, and the blob that holds it once it has arrived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +21,16 @@ pub struct FileEntry {
     /// The blob that holds the bytes, known once they were fetched and hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blob: Option<Sha256>,
+    /// What the source has instead, where the file is decompressed on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packed: Option<Packed>,
 }
 
 impl FileEntry {
     /// A file of which only the path is known.
     #[must_use]
     pub fn new(path: RepoPath) -> Self {
-        Self { path, size: None, digests: Digests::default(), etag: None, blob: None }
+        Self { path, size: None, digests: Digests::default(), etag: None, blob: None, packed: None }
     }
 
     /// The name of the blob that holds or would hold the bytes, as far as it is known.
@@ -36,10 +39,10 @@ impl FileEntry {
         self.blob.or(self.digests.sha256)
     }
 
-    /// Whether there is a digest to check the bytes against.
+    /// Whether there is a digest to check the bytes against, be it that of the compressed ones.
     #[must_use]
     pub fn is_verifiable(&self) -> bool {
-        !self.digests.is_empty()
+        !self.digests.is_empty() || self.packed.as_ref().is_some_and(|packed| !packed.digests.is_empty())
     }
 
     /// The tag that names the content: the source's ETag, else the sha256, else the git-sha1.

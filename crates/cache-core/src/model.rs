@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use crate::{ModelUrl, RefError, RepoPath, Sha256};
+use crate::{Bucket, ModelUrl, RefError, RepoPath, Sha256};
 
 /// What kind of repository a Hub repository is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -85,6 +85,8 @@ pub enum ModelId {
     },
     /// One file behind a plain `http` or `https` URL.
     Url(ModelUrl),
+    /// A prefix, or one object, in an object store.
+    Bucket(Bucket),
     /// A folder on this machine, as an absolute path.
     Folder(PathBuf),
 }
@@ -98,12 +100,13 @@ impl ModelId {
         Ok(Self::Hub { kind: RepoKind::Model, name: RepoName::parse(name)? })
     }
 
-    /// The word for the kind of source: `hf`, `http` or `local`. Names the folder in the store.
+    /// The word for the kind of source: `hf`, `http`, `s3`, `gs`, `az` or `local`. Names the folder in the store.
     #[must_use]
     pub fn scheme(&self) -> &'static str {
         match self {
             Self::Hub { .. } => "hf",
             Self::Url(_) => "http",
+            Self::Bucket(bucket) => bucket.kind().scheme(),
             Self::Folder(_) => "local",
         }
     }
@@ -119,6 +122,10 @@ impl ModelId {
             Self::Url(url) => {
                 let url = url.public();
                 readable(url.path().rsplit('/').next().unwrap_or_default(), url.as_str().as_bytes())
+            }
+            Self::Bucket(bucket) => {
+                let name = bucket.prefix().and_then(|prefix| prefix.segments().last()).unwrap_or(bucket.name());
+                readable(name, bucket.to_string().as_bytes())
             }
             Self::Folder(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -143,6 +150,7 @@ impl fmt::Display for ModelId {
             Self::Hub { kind: RepoKind::Model, name } => write!(f, "{name}"),
             Self::Hub { kind, name } => write!(f, "hf://{}/{name}", kind.plural()),
             Self::Url(url) => write!(f, "{url}"),
+            Self::Bucket(bucket) => write!(f, "{bucket}"),
             Self::Folder(path) => write!(f, "file://{}", path.display()),
         }
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::{ModelId, ModelUrl, RepoKind, RepoName, RepoPath, Revision};
+use crate::{Bucket, BucketKind, ModelId, ModelUrl, RepoKind, RepoName, RepoPath, Revision};
 
 /// Why a text is no reference to a model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,7 +35,7 @@ pub enum RefError {
 /// A model, and optionally which revision, which file and which quantisation of it.
 ///
 /// `org/name`, `org/name@rev`, `org/name/path`, `hf://org/name@rev/path`, `hf://datasets/org/name`, `org/name:Q4_K_M`,
-/// `https://host/file.gguf`, `file:///dir`, `./dir`, and the Hub's own web addresses.
+/// `s3://bucket/prefix`, `gs://…`, `az://…`, `https://host/file.gguf`, `file:///dir`, `./dir`, and the Hub's own web addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ModelRef {
     /// The model.
@@ -79,7 +79,10 @@ impl FromStr for ModelRef {
             return match scheme {
                 "hf" => hub(rest),
                 "http" | "https" => web(text),
-                other => Err(RefError::Scheme(other.to_owned())),
+                other => match BucketKind::of_scheme(other) {
+                    Some(kind) => Ok(ModelRef::of(ModelId::Bucket(Bucket::parse(kind, rest)?))),
+                    None => Err(RefError::Scheme(other.to_owned())),
+                },
             };
         }
         let folder_like = text == "." || text == ".." || ["/", "./", "../"].iter().any(|start| text.starts_with(start));
@@ -204,6 +207,8 @@ mod tests {
             ("https://host/a/b.gguf", "https://host/a/b.gguf"),
             ("https://huggingface.co/org/name", "org/name"),
             ("https://huggingface.co/datasets/org/name/resolve/main/d.csv", "hf://datasets/org/name@main/d.csv"),
+            ("s3://bucket/a/b/", "s3://bucket/a/b"),
+            ("gs://bucket", "gs://bucket"),
             ("/data/model", "file:///data/model"),
             ("file:///data/x/../model", "file:///data/model"),
         ] {
@@ -229,7 +234,8 @@ mod tests {
             "a/b@x\0",
             "org/na me",
             "org/name@main/../../x",
-            "s3://bucket/x",
+            "s3://bucket/../x",
+            "s3:///x",
             "a/b/c//d",
         ] {
             if !text.starts_with("..") {
@@ -240,8 +246,15 @@ mod tests {
 
     #[test]
     fn folder_names_are_one_safe_segment() {
-        for text in ["org/name", "https://host/%2e%2e/a:b?x=1", "https://host/", "/", "/tmp/äö", "hf://datasets/a/b"]
-        {
+        for text in [
+            "org/name",
+            "https://host/%2e%2e/a:b?x=1",
+            "https://host/",
+            "/",
+            "/tmp/äö",
+            "hf://datasets/a/b",
+            "az://c/x/y",
+        ] {
             let name = parse(text).model.folder_name();
             assert!(RepoPath::parse(&name).is_ok_and(|path| path.segments().count() == 1), "{name}");
         }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::{Event, Progress};
+
 /// One retry, told to whoever watches.
 #[derive(Debug)]
 pub struct RetryNote<'a> {
@@ -46,6 +48,14 @@ impl RetryBudget {
         let shared =
             Shared { allowed, used: AtomicU32::new(0), attempts: AtomicU32::new(1), watcher: Some(Box::new(watcher)) };
         Self(Arc::new(shared))
+    }
+
+    /// A budget whose retries are told to whoever hears of progress.
+    #[must_use]
+    pub fn told(allowed: u32, progress: Arc<dyn Progress>) -> Self {
+        Self::watched(allowed, move |&RetryNote { host, attempt, wait, reason }| {
+            progress.event(&Event::Retrying { host, attempt, wait, reason });
+        })
     }
 
     /// No budget: the caller retries, and whoever gets this hands errors up as they are.

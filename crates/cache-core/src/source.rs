@@ -133,8 +133,9 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
     /// - A whole commit as revision resolves to itself.
     /// - Paths are checked, unique and sorted.
     /// - No such model or revision: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound).
+    /// - Retries draw on `budget`.
     /// - Dropping the future cancels.
-    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest>;
+    async fn resolve(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Manifest>;
 
     /// Opens one file of a version, or one range of it.
     ///

@@ -62,13 +62,13 @@ impl HfSource {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when there is no such model or revision; as [`Source::resolve`] otherwise.
-    pub async fn commit(&self, model: &ModelId, revision: &Revision) -> Result<Commit> {
+    pub async fn commit(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Commit> {
         let repo = Repo::of(model)?;
         if let Some(commit) = git_commit(revision.as_str()) {
             return Ok(commit);
         }
         self.online(&format_args!("{model}@{revision}"))?;
-        self.api.commit(repo, revision, &RetryBudget::new(self.config().retries)).await
+        self.api.commit(repo, revision, budget).await
     }
 
     /// The user whose token this is: one request. `None` without a token.
@@ -251,15 +251,14 @@ fn tag_of(headers: &HeaderMap) -> Option<String> {
 
 #[async_trait]
 impl Source for HfSource {
-    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+    async fn resolve(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Manifest> {
         let repo = Repo::of(model)?;
         self.online(&format_args!("{model}@{revision}"))?;
-        let budget = RetryBudget::new(self.config().retries);
         let commit = match git_commit(revision.as_str()) {
             Some(commit) => commit,
-            None => self.api.commit(repo, revision, &budget).await?,
+            None => self.api.commit(repo, revision, budget).await?,
         };
-        let files = self.api.files(repo, &commit, &budget).await?;
+        let files = self.api.files(repo, &commit, budget).await?;
         Manifest::new(Version { model: model.clone(), commit }, files)
     }
 

@@ -4,6 +4,7 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use cache_core::RetryBudget;
 use cache_transfer::FetchJob;
 
 use crate::cache::blocking;
@@ -36,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
     pub(crate) sha256: Option<Sha256>,
+    /// The retries of asking the source; those of fetching are the engine's.
+    pub(crate) budget: RetryBudget,
 }
 
 impl Get {
@@ -137,7 +140,8 @@ impl Get {
         };
         let selection =
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256 })
+        let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
+        Ok(Wanted { reference, revision, selection, sha256: self.sha256, budget })
     }
 
     async fn run(self) -> Result<Snapshot> {

@@ -30,9 +30,9 @@ mod verify;
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
-    Blake3, ByteRange, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry, GitSha1, Hasher,
-    Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, PathError, Progress, RefError, RepoKind,
-    RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
+    Blake3, Bucket, BucketKind, ByteRange, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry,
+    GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing, PathError,
+    Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
 pub use cache_store::{
     AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,
@@ -52,6 +52,12 @@ pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 #[must_use]
 pub fn features() -> &'static [&'static str] {
     &[
+        #[cfg(feature = "azure")]
+        "azure",
+        #[cfg(feature = "compressed")]
+        "compressed",
+        #[cfg(feature = "gcs")]
+        "gcs",
         #[cfg(feature = "hf")]
         "hf",
         #[cfg(feature = "http")]
@@ -62,6 +68,8 @@ pub fn features() -> &'static [&'static str] {
         "native-tls",
         #[cfg(feature = "rustls")]
         "rustls",
+        #[cfg(feature = "s3")]
+        "s3",
         #[cfg(feature = "torture")]
         "torture",
     ]

@@ -156,7 +156,7 @@ impl Look {
         let (model, mut revision) = (&wanted.reference.model, wanted.revision.clone());
         let sources = &cache.0.sources;
         if revision.as_commit().is_none()
-            && let Some(commit) = sources.commit(model, &revision).await?
+            && let Some(commit) = sources.commit(model, &revision, &wanted.budget).await?
         {
             revision = commit.as_str().parse()?;
             let version = Version { model: model.clone(), commit };
@@ -165,7 +165,7 @@ impl Look {
                 return Ok(look);
             }
         }
-        let manifest = sources.of(model, wanted.sha256)?.resolve(model, &revision).await?;
+        let manifest = sources.of(model, wanted.sha256)?.resolve(model, &revision, &wanted.budget).await?;
         let (own, wish) = (cache.clone(), wanted.clone());
         blocking(move || Self::resolved(&own, &wish, manifest)).await
     }

@@ -4,6 +4,8 @@ use std::sync::Arc;
 #[cfg(feature = "http")]
 use std::sync::OnceLock;
 
+use cache_core::RetryBudget;
+
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
 
 #[derive(Clone)]
@@ -72,12 +74,17 @@ impl Sources {
     }
 
     /// The commit that a revision is now, where the source can say so in one small request.
-    pub(crate) async fn commit(&self, model: &ModelId, revision: &Revision) -> Result<Option<Commit>> {
+    pub(crate) async fn commit(
+        &self,
+        model: &ModelId,
+        revision: &Revision,
+        budget: &RetryBudget,
+    ) -> Result<Option<Commit>> {
         #[cfg(feature = "hf")]
         if let ModelId::Hub { .. } = model {
-            return self.hub()?.commit(model, revision).await.map(Some);
+            return self.hub()?.commit(model, revision, budget).await.map(Some);
         }
-        let _ = (model, revision);
+        let _ = (model, revision, budget);
         Ok(None)
     }
 

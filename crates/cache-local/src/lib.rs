@@ -27,7 +27,7 @@ use std::path::PathBuf;
 
 use async_trait::async_trait;
 use cache_core::{
-    Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, Revision, Source, Version,
+    Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, RetryBudget, Revision, Source, Version,
 };
 
 use layout::Layout;
@@ -73,7 +73,7 @@ impl fmt::Display for LocalSource {
 
 #[async_trait]
 impl Source for LocalSource {
-    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+    async fn resolve(&self, model: &ModelId, revision: &Revision, _budget: &RetryBudget) -> Result<Manifest> {
         let folder = folder_of(model)?;
         let (config, model, revision) = (self.config.clone(), model.clone(), revision.clone());
         blocking(move || {

@@ -120,7 +120,7 @@ fn url_of(model: &ModelId) -> Result<&ModelUrl> {
 
 #[async_trait]
 impl Source for HttpSource {
-    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+    async fn resolve(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Manifest> {
         let url = url_of(model)?;
         let absent = |why: &str| {
             Error::new(ErrorKind::NotFound, format!("{model}@{revision}: {why}"))
@@ -130,8 +130,7 @@ impl Source for HttpSource {
         if pinned.is_none() && *revision != Revision::main() {
             return Err(absent("a plain URL has no revisions"));
         }
-        let budget = RetryBudget::default();
-        let probe = probe::probe(&self.http, url, &budget).await?;
+        let probe = probe::probe(&self.http, url, budget).await?;
         let path = name::of(url.expose(), probe.disposition.as_deref())?;
         let mut file = FileEntry::new(path.clone());
         file.size = probe.size;

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, Source, Verdict, Version};
+use cache_core::{
+    Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, RetryBudget, Source, Verdict, Version,
+};
 use cache_store::{Blob, PartialKey, Store};
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
@@ -13,7 +15,7 @@ use crate::backoff::Backoff;
 use crate::flight::{self, Batches, Lead, Leadership};
 use crate::pace::Bandwidth;
 use crate::pool::{BUFFER, Pool};
-use crate::reporter::{Reporter, watched_budget};
+use crate::reporter::Reporter;
 use crate::slots::Slots;
 use crate::transfer::{self, Arrived, Means, What};
 use crate::{outcome, small};
@@ -238,7 +240,7 @@ impl Engine {
             Arc::clone(&job.progress),
             Arc::clone(leader),
         ));
-        let backoff = Arc::new(Backoff::new(watched_budget(self.config.retries, &job.progress)));
+        let backoff = Arc::new(Backoff::new(RetryBudget::told(self.config.retries, Arc::clone(&job.progress))));
         let what = What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(source) };
         if is_small(&job.file) {
             return small::fetch(self, &what, key, &backoff, &reporter).await;

@@ -6,14 +6,16 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use cache_core::{DigestVerifier, Digests, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, Source, Verdict};
+use cache_core::{
+    DigestVerifier, Digests, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, RetryBudget, Source, Verdict,
+};
 use cache_store::{Blob, Damage, Partial, Store, Verified, VerifyMode};
 
 use crate::backoff::Backoff;
 use crate::engine::{Engine, FetchJob, Fetched, no_source, tell_end};
 use crate::flight::{self, Lead, Leadership};
 use crate::outcome;
-use crate::reporter::{Reporter, watched_budget};
+use crate::reporter::Reporter;
 use crate::transfer::{self, Arrived, What};
 
 /// Bytes copied at a time from a file on this machine.
@@ -73,7 +75,7 @@ impl Engine {
         let what = What { version: Arc::clone(&job.version), file: file.clone(), source: Arc::clone(source) };
         let reporter = Reporter::new(file.path.clone(), file.size, Arc::clone(&job.progress), Arc::clone(leader));
         let reporter = Arc::new(reporter);
-        let backoff = Arc::new(Backoff::new(watched_budget(self.config.retries, &job.progress)));
+        let backoff = Arc::new(Backoff::new(RetryBudget::told(self.config.retries, Arc::clone(&job.progress))));
         let mut partial = self
             .blocking({
                 let damage = damage.clone();

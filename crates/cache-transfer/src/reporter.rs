@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_core::{Event, Progress, RepoPath, RetryBudget};
+use cache_core::{Event, Progress, RepoPath};
 use tokio::time::Instant;
 
 use crate::flight::Leadership;
@@ -64,17 +64,4 @@ impl fmt::Debug for Reporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Reporter({})", self.path)
     }
-}
-
-/// A budget whose retries are shown to `progress`.
-pub(crate) fn watched_budget(retries: u32, progress: &Arc<dyn Progress>) -> RetryBudget {
-    let progress = Arc::clone(progress);
-    RetryBudget::watched(retries, move |note| {
-        progress.event(&Event::Retrying {
-            host: note.host,
-            attempt: note.attempt,
-            wait: note.wait,
-            reason: note.reason,
-        });
-    })
 }

@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_core::{Digest, ErrorKind, ModelId, ModelUrl, NoProgress, Result, Revision, Sha256, Source as _};
+use cache_core::{
+    Digest, ErrorKind, ModelId, ModelUrl, NoProgress, Result, RetryBudget, Revision, Sha256, Source as _,
+};
 use cache_net::{HttpClient, HttpConfig, HttpSource, HttpSourceOptions};
 use cache_store::{Store, StoreOptions, Verified, VerifyMode};
 use cache_testkit::{Content, FaultServer, Personality, fixtures};
@@ -27,7 +29,7 @@ async fn fetch(store: &Store, server: &FaultServer, expected: Option<Sha256>) ->
     options.expected = expected.map(Digest::Sha256);
     let source = Arc::new(HttpSource::new(http(), options));
     let model = ModelId::Url(ModelUrl::parse(&server.url())?);
-    let manifest = source.resolve(&model, &Revision::main()).await?;
+    let manifest = source.resolve(&model, &Revision::main(), &RetryBudget::default()).await?;
     let mut config = EngineConfig::default();
     config.retries = 2;
     config.stall_window = Duration::from_secs(1);

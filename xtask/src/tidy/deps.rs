@@ -26,10 +26,26 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cache-store", &["cache-core"]),
     ("cache-net", &["cache-core"]),
     ("cache-local", &["cache-core"]),
+    ("cache-formats", &["cache-core"]),
+    ("cache-inflate", &["cache-core"]),
+    ("cache-object", &["cache-core", "cache-net"]),
     ("cache-testkit", &["cache-core"]),
     ("cache-transfer", &["cache-core", "cache-store"]),
     ("cache-hf", &["cache-core", "cache-net"]),
-    ("cache-lib", &["cache-core", "cache-store", "cache-net", "cache-transfer", "cache-hf", "cache-local"]),
+    (
+        "cache-lib",
+        &[
+            "cache-core",
+            "cache-store",
+            "cache-net",
+            "cache-transfer",
+            "cache-formats",
+            "cache-hf",
+            "cache-inflate",
+            "cache-local",
+            "cache-object",
+        ],
+    ),
     // The testkit holds the hub that `model-cache demo` fetches from.
     ("cache-cli", &["cache-lib", "cache-testkit"]),
     // It starts the command, which therefore has to be built.
@@ -41,6 +57,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("reqwest", &["cache-net", "cache-hf"]),
     ("hf-hub", &["cache-hf"]),
+    ("object_store", &["cache-object"]),
+    ("async-compression", &["cache-inflate"]),
     ("tower", &["cache-net", "cache-hf"]),
     ("tower-http", &["cache-net"]),
     ("hyper", &["cache-testkit", "cache-net"]),

@@ -32,7 +32,7 @@ fn source(endpoint: &Url) -> HfSource {
 }
 
 async fn resolve(source: &HfSource, revision: &str) -> Result<cache_core::Manifest> {
-    source.resolve(&version().model, &Revision::parse(revision).unwrap()).await
+    source.resolve(&version().model, &Revision::parse(revision).unwrap(), &cache_core::RetryBudget::default()).await
 }
 
 async fn read(source: &HfSource, file: &FileEntry, options: OpenOptions) -> Result<(u64, Option<String>, Vec<u8>)> {

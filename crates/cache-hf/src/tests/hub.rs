@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::{
     ByteRange, Commit, ErrorKind, FileEntry, Hasher, Manifest, ModelId, ModelRef, OpenOptions, Opened, RepoPath,
-    Result, Revision, Source as _, Version,
+    Result, RetryBudget, Revision, Source as _, Version,
 };
 use cache_testkit::{Access, Files, Hub, HubConfig, Matches, Origin, Trouble};
 use futures::{FutureExt as _, TryStreamExt as _};
@@ -33,7 +33,7 @@ fn model(text: &str) -> ModelId {
 }
 
 async fn resolve(source: &HfSource, name: &str, revision: &str) -> Result<Manifest> {
-    source.resolve(&model(name), &Revision::parse(revision).unwrap()).await
+    source.resolve(&model(name), &Revision::parse(revision).unwrap(), &RetryBudget::default()).await
 }
 
 async fn read(source: &HfSource, version: &Version, file: &FileEntry, options: OpenOptions) -> Result<Vec<u8>> {
@@ -282,7 +282,7 @@ async fn nothing_is_asked_before_it_is_needed() {
     let hub = Hub::start(HubConfig::default()).await;
     let source = source(&hub, None);
     assert!(source.to_string().starts_with("hf(127.0.0.1:"), "{source}");
-    let error = source.resolve(&model("/some/folder"), &Revision::main()).await.unwrap_err();
+    let error = source.resolve(&model("/some/folder"), &Revision::main(), &RetryBudget::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert_eq!(hub.requests().len(), 0);
     assert_eq!(HfSource::new(HfConfig::default(), http()).unwrap().to_string(), "hf(huggingface.co)");

@@ -1,7 +1,7 @@
 //! Without a token none is sent, whatever the environment and the token file hold: in a process of its own, because
 //! hf-hub reads the real environment.
 
-use cache_core::{ModelId, Revision, Source as _};
+use cache_core::{ModelId, RetryBudget, Revision, Source as _};
 
 use super::server::{Server, reply};
 use crate::{HfConfig, HfSource};
@@ -40,7 +40,7 @@ async fn inside() {
     .await;
     let config = HfConfig::default().with_endpoint(hub.url().as_str()).unwrap();
     let source = HfSource::new(config, super::http()).unwrap();
-    source.resolve(&ModelId::hub("org/name").unwrap(), &Revision::main()).await.unwrap();
+    source.resolve(&ModelId::hub("org/name").unwrap(), &Revision::main(), &RetryBudget::default()).await.unwrap();
     assert_eq!(hub.heard().len(), 2);
     for head in hub.heard() {
         assert!(!head.to_ascii_lowercase().contains("authorization"), "{head}");

@@ -3,7 +3,7 @@ mod plain;
 
 use std::path::Path;
 
-use cache_core::{Error, Manifest, ModelId, OpenOptions, Opened, RepoPath, Result, Revision, Source as _};
+use cache_core::{Error, Manifest, ModelId, OpenOptions, Opened, RepoPath, Result, RetryBudget, Revision, Source as _};
 
 use crate::{LocalConfig, LocalSource};
 
@@ -13,7 +13,7 @@ fn model(folder: &Path) -> ModelId {
 
 async fn resolve(folder: &Path, revision: &str) -> Result<Manifest> {
     let revision = Revision::parse(revision).unwrap();
-    LocalSource::new(LocalConfig::default()).resolve(&model(folder), &revision).await
+    LocalSource::new(LocalConfig::default()).resolve(&model(folder), &revision, &RetryBudget::default()).await
 }
 
 async fn open(manifest: &Manifest, path: &str) -> Result<std::path::PathBuf> {

@@ -1,6 +1,6 @@
 use std::os::unix::fs::symlink;
 
-use cache_core::{ErrorKind, RepoKind, RepoName};
+use cache_core::{ErrorKind, RepoKind, RepoName, RetryBudget};
 use cache_testkit::conformance::{self, SourceUnderTest};
 use cache_testkit::fixtures;
 use tempfile::TempDir;
@@ -135,7 +135,7 @@ async fn what_is_no_folder_is_said_so() {
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(said(&error).contains(&folder.path().display().to_string()), "{error:?}");
     let hub = ModelId::Hub { kind: RepoKind::Model, name: RepoName::parse("o/n").unwrap() };
-    let error = LocalSource::default().resolve(&hub, &Revision::main()).await.unwrap_err();
+    let error = LocalSource::default().resolve(&hub, &Revision::main(), &RetryBudget::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
 }
 
@@ -163,6 +163,9 @@ async fn names_and_files_that_no_model_has_are_refused() {
 async fn a_folder_of_too_many_files_is_no_model() {
     let folder = folder();
     let config = LocalConfig { max_files: 3, ..LocalConfig::default() };
-    let error = LocalSource::new(config).resolve(&model(folder.path()), &Revision::main()).await.unwrap_err();
+    let error = LocalSource::new(config)
+        .resolve(&model(folder.path()), &Revision::main(), &RetryBudget::default())
+        .await
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cache_core::{
     ByteRange, Commit, Digests, ErrorKind, FileEntry, Manifest, ModelId, ModelUrl, OpenOptions, Opened, RepoPath,
-    Result, Revision, Source as _, Version,
+    Result, RetryBudget, Revision, Source as _, Version,
 };
 use cache_net::{HttpSource, HttpSourceOptions};
 use futures::TryStreamExt as _;
@@ -50,7 +50,7 @@ fn model(server: &Server, path: &str) -> ModelId {
 }
 
 async fn resolve(server: &Server) -> Result<Manifest> {
-    source().resolve(&model(server, "/d/m.gguf"), &Revision::main()).await
+    source().resolve(&model(server, "/d/m.gguf"), &Revision::main(), &RetryBudget::default()).await
 }
 
 async fn open(server: &Server, options: OpenOptions) -> Result<(u64, Vec<u8>, Option<String>)> {
@@ -172,7 +172,8 @@ async fn what_the_user_expects_comes_first_and_saves_the_search() {
     let mut options = HttpSourceOptions::default();
     options.expected = Some("ab".repeat(32).parse().unwrap());
     let source = HttpSource::new(client(), options);
-    let manifest = source.resolve(&model(&server, "/d/m.gguf"), &Revision::main()).await.unwrap();
+    let manifest =
+        source.resolve(&model(&server, "/d/m.gguf"), &Revision::main(), &RetryBudget::default()).await.unwrap();
     assert_eq!(manifest.files[0].digests.strongest(), Some("ab".repeat(32).parse().unwrap()));
     assert_eq!(server.seen().len(), 1);
 }
@@ -196,16 +197,20 @@ async fn the_present_commit_is_a_revision_and_no_other() {
     .await;
     let model = model(&server, "/d/m.gguf");
     let source = source();
-    let first = source.resolve(&model, &Revision::main()).await.unwrap();
+    let first = source.resolve(&model, &Revision::main(), &RetryBudget::default()).await.unwrap();
     let pin = Revision::parse(first.version.commit.as_str()).unwrap();
-    assert_eq!(source.resolve(&model, &pin).await.unwrap(), first);
+    assert_eq!(source.resolve(&model, &pin, &RetryBudget::default()).await.unwrap(), first);
     changed.store(true, Ordering::Relaxed);
     let changed = source.open(&first.version, &first.files[0], OpenOptions::whole()).await.unwrap_err();
     assert_eq!(changed.kind(), ErrorKind::Integrity);
-    assert_eq!(source.resolve(&model, &pin).await.unwrap_err().kind(), ErrorKind::NotFound);
-    assert_ne!(source.resolve(&model, &Revision::main()).await.unwrap().version, first.version);
+    assert_eq!(source.resolve(&model, &pin, &RetryBudget::default()).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_ne!(
+        source.resolve(&model, &Revision::main(), &RetryBudget::default()).await.unwrap().version,
+        first.version
+    );
     for other in ["v1", &"0".repeat(40), &"0".repeat(64)] {
-        let error = source.resolve(&model, &Revision::parse(other).unwrap()).await.unwrap_err();
+        let error =
+            source.resolve(&model, &Revision::parse(other).unwrap(), &RetryBudget::default()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::NotFound, "{other}");
     }
 }
@@ -263,7 +268,10 @@ async fn another_file_or_kind_of_model_is_not_there() {
     let error = source().open(&version, &other, OpenOptions::whole()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     let hub = ModelId::hub("org/name").unwrap();
-    assert_eq!(source().resolve(&hub, &Revision::main()).await.unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(
+        source().resolve(&hub, &Revision::main(), &RetryBudget::default()).await.unwrap_err().kind(),
+        ErrorKind::Unsupported
+    );
     assert!(server.seen().is_empty());
 }
 
@@ -272,7 +280,7 @@ async fn a_signature_is_sent_and_shown_nowhere() {
     let server = Server::start(good).await;
     let source = source();
     let model = model(&server, "/d/m.gguf?X-Amz-Signature=hush");
-    let manifest = source.resolve(&model, &Revision::main()).await.unwrap();
+    let manifest = source.resolve(&model, &Revision::main(), &RetryBudget::default()).await.unwrap();
     source.open(&manifest.version, &manifest.files[0], OpenOptions::whole()).await.unwrap();
     let seen = server.seen();
     let signed: Vec<bool> = seen.iter().map(|seen| seen.target.contains("hush")).collect();

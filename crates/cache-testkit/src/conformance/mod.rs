@@ -96,7 +96,7 @@ impl SourceUnderTest {
     }
 
     async fn manifest(&self) -> Manifest {
-        must("resolve", self.source.resolve(&self.model, &self.revision).await)
+        must("resolve", self.source.resolve(&self.model, &self.revision, &RetryBudget::default()).await)
     }
 
     fn largest(&self) -> (&str, &Content) {
@@ -143,7 +143,8 @@ pub async fn commit_is_pinned(subject: &SourceUnderTest) {
     let manifest = subject.manifest().await;
     assert_eq!(manifest.version.model, subject.model, "the manifest is of another model");
     let commit = must("a commit is a revision", Revision::parse(manifest.version.commit.as_str()));
-    let again = must("resolve the commit", subject.source.resolve(&subject.model, &commit).await);
+    let again =
+        must("resolve the commit", subject.source.resolve(&subject.model, &commit, &RetryBudget::default()).await);
     assert_eq!(again, manifest, "the commit does not pin the listing");
 }
 
@@ -151,7 +152,8 @@ pub async fn commit_is_pinned(subject: &SourceUnderTest) {
 pub async fn commit_resolves_to_itself(subject: &SourceUnderTest) {
     let manifest = subject.manifest().await;
     let commit = must("a commit is a revision", Revision::parse(manifest.version.commit.as_str()));
-    let again = must("resolve the commit", subject.source.resolve(&subject.model, &commit).await);
+    let again =
+        must("resolve the commit", subject.source.resolve(&subject.model, &commit, &RetryBudget::default()).await);
     assert_eq!(again.version.commit, manifest.version.commit);
 }
 
@@ -178,11 +180,11 @@ pub async fn listing_is_complete_sorted_and_unique(subject: &SourceUnderTest) {
 pub async fn missing_is_not_found(subject: &SourceUnderTest) {
     for revision in ["no-such-revision".to_owned(), "0".repeat(40), "0".repeat(64)] {
         let revision = must("a revision", Revision::parse(&revision));
-        let result = subject.source.resolve(&subject.model, &revision).await;
+        let result = subject.source.resolve(&subject.model, &revision, &RetryBudget::default()).await;
         not_found(&format!("revision {revision}"), result);
     }
     for model in &subject.missing {
-        let result = subject.source.resolve(model, &subject.revision).await;
+        let result = subject.source.resolve(model, &subject.revision, &RetryBudget::default()).await;
         not_found(&format!("model {model}"), result);
     }
 }
@@ -190,7 +192,8 @@ pub async fn missing_is_not_found(subject: &SourceUnderTest) {
 /// Dropping the future cancels: at whatever point it is dropped, the source works as before.
 pub async fn dropping_cancels(subject: &SourceUnderTest) {
     for polls in 1..4 {
-        let mut resolve = subject.source.resolve(&subject.model, &subject.revision);
+        let budget = RetryBudget::default();
+        let mut resolve = subject.source.resolve(&subject.model, &subject.revision, &budget);
         for _ in 0..polls {
             if futures::poll!(resolve.as_mut()).is_ready() {
                 break;

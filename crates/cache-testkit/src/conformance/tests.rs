@@ -60,7 +60,7 @@ impl Memory {
 
 #[async_trait]
 impl Source for Memory {
-    async fn resolve(&self, model: &ModelId, revision: &Revision) -> Result<Manifest> {
+    async fn resolve(&self, model: &ModelId, revision: &Revision, _budget: &RetryBudget) -> Result<Manifest> {
         tokio::task::yield_now().await;
         let version = self.version(model);
         let known = revision == &Revision::main()

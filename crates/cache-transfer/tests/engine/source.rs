@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use cache_core::{
     Body, ByteRange, Commit, Digests, Error, ErrorKind, FileEntry, Hasher, Manifest, ModelId, OpenOptions, Opened,
-    RepoPath, Result, Retry, Revision, Source, Version,
+    RepoPath, Result, Retry, RetryBudget, Revision, Source, Version,
 };
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
@@ -127,7 +127,7 @@ fn bend(answer: &Answer, at: u64, chunk: &[u8]) -> ControlFlow<Result<Bytes>, By
 
 #[async_trait]
 impl Source for Scripted {
-    async fn resolve(&self, _model: &ModelId, _revision: &Revision) -> Result<Manifest> {
+    async fn resolve(&self, _model: &ModelId, _revision: &Revision, _budget: &RetryBudget) -> Result<Manifest> {
         Err(Error::new(ErrorKind::Unsupported, "not needed here"))
     }
 

@@ -1,0 +1,1 @@
+//! Read-only inspection of model files. No async, no I/O of its own.

@@ -1,0 +1,1 @@
+//! A source around a source: what is kept compressed there arrives plain.
