@@ -137,6 +137,11 @@ pub trait Source: Debug + Display + Send + Sync + 'static {
     /// - Dropping the future cancels.
     async fn resolve(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Manifest>;
 
+    /// Whether its files lie on this machine, so that opening one gives [`Opened::File`].
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Opens one file of a version, or one range of it.
     ///
     /// - Without a range the stream starts at 0 and holds the whole file.

@@ -190,7 +190,7 @@ impl Get {
             .map(|file| FetchJob {
                 version: Arc::clone(&version),
                 file: file.clone(),
-                sources: vec![Arc::clone(&source)],
+                places: vec![Arc::clone(&source).into()],
                 progress: Arc::clone(&self.progress),
             })
             .collect();

@@ -248,7 +248,7 @@ impl Cache {
         let job = FetchJob {
             version: Arc::new(version.clone()),
             file,
-            sources: vec![source],
+            places: vec![source.into()],
             progress: Arc::clone(progress),
         };
         match damage {

@@ -87,6 +87,10 @@ impl Source for LocalSource {
         .await
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn open(&self, version: &Version, file: &FileEntry, _options: OpenOptions) -> Result<Opened> {
         let folder = folder_of(&version.model)?;
         let (commit, file) = (version.commit.clone(), file.clone());

@@ -303,6 +303,23 @@ impl Partial {
         }
     }
 
+    /// Forgets what was written outside of `ranges`, which are in order and apart: it can be written again.
+    ///
+    /// # Errors
+    /// As [`Partial::restart`].
+    pub fn keep(&mut self, ranges: Vec<ByteRange>) -> Result<()> {
+        let mut state = self.shared.state();
+        if state.failed {
+            return Err(unsynced(&self.shared.path));
+        }
+        state.restarts += 1;
+        state.synced.clear();
+        self.shared.write_journal(&mut state, pairs(&ranges))?;
+        drop(state);
+        self.recorded = ranges;
+        Ok(())
+    }
+
     /// Gives the file its length, in bytes: room is checked and taken, what is beyond is cut off.
     ///
     /// # Errors

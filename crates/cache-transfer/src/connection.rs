@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::engine::Limits;
+use crate::lane::Lane;
 use crate::plan::Piece;
 use crate::pool::Buffer;
 use crate::sink::Sink;
@@ -45,39 +46,105 @@ impl Drop for Held<'_> {
     }
 }
 
-/// Fetches pieces until none is left, beginning with `first`, whose body may be open already.
-pub(crate) async fn run(transfer: Arc<Transfer>, mut slot: Slot, first: (Piece, Option<Body>)) -> Result<(), Stop> {
+/// Fetches pieces from the lane at this place until none is left, beginning with `first`, whose body may be open
+/// already.
+pub(crate) async fn run(
+    transfer: &Arc<Transfer>,
+    at: usize,
+    mut slot: Slot,
+    first: (Piece, Option<Body>),
+) -> Result<(), Stop> {
+    let Some(lane) = transfer.lanes.get(at) else { return Ok(()) };
+    let connection = Connection { transfer, lane, at };
     let (mut piece, mut body) = first;
     loop {
         let held = Held { sink: &transfer.sink, piece };
-        let outcome = fetch(&transfer, &mut slot, piece, body.take()).await;
+        let outcome = connection.fetch(&mut slot, piece, body.take()).await;
         drop(held);
         if matches!(&outcome, Err(Stop::Failed(error)) if error.is_retryable()) {
             slot.failed();
         }
         outcome?;
-        if slot.is_surplus() {
+        if slot.is_surplus() || lane.given_up().is_some() {
             return Ok(());
         }
-        match transfer.next_piece() {
+        match transfer.next_piece(lane) {
             Some(next) => piece = next,
             None => return Ok(()),
         }
     }
 }
 
-async fn fetch(transfer: &Transfer, slot: &mut Slot, piece: Piece, body: Option<Body>) -> Result<(), Stop> {
-    let body = match body {
-        Some(body) => body,
-        None => match transfer.open(piece.range).await? {
-            Opened::Stream(body) => body,
-            Opened::File(_) => {
-                return Err(Error::new(ErrorKind::Unsupported, "the source turned from a stream into a file").into());
+#[derive(Clone, Copy)]
+struct Connection<'a> {
+    transfer: &'a Transfer,
+    lane: &'a Lane,
+    /// The lane's place among the lanes.
+    at: usize,
+}
+
+impl Connection<'_> {
+    async fn fetch(self, slot: &mut Slot, piece: Piece, body: Option<Body>) -> Result<(), Stop> {
+        let body = match body {
+            Some(body) => body,
+            None => match self.lane.open(&self.transfer.what, piece.range).await? {
+                Opened::Stream(body) => body,
+                Opened::File(_) => {
+                    return Err(
+                        Error::new(ErrorKind::Unsupported, "the source turned from a stream into a file").into()
+                    );
+                }
+            },
+        };
+        self.transfer.accept(self.lane, &body, piece.range)?;
+        self.stream(slot, piece, body).await
+    }
+
+    async fn stream(self, slot: &mut Slot, piece: Piece, mut body: Body) -> Result<(), Stop> {
+        let Self { transfer, lane, at } = self;
+        let mut pulse = Pulse::new(&transfer.limits);
+        let mut writer = Writer::new(&transfer.sink, piece.range.start, at);
+        // What lies before the piece has been fetched by others; a source without ranges sends it all the same.
+        let mut skip = piece.range.start - body.start.min(piece.range.start);
+        let mut pos = piece.range.start;
+        let began = Instant::now();
+        let ended: Result<(), Error> = loop {
+            let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
+            if pos >= limit {
+                break Ok(());
             }
-        },
-    };
-    transfer.accept(&body, piece.range)?;
-    stream(transfer, slot, piece, body).await
+            let chunk = match pulse.next(&mut body).await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break end_of_stream(transfer, &body, pos, limit),
+                Err(error) => break Err(error),
+            };
+            let asked = Instant::now();
+            transfer.bandwidth.take(chunk.len() as u64).await;
+            let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
+            skip -= skipped as u64;
+            // A server that sends more than it was asked for is not listened to.
+            let bytes = &chunk[skipped..];
+            let bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
+            if bytes.is_empty() {
+                continue;
+            }
+            slot.received(bytes.len() as u64);
+            pos += bytes.len() as u64;
+            if limit == u64::MAX && pos > transfer.limits.unsized_bytes {
+                break Err(endless(transfer, &body));
+            }
+            transfer.sink.plan().received(piece.id, pos, Instant::now());
+            writer.push(bytes, transfer).await?;
+            pulse.excuse(asked.elapsed());
+            lane.backoff.progressed(bytes.len() as u64);
+        };
+        if pos > piece.range.start {
+            lane.brought(pos - piece.range.start, began.elapsed());
+        }
+        // Also after a failure: what has arrived need not be fetched again.
+        writer.flush().await?;
+        Ok(ended?)
+    }
 }
 
 /// A stall window beyond this is none.
@@ -139,47 +206,6 @@ impl Pulse {
     }
 }
 
-async fn stream(transfer: &Transfer, slot: &mut Slot, piece: Piece, mut body: Body) -> Result<(), Stop> {
-    let mut pulse = Pulse::new(&transfer.limits);
-    let mut writer = Writer::new(&transfer.sink, piece.range.start);
-    // What lies before the piece has been fetched by others; a source without ranges sends it all the same.
-    let mut skip = piece.range.start - body.start.min(piece.range.start);
-    let mut pos = piece.range.start;
-    let ended: Result<(), Error> = loop {
-        let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
-        if pos >= limit {
-            break Ok(());
-        }
-        let chunk = match pulse.next(&mut body).await {
-            Ok(Some(chunk)) => chunk,
-            Ok(None) => break end_of_stream(transfer, &body, pos, limit),
-            Err(error) => break Err(error),
-        };
-        let asked = Instant::now();
-        transfer.bandwidth.take(chunk.len() as u64).await;
-        let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
-        skip -= skipped as u64;
-        // A server that sends more than it was asked for is not listened to.
-        let bytes = &chunk[skipped..];
-        let bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
-        if bytes.is_empty() {
-            continue;
-        }
-        slot.received(bytes.len() as u64);
-        pos += bytes.len() as u64;
-        if limit == u64::MAX && pos > transfer.limits.unsized_bytes {
-            break Err(endless(transfer, &body));
-        }
-        transfer.sink.plan().received(piece.id, pos, Instant::now());
-        writer.push(bytes, transfer).await?;
-        pulse.excuse(asked.elapsed());
-        transfer.backoff.progressed(bytes.len() as u64);
-    };
-    // Also after a failure: what has arrived need not be fetched again.
-    writer.flush().await?;
-    Ok(ended?)
-}
-
 /// The stream has ended: early, or, for a file of unknown size, just where it should.
 fn end_of_stream(transfer: &Transfer, body: &Body, pos: u64, limit: u64) -> Result<()> {
     let promised = body.end.unwrap_or(pos);
@@ -209,12 +235,13 @@ struct Writer<'a> {
     sink: &'a Arc<Sink>,
     buffer: Option<Buffer>,
     at: u64,
+    lane: usize,
     under_way: Option<JoinHandle<Result<()>>>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(sink: &'a Arc<Sink>, at: u64) -> Self {
-        Self { sink, buffer: None, at, under_way: None }
+    fn new(sink: &'a Arc<Sink>, at: u64, lane: usize) -> Self {
+        Self { sink, buffer: None, at, lane, under_way: None }
     }
 
     async fn push(&mut self, mut bytes: &[u8], transfer: &Transfer) -> Result<()> {
@@ -236,7 +263,7 @@ impl<'a> Writer<'a> {
         self.settle().await?;
         if let Some(buffer) = self.buffer.take().filter(|buffer| !buffer.is_empty()) {
             let length = buffer.as_slice().len() as u64;
-            self.under_way = Some(self.sink.write(buffer, self.at)?);
+            self.under_way = Some(self.sink.write(buffer, self.at, self.lane)?);
             self.at += length;
         }
         Ok(())

@@ -13,6 +13,8 @@ use tokio::sync::Semaphore;
 
 use crate::backoff::Backoff;
 use crate::flight::{self, Batches, Lead, Leadership};
+use crate::health::Health;
+use crate::lane::Lane;
 use crate::pace::Bandwidth;
 use crate::pool::{BUFFER, Pool};
 use crate::reporter::Reporter;
@@ -74,6 +76,21 @@ pub(crate) struct Limits {
     pub(crate) block_hashes: bool,
 }
 
+/// A source and how much it is preferred.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The source.
+    pub source: Arc<dyn Source>,
+    /// Places of the highest preference are used side by side; the others only when none of those is left.
+    pub preference: i32,
+}
+
+impl From<Arc<dyn Source>> for Place {
+    fn from(source: Arc<dyn Source>) -> Self {
+        Self { source, preference: 0 }
+    }
+}
+
 /// One file to fetch.
 #[derive(Clone)]
 pub struct FetchJob {
@@ -81,8 +98,9 @@ pub struct FetchJob {
     pub version: Arc<Version>,
     /// The file, with the digests that trusted metadata promises.
     pub file: FileEntry,
-    /// Where to get it, best first. The first is the authority: its "no such file" is final.
-    pub sources: Vec<Arc<dyn Source>>,
+    /// Where to get it. The first is the authority, which said what the file is: its "no such file" and "not authorised"
+    /// are final. The others are mirrors: only their bytes are taken, and only of files with a digest.
+    pub places: Vec<Place>,
     /// Who is told.
     pub progress: Arc<dyn Progress>,
 }
@@ -96,8 +114,18 @@ pub struct Fetched {
     pub outcome: Outcome,
     /// Whether its digest was checked against trusted metadata.
     pub verified: bool,
-    /// The source that gave it, for people; `None` for a hit.
+    /// The sources that gave it, for people; `None` for a hit.
     pub source: Option<String>,
+    /// Bytes that each of several sources gave; empty when it was one.
+    pub shares: Vec<(String, u64)>,
+    /// What the user should know although it went well: who sent wrong bytes.
+    pub warnings: Vec<String>,
+}
+
+impl Fetched {
+    pub(crate) fn new(blob: Blob, outcome: Outcome, verified: bool, source: Option<String>) -> Self {
+        Self { blob, outcome, verified, source, shares: Vec::new(), warnings: Vec::new() }
+    }
 }
 
 /// Fetches files into a store: verified, resumable, in parallel, each once. Clones share all limits.
@@ -109,6 +137,7 @@ pub struct Engine {
     bandwidth: Bandwidth,
     pub(crate) large: Arc<Semaphore>,
     slots: Arc<Mutex<HashMap<String, Slots>>>,
+    pub(crate) health: Health,
     batches: Arc<Batches>,
 }
 
@@ -122,6 +151,7 @@ impl Engine {
             bandwidth: Bandwidth::new(config.limit_rate),
             large: Arc::new(Semaphore::new(config.files.max(1))),
             slots: Arc::default(),
+            health: Health::default(),
             batches: Arc::default(),
             config: Arc::new(config),
         }
@@ -167,7 +197,7 @@ impl Engine {
         let file = &job.file;
         if let Some(blob) = flight::present(&self.store, file)? {
             let verified = file.is_verifiable();
-            return Ok(Fetched { blob, outcome: Outcome::Hit, verified, source: None });
+            return Ok(Fetched::new(blob, Outcome::Hit, verified, None));
         }
         if self.config.require_digest && !file.is_verifiable() {
             return Err(Error::new(
@@ -204,27 +234,85 @@ impl Engine {
         result
     }
 
-    /// Tries the sources in turn: the next one after trouble on the way, once more after wrong bytes, never after the
-    /// authority said no.
+    /// Large files with a digest come from all places at once, others from one after the other.
     async fn try_sources(&self, job: &FetchJob, key: &PartialKey, leader: &Arc<Leadership>) -> Result<Fetched> {
-        let mut rejected = false;
-        let mut failed: Option<Error> = None;
-        for (rank, source) in job.sources.iter().enumerate() {
-            let error = match self.fetch_from(job, key, leader, source).await {
-                Ok(fetched) => return Ok(fetched),
+        let mut places = self.in_order(job);
+        let (mut failed, mut warnings) = (None, Vec::new());
+        if may_spread(&job.file) && places.len() > 1 {
+            // What lies on this machine is cloned rather than fetched.
+            let (local, remote) = places.into_iter().partition(|(_, place)| place.source.is_local());
+            match self.try_in_turn(job, key, leader, local, &mut failed, &mut warnings).await? {
+                Some(fetched) => return Ok(fetched),
+                None => places = remote,
+            }
+            if places.len() > 1 {
+                let mut fetched = self.fetch_spread(job, key, leader, &places).await?;
+                warnings.append(&mut fetched.warnings);
+                return Ok(Fetched { warnings, ..fetched });
+            }
+        }
+        match self.try_in_turn(job, key, leader, places, &mut failed, &mut warnings).await? {
+            Some(fetched) => Ok(Fetched { warnings, ..fetched }),
+            None => Err(failed.unwrap_or_else(|| no_source(&job.file))),
+        }
+    }
+
+    /// The places to ask and whether each is the authority: the preferred first, those that were down last, none that
+    /// lied. Of a file that nothing can check only the authority's word counts.
+    fn in_order(&self, job: &FetchJob) -> Vec<(bool, Place)> {
+        let checked = job.file.is_verifiable() && job.file.packed.is_none();
+        let places = job.places.iter().enumerate().map(|(rank, place)| (rank == 0, place.clone()));
+        let mut places: Vec<(bool, Place)> = places
+            .filter(|(authority, place)| *authority || (checked && !self.health.is_liar(&place.source.to_string())))
+            .collect();
+        places.sort_by_key(|(_, place)| {
+            (self.health.is_down(&place.source.to_string()), std::cmp::Reverse(place.preference))
+        });
+        places
+    }
+
+    /// Tries places in turn: the next one after trouble on the way or wrong bytes, none after the authority said no.
+    /// `None` when all have failed; `failed` is then what the authority said, or else the first.
+    async fn try_in_turn(
+        &self,
+        job: &FetchJob,
+        key: &PartialKey,
+        leader: &Arc<Leadership>,
+        places: Vec<(bool, Place)>,
+        failed: &mut Option<Error>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Fetched>> {
+        let mut left = places.len();
+        for (authority, place) in places {
+            left -= 1;
+            let name = place.source.to_string();
+            // While there are others to ask, nobody is waited for long.
+            let patience = if left > 0 { self.with_retries(self.config.retries.min(1)) } else { self.clone() };
+            let error = match patience.fetch_from(job, key, leader, &place).await {
+                Ok(fetched) => return Ok(Some(fetched)),
                 Err(error) => error,
             };
             match error.kind() {
-                ErrorKind::Network => {}
-                ErrorKind::Integrity if !std::mem::replace(&mut rejected, true) => {}
+                ErrorKind::Network => self.health.failed(&name),
+                ErrorKind::Integrity if authority => {}
+                ErrorKind::Integrity => {
+                    self.health.lied(&name);
+                    let words = format!(
+                        "{}: the mirror {name} sent wrong bytes; it is not used any more in this run",
+                        job.file.path
+                    );
+                    job.progress.event(&Event::Warning(&words));
+                    warnings.push(words);
+                }
                 // A mirror need not have everything, nor let everyone in.
-                ErrorKind::NotFound | ErrorKind::Unauthorized if rank > 0 => {}
+                ErrorKind::NotFound | ErrorKind::Unauthorized | ErrorKind::Unsupported if !authority => {}
                 _ => return Err(error),
             }
-            // What the first one said is the reason; the others were only tried because of it.
-            failed.get_or_insert(error);
+            if authority || failed.is_none() {
+                *failed = Some(error);
+            }
         }
-        Err(failed.unwrap_or_else(|| no_source(&job.file)))
+        Ok(None)
     }
 
     async fn fetch_from(
@@ -232,7 +320,7 @@ impl Engine {
         job: &FetchJob,
         key: &PartialKey,
         leader: &Arc<Leadership>,
-        source: &Arc<dyn Source>,
+        place: &Place,
     ) -> Result<Fetched> {
         let reporter = Arc::new(Reporter::new(
             job.file.path.clone(),
@@ -240,10 +328,12 @@ impl Engine {
             Arc::clone(&job.progress),
             Arc::clone(leader),
         ));
-        let backoff = Arc::new(Backoff::new(RetryBudget::told(self.config.retries, Arc::clone(&job.progress))));
-        let what = What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(source) };
+        let what =
+            What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(&place.source) };
+        // Alone it is the one whose word counts.
+        let lane = self.lane(job, true, place);
         if is_small(&job.file) {
-            return small::fetch(self, &what, key, &backoff, &reporter).await;
+            return small::fetch(self, &what, key, &lane.backoff, &reporter).await;
         }
         let _turn = self.large.acquire().await.map_err(|_| Error::interrupted())?;
         let mut may_restart = true;
@@ -255,11 +345,12 @@ impl Engine {
                 })
                 .await?;
             let resumed = !partial.recorded().is_empty();
-            let hashes = match transfer::run(&what, &self.means(&what), &backoff, &mut partial, &reporter).await? {
-                Arrived::Hashed(hashes) => hashes,
+            let lanes = [Arc::clone(&lane)];
+            let hashes = match transfer::run(&what, &lanes, &self.means(), &mut partial, &reporter).await? {
+                Arrived::Hashed(hashes, _) => hashes,
                 Arrived::Local(path) => {
                     drop(partial);
-                    return outcome::adopt(self, path, &what.file, &**source).await;
+                    return outcome::adopt(self, path, &what.file, &*what.source).await;
                 }
             };
             match outcome::judge(&what.file, &hashes) {
@@ -276,21 +367,25 @@ impl Engine {
         }
     }
 
-    pub(crate) fn means(&self, what: &What) -> Means {
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let host = match &what.version.model {
+    pub(crate) fn means(&self) -> Means {
+        Means { pool: self.pool.clone(), bandwidth: self.bandwidth.clone(), limits: self.limits() }
+    }
+
+    /// The connections of a source, shared by all files that come from it.
+    pub(crate) fn slots(&self, version: &Version, source: &Arc<dyn Source>) -> Slots {
+        let host = match &version.model {
             ModelId::Url(url) => url.public().origin().ascii_serialization(),
             _ => String::new(),
         };
-        let slots = slots
-            .entry(format!("{} {host}", what.source))
-            .or_insert_with(|| Slots::new(self.config.connections_per_host));
-        Means {
-            pool: self.pool.clone(),
-            bandwidth: self.bandwidth.clone(),
-            slots: slots.clone(),
-            limits: self.limits(),
-        }
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Slots::new(self.config.connections_per_host);
+        slots.entry(format!("{source} {host}")).or_insert_with(new).clone()
+    }
+
+    pub(crate) fn lane(&self, job: &FetchJob, authority: bool, place: &Place) -> Arc<Lane> {
+        let budget = RetryBudget::told(self.config.retries, Arc::clone(&job.progress));
+        let slots = self.slots(&job.version, &place.source);
+        Lane::new(Arc::clone(&place.source), authority, place.preference, slots, Backoff::new(budget))
     }
 
     pub(crate) fn limits(&self) -> Limits {
@@ -319,6 +414,11 @@ pub(crate) fn tell_end(job: &FetchJob, result: &Result<Fetched>) {
         }
         Err(error) => job.progress.event(&Event::Failed { path, error }),
     }
+}
+
+/// Whether a file can come from several places at once: it is worth it, and what is wrong would be noticed.
+fn may_spread(file: &FileEntry) -> bool {
+    file.size.is_some() && !is_small(file) && !file.digests.is_empty() && file.packed.is_none()
 }
 
 /// Whether the file fits one buffer.

@@ -2,7 +2,7 @@
 //!
 //! The way of a file: [`Engine::fetch`] looks into the store, becomes the one that fetches it (`flight`), claims or
 //! makes a partial, opens the source, and hands ranges (`plan`) to as many connections (`slots`, `connection`) as the
-//! link repays. Bytes land in one preallocated file (`sink`) while a thread hashes the contiguous prefix (`follower`).
+//! link repays; of a large file with mirrors, to those of all its sources (`lane`, `steer`, `spread`). Bytes land in one preallocated file (`sink`) while a thread hashes the contiguous prefix (`follower`).
 //! Only when size and digest are right does the store give it a name (`outcome`).
 
 mod backoff;
@@ -10,7 +10,9 @@ mod connection;
 mod engine;
 mod flight;
 mod follower;
+mod health;
 mod journal;
+mod lane;
 mod outcome;
 mod pace;
 mod plan;
@@ -21,7 +23,9 @@ mod reporter;
 mod sink;
 mod slots;
 mod small;
+mod spread;
+mod steer;
 mod transfer;
 
-pub use engine::{Engine, EngineConfig, FetchJob, Fetched};
+pub use engine::{Engine, EngineConfig, FetchJob, Fetched, Place};
 pub use pace::Bandwidth;

@@ -35,7 +35,7 @@ pub(crate) async fn publish(
 /// A file that came from its source.
 pub(crate) fn fetched(blob: Blob, what: &What, verdict: &Verdict) -> Fetched {
     let verified = *verdict == Verdict::Verified;
-    Fetched { blob, outcome: Outcome::Fetched, verified, source: Some(what.source.to_string()) }
+    Fetched::new(blob, Outcome::Fetched, verified, Some(what.source.to_string()))
 }
 
 /// Puts wrong bytes out of the way and says what was expected and what came.
@@ -59,10 +59,10 @@ pub(crate) async fn adopt(engine: &Engine, path: PathBuf, file: &FileEntry, sour
     let entry = file.clone();
     let adopted = engine.blocking(move |store| store.adopt(&path, &entry, AdoptOptions::default())).await?;
     let outcome = if adopted.linked { Outcome::Linked } else { Outcome::Fetched };
-    Ok(Fetched { blob: adopted.blob, outcome, verified: adopted.verified, source: Some(source.to_string()) })
+    Ok(Fetched::new(adopted.blob, outcome, adopted.verified, Some(source.to_string())))
 }
 
 /// A file that somebody else fetched while we waited.
 pub(crate) fn shared(blob: Blob, file: &FileEntry) -> Fetched {
-    Fetched { blob, outcome: WAITED, verified: file.is_verifiable(), source: None }
+    Fetched::new(blob, WAITED, file.is_verifiable(), None)
 }

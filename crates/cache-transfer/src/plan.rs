@@ -48,10 +48,15 @@ impl Lease {
         self.end.saturating_sub(self.pos)
     }
 
+    /// Whether nothing has come for so long that it counts as stopped.
+    fn is_silent(&self, now: Instant) -> bool {
+        now.duration_since(self.last_byte) > SILENT
+    }
+
     /// How long the rest will take at the rate so far.
     fn estimate(&self, now: Instant) -> Duration {
         let received = self.pos - self.start;
-        if now.duration_since(self.last_byte) > SILENT {
+        if self.is_silent(now) {
             return now.duration_since(self.since).saturating_mul(1000);
         }
         if received == 0 {
@@ -68,6 +73,8 @@ impl Lease {
 pub(crate) struct Plan {
     size: Option<u64>,
     done: RangeSet,
+    /// What each lane has brought, by its place among them.
+    brought: Vec<RangeSet>,
     leases: Vec<Lease>,
     /// Ranges that are being written now.
     writing: Vec<ByteRange>,
@@ -77,7 +84,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// A plan for a file of which `done` is there already. Without a size there is one piece, the whole.
     pub(crate) fn new(size: Option<u64>, done: RangeSet) -> Self {
-        Self { size, done, leases: Vec::new(), writing: Vec::new(), next_id: 0 }
+        Self { size, done, brought: Vec::new(), leases: Vec::new(), writing: Vec::new(), next_id: 0 }
     }
 
     pub(crate) fn size(&self) -> Option<u64> {
@@ -144,32 +151,52 @@ impl Plan {
         free.then(|| self.lease(range, now))
     }
 
-    /// Takes work from the connection that would finish last: half of its rest, or a race for the whole of it.
-    pub(crate) fn steal(&mut self, now: Instant) -> Option<Piece> {
+    /// Takes work from the connection that would finish last: half of its rest, or a race for the whole of it. `speed`
+    /// is what the taker is likely to bring, in bytes a second: who would be slower yet takes nothing.
+    pub(crate) fn steal(&mut self, speed: Option<f64>, now: Instant) -> Option<Piece> {
         self.size?;
-        let victim = self
-            .leases
-            .iter_mut()
-            .filter(|lease| lease.remaining() > 0 && !(lease.raced && lease.remaining() < MIN_SPLIT))
-            .max_by_key(|lease| lease.estimate(now))?;
-        if victim.estimate(now) <= SOON {
+        let (victim, left) = (0..self.leases.len())
+            .filter_map(|at| Some((at, self.left(&self.leases[at], now)?)))
+            .filter(|(at, left)| !self.is_raced(&self.leases[*at], *left, now))
+            .max_by_key(|(at, _)| self.leases[*at].estimate(now))?;
+        let victim = &mut self.leases[victim];
+        let estimate = victim.estimate(now);
+        if estimate <= SOON {
             return None;
         }
-        let range = if victim.remaining() >= MIN_SPLIT {
-            let middle = victim.pos + victim.remaining() / 2;
-            let tail = ByteRange { start: middle, end: victim.end };
-            victim.end = middle;
-            tail
+        let split = left.len() >= MIN_SPLIT;
+        let range = if split { ByteRange { start: left.start + left.len() / 2, end: left.end } } else { left };
+        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+        if speed.is_some_and(|speed| range.len() as f64 / speed > estimate.as_secs_f64()) {
+            return None;
+        }
+        if split {
+            victim.end = range.start;
         } else {
             victim.raced = true;
-            ByteRange { start: victim.pos, end: victim.end }
-        };
+        }
         let raced = victim.raced;
         let piece = self.lease(range, now);
         if let Some(own) = self.leases.last_mut() {
             own.raced = raced;
         }
         Some(piece)
+    }
+
+    /// What a connection has yet to bring. What a silent one has received may still wait in its buffer, so there only
+    /// what has landed counts. `None` when others have brought it.
+    fn left(&self, lease: &Lease, now: Instant) -> Option<ByteRange> {
+        let from = if lease.is_silent(now) { lease.start } else { lease.pos };
+        let gap = self.done.first_gap(from, lease.end)?;
+        Some(ByteRange { start: gap.start, end: lease.end })
+    }
+
+    /// Whether another connection is fetching this short rest already, and has not fallen silent itself.
+    fn is_raced(&self, lease: &Lease, left: ByteRange, now: Instant) -> bool {
+        let rival = |other: &Lease| {
+            other.id != lease.id && other.start <= left.start && left.end <= other.end && !other.is_silent(now)
+        };
+        lease.raced && left.len() < MIN_SPLIT && self.leases.iter().any(rival)
     }
 
     fn lease(&mut self, range: ByteRange, now: Instant) -> Piece {
@@ -215,11 +242,20 @@ impl Plan {
         self.writing.retain(|&own| own != range);
     }
 
-    /// These bytes are in the file. Returns how many of them are new.
-    pub(crate) fn landed(&mut self, range: ByteRange) -> u64 {
+    /// These bytes are in the file, brought by a lane. Returns how many of them are new.
+    pub(crate) fn landed(&mut self, range: ByteRange, lane: usize) -> u64 {
         let before = self.done.total();
         self.done.insert(range);
+        if self.brought.len() <= lane {
+            self.brought.resize_with(lane + 1, RangeSet::default);
+        }
+        self.brought[lane].insert(range);
         self.done.total() - before
+    }
+
+    /// What each lane has brought, by its place among them; lanes at the end that brought nothing may be left out.
+    pub(crate) fn take_brought(&mut self) -> Vec<RangeSet> {
+        std::mem::take(&mut self.brought)
     }
 
     /// The connection is through with its piece; what has not landed can be handed out again.

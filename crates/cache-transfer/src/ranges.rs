@@ -30,6 +30,22 @@ impl RangeSet {
         self.0.splice(first..last, [merged]);
     }
 
+    /// Takes a range out.
+    pub(crate) fn remove(&mut self, range: ByteRange) {
+        let cut = |own: &ByteRange| {
+            let before = ByteRange { start: own.start, end: own.end.min(range.start) };
+            let after = ByteRange { start: own.start.max(range.end), end: own.end };
+            [before, after].into_iter().filter(|part| !part.is_empty())
+        };
+        if !range.is_empty() {
+            self.0 = self.0.iter().flat_map(cut).collect();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// One past the last byte of the run that starts at 0.
     pub(crate) fn prefix(&self) -> u64 {
         self.0.first().filter(|range| range.start == 0).map_or(0, |range| range.end)
@@ -94,6 +110,11 @@ mod tests {
                 prop_assert!(gap.end == 64 || model.contains(&gap.end));
             }
             prop_assert!(set.as_slice().windows(2).all(|w| w[0].end < w[1].start));
+            set.remove(ByteRange { start: from, end: 64.min(from + 9) });
+            model.retain(|&p| p < from || p >= 64.min(from + 9));
+            prop_assert_eq!(set.total(), model.len() as u64);
+            let has = |p| set.contains(ByteRange { start: p, end: p + 1 });
+            prop_assert!((0..70).all(|p| has(p) == model.contains(&p)));
         }
     }
 }

@@ -6,13 +6,10 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use cache_core::{
-    DigestVerifier, Digests, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, RetryBudget, Source, Verdict,
-};
+use cache_core::{DigestVerifier, Digests, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, Verdict};
 use cache_store::{Blob, Damage, Partial, Store, Verified, VerifyMode};
 
-use crate::backoff::Backoff;
-use crate::engine::{Engine, FetchJob, Fetched, no_source, tell_end};
+use crate::engine::{Engine, FetchJob, Fetched, Place, no_source, tell_end};
 use crate::flight::{self, Lead, Leadership};
 use crate::outcome;
 use crate::reporter::Reporter;
@@ -52,11 +49,11 @@ impl Engine {
             return Ok(outcome::shared(blob, &file));
         }
         let mut failed = None;
-        for source in &job.sources {
-            match self.mend_from(damage, job, &file, source, &leader).await {
+        for place in &job.places {
+            match self.mend_from(damage, job, &file, place, &leader).await {
                 Ok(blob) => {
-                    let source = Some(source.to_string());
-                    return Ok(Fetched { blob, outcome: Outcome::Fetched, verified: true, source });
+                    let source = Some(place.source.to_string());
+                    return Ok(Fetched::new(blob, Outcome::Fetched, true, source));
                 }
                 Err(error) => failed.get_or_insert(error),
             };
@@ -69,13 +66,13 @@ impl Engine {
         damage: &Damage,
         job: &FetchJob,
         file: &FileEntry,
-        source: &Arc<dyn Source>,
+        place: &Place,
         leader: &Arc<Leadership>,
     ) -> Result<Blob> {
-        let what = What { version: Arc::clone(&job.version), file: file.clone(), source: Arc::clone(source) };
+        let what = What { version: Arc::clone(&job.version), file: file.clone(), source: Arc::clone(&place.source) };
         let reporter = Reporter::new(file.path.clone(), file.size, Arc::clone(&job.progress), Arc::clone(leader));
         let reporter = Arc::new(reporter);
-        let backoff = Arc::new(Backoff::new(RetryBudget::told(self.config.retries, Arc::clone(&job.progress))));
+        let lanes = [self.lane(job, true, place)];
         let mut partial = self
             .blocking({
                 let damage = damage.clone();
@@ -84,9 +81,9 @@ impl Engine {
             .await?;
         loop {
             let kept = !partial.recorded().is_empty();
-            let arrived = transfer::run(&what, &self.means(&what), &backoff, &mut partial, &reporter).await?;
+            let arrived = transfer::run(&what, &lanes, &self.means(), &mut partial, &reporter).await?;
             let (filled, hashes) = match arrived {
-                Arrived::Hashed(hashes) => (partial, hashes),
+                Arrived::Hashed(hashes, _) => (partial, hashes),
                 Arrived::Local(path) => {
                     let entry = file.clone();
                     self.blocking(move |_| copy(&path, &entry, partial)).await?

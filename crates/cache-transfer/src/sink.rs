@@ -56,13 +56,13 @@ impl Sink {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a buffer at `at` on a blocking thread. The bytes count as landed even if nobody waits for the handle.
-    pub(crate) fn write(self: &Arc<Self>, buffer: Buffer, at: u64) -> Result<JoinHandle<Result<()>>> {
+    /// Writes a buffer that a lane brought, at `at`, on a blocking thread. The bytes count as landed even if nobody waits for the handle.
+    pub(crate) fn write(self: &Arc<Self>, buffer: Buffer, at: u64, lane: usize) -> Result<JoinHandle<Result<()>>> {
         let closed = || Error::new(ErrorKind::Interrupted, "the transfer has ended");
         let permit = Arc::clone(&self.writes).try_acquire_owned().map_err(|_| closed())?;
         let sink = Arc::clone(self);
         Ok(tokio::task::spawn_blocking(move || {
-            let written = sink.write_now(buffer.as_slice(), at);
+            let written = sink.write_now(buffer.as_slice(), at, lane);
             // The permit goes last: whoever holds all of them relies on nobody else holding the file.
             drop(buffer);
             drop(sink);
@@ -73,7 +73,7 @@ impl Sink {
 
     /// Writes what is not there yet. A byte that has landed may have been hashed: it must not change any more, even if
     /// a slower connection brings another.
-    fn write_now(&self, bytes: &[u8], at: u64) -> Result<()> {
+    fn write_now(&self, bytes: &[u8], at: u64, lane: usize) -> Result<()> {
         let free = self.plan().begin_write(ByteRange { start: at, end: at + bytes.len() as u64 });
         let mut result = Ok(());
         for range in free {
@@ -83,16 +83,16 @@ impl Sink {
             }
             self.plan().end_write(range);
             if result.is_ok() {
-                self.landed(range);
+                self.landed(range, lane);
             }
         }
         result.map_err(|error| Error::storage("write what was fetched", error))
     }
 
-    fn landed(&self, range: ByteRange) {
+    fn landed(&self, range: ByteRange, lane: usize) {
         let (new, prefix, total) = {
             let mut plan = self.plan();
-            let new = plan.landed(range);
+            let new = plan.landed(range, lane);
             (new, plan.done().prefix(), plan.done().total())
         };
         self.follower.advance(prefix);
@@ -101,10 +101,10 @@ impl Sink {
     }
 
     /// The piece that comes next: from the front, else taken from a slow connection.
-    pub(crate) fn next_piece(&self, connections: usize) -> Option<Piece> {
+    pub(crate) fn next_piece(&self, connections: usize, speed: Option<f64>) -> Option<Piece> {
         let now = Instant::now();
         let mut plan = self.plan();
-        plan.take(connections, now).or_else(|| plan.steal(now))
+        plan.take(connections, now).or_else(|| plan.steal(speed, now))
     }
 
     pub(crate) fn give_back(&self, id: LeaseId) {

@@ -12,7 +12,7 @@ use cache_core::{
 use cache_net::{HttpClient, HttpConfig, HttpSource, HttpSourceOptions};
 use cache_store::{Store, StoreOptions, Verified, VerifyMode};
 use cache_testkit::{Content, FaultServer, Personality, fixtures};
-use cache_transfer::{Engine, EngineConfig, FetchJob};
+use cache_transfer::{Engine, EngineConfig, FetchJob, Place};
 
 /// How often the server misbehaves before it does its duty; the last one never does.
 const PATIENCE: [usize; 3] = [1, 2, usize::MAX];
@@ -36,8 +36,12 @@ async fn fetch(store: &Store, server: &FaultServer, expected: Option<Sha256>) ->
     config.unsized_bytes = 64 << 20;
     let engine = Engine::new(store.clone(), config);
     let file = manifest.files[0].clone();
-    let job =
-        FetchJob { version: Arc::new(manifest.version), file, sources: vec![source], progress: Arc::new(NoProgress) };
+    let job = FetchJob {
+        version: Arc::new(manifest.version),
+        file,
+        places: vec![Place { source, preference: 0 }],
+        progress: Arc::new(NoProgress),
+    };
     Ok(engine.fetch(job).await?.blob.name)
 }
 

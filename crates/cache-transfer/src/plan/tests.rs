@@ -40,18 +40,51 @@ fn the_slowest_range_is_split_and_a_short_one_raced() {
     assert_eq!(slow.range.len(), 8 * MIB);
     plan.received(slow.id, MIB, start + Duration::from_secs(1));
     let now = start + Duration::from_secs(1);
-    let tail = plan.steal(now).unwrap();
+    let tail = plan.steal(None, now).unwrap();
     assert_eq!(plan.limit(slow.id), Some(tail.range.start));
     assert_eq!(tail.range.end, 8 * MIB);
-    plan.landed(tail.range);
+    plan.landed(tail.range, 0);
     plan.give_back(tail.id);
     let near_end = tail.range.start - MIB / 2;
     plan.received(slow.id, near_end, now);
-    let racer = plan.steal(now + Duration::from_secs(10)).unwrap();
+    plan.landed(ByteRange { start: 0, end: near_end }, 0);
+    let racer = plan.steal(None, now + Duration::from_secs(10)).unwrap();
     assert_eq!(racer.range, ByteRange { start: near_end, end: tail.range.start });
-    assert_eq!(plan.steal(now + Duration::from_secs(11)), None, "a race has two runners");
-    plan.landed(racer.range);
+    assert_eq!(plan.steal(None, now + Duration::from_secs(11)), None, "a race has two runners");
+    plan.landed(racer.range, 0);
     assert_eq!(plan.limit(slow.id), None, "the loser is told");
+}
+
+#[test]
+fn what_waits_in_a_silent_connections_buffer_is_fetched_by_another() {
+    let start = Instant::now();
+    let mut plan = plan(MIB);
+    let silent = plan.take_rest(start).unwrap();
+    plan.received(silent.id, 200_000, start);
+    plan.landed(ByteRange { start: 0, end: 131_072 }, 0);
+    let soon = start + Duration::from_millis(500);
+    let racer = plan.steal(None, soon).unwrap();
+    assert_eq!(racer.range.start, 200_000, "it may still flow");
+    plan.landed(racer.range, 0);
+    plan.give_back(racer.id);
+    assert_eq!(plan.steal(None, soon), None, "nothing is left but what will be written");
+    let late = start + Duration::from_secs(3);
+    let racer = plan.steal(None, late).unwrap();
+    assert_eq!(racer.range, ByteRange { start: 131_072, end: MIB });
+    assert_eq!(plan.steal(None, late), None);
+    let later = late + Duration::from_secs(3);
+    assert!(plan.steal(None, later).is_some(), "the racer has fallen silent too");
+}
+
+#[test]
+fn who_would_be_slower_yet_takes_nothing() {
+    let start = Instant::now();
+    let mut plan = plan(8 * MIB);
+    let piece = plan.take_rest(start).unwrap();
+    plan.received(piece.id, 4 * MIB, start + Duration::from_secs(1));
+    let now = start + Duration::from_secs(1);
+    assert_eq!(plan.steal(Some(1000.0), now), None);
+    assert!(plan.steal(Some(1e9), now).is_some());
 }
 
 #[test]
@@ -59,7 +92,7 @@ fn a_file_of_unknown_size_is_one_piece() {
     let mut plan = Plan::new(None, RangeSet::default());
     let piece = plan.take(16, Instant::now()).unwrap();
     assert_eq!(plan.take(16, Instant::now()), None);
-    plan.landed(ByteRange { start: 0, end: 77 });
+    plan.landed(ByteRange { start: 0, end: 77 }, 0);
     plan.set_size(77);
     plan.give_back(piece.id);
     assert!(plan.is_complete());
@@ -104,7 +137,7 @@ proptest! {
             now += Duration::from_millis(700);
             match step {
                 Step::Take(connections) => live.extend(plan.take(connections, now).map(|piece| (piece, piece.range.start))),
-                Step::Steal => live.extend(plan.steal(now).map(|piece| (piece, piece.range.start))),
+                Step::Steal => live.extend(plan.steal(None, now).map(|piece| (piece, piece.range.start))),
                 Step::Receive(who, n) if !live.is_empty() => {
                     let at = who % live.len();
                     let (piece, pos) = &mut live[at];
@@ -115,7 +148,7 @@ proptest! {
                 }
                 Step::Land(who) if !live.is_empty() => {
                     let (piece, pos) = live.swap_remove(who % live.len());
-                    plan.landed(ByteRange { start: piece.range.start, end: pos });
+                    plan.landed(ByteRange { start: piece.range.start, end: pos }, 0);
                     plan.give_back(piece.id);
                 }
                 Step::Fail(who) if !live.is_empty() => {
@@ -132,7 +165,7 @@ proptest! {
         let mut rounds = 0;
         while let Some(piece) = plan.take(8, now) {
             prop_assert!(!plan.done().contains(piece.range), "nothing is fetched twice without need");
-            plan.landed(piece.range);
+            plan.landed(piece.range, 0);
             plan.give_back(piece.id);
             rounds += 1;
             prop_assert!(rounds < 1000);

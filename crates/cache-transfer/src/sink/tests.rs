@@ -29,9 +29,9 @@ async fn a_byte_that_has_landed_never_changes() {
     let sink = Sink::new(Arc::clone(&on_disk), Some(300), RangeSet::default(), Hasher::new(), reporter).unwrap();
     let sink = Arc::new(sink);
     let pool = Pool::new(4);
-    sink.write(buffer(&pool, 1, 100).await, 100).unwrap().await.unwrap().unwrap();
-    sink.write(buffer(&pool, 2, 300).await, 0).unwrap().await.unwrap().unwrap();
-    sink.write(buffer(&pool, 3, 300).await, 0).unwrap().await.unwrap().unwrap();
+    sink.write(buffer(&pool, 1, 100).await, 100, 0).unwrap().await.unwrap().unwrap();
+    sink.write(buffer(&pool, 2, 300).await, 0, 0).unwrap().await.unwrap().unwrap();
+    sink.write(buffer(&pool, 3, 300).await, 0, 0).unwrap().await.unwrap().unwrap();
     assert!(sink.is_complete());
     let mut expected = Hasher::new();
     for byte in [2, 1, 2] {

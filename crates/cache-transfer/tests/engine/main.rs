@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod mirrors;
 mod source;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use std::time::Duration;
 
 use cache_core::{ByteRange, ErrorKind, Event, FileEntry, NoProgress, Outcome, Progress, Result, Retry, Source};
 use cache_store::{Store, StoreOptions};
-use cache_transfer::{Engine, EngineConfig, FetchJob, Fetched};
+use cache_transfer::{Engine, EngineConfig, FetchJob, Fetched, Place};
 use source::{Answer, Scripted, TAG, data, entry, version};
 
 const MIB: usize = 1 << 20;
@@ -46,8 +47,8 @@ impl Bench {
 }
 
 fn job(sources: &[&Arc<Scripted>], file: &FileEntry) -> FetchJob {
-    let sources = sources.iter().map(|&source| Arc::clone(source) as Arc<dyn Source>).collect();
-    FetchJob { version: version(), file: file.clone(), sources, progress: Arc::new(NoProgress) }
+    let places = sources.iter().map(|&source| Place::from(Arc::clone(source) as Arc<dyn Source>)).collect();
+    FetchJob { version: version(), file: file.clone(), places, progress: Arc::new(NoProgress) }
 }
 
 #[tokio::test]
@@ -157,21 +158,6 @@ async fn a_wrong_bit_is_found_quarantined_and_named() {
         assert_eq!(bench.store.quarantined().unwrap().len(), 1);
         assert!(bench.store.blobs().unwrap().is_empty());
     }
-}
-
-#[tokio::test]
-async fn after_wrong_bytes_another_source_is_asked_once() {
-    let bytes = data(9 * MIB);
-    let liar = Scripted::named("liar", bytes.clone(), |_, _| Answer::Flip(77));
-    let honest = Scripted::named("honest", bytes.clone(), |_, _| Answer::Right);
-    let bench = Bench::new();
-    let fetched = bench.engine.fetch(job(&[&liar, &honest], &entry(&bytes))).await.unwrap();
-    assert!(bench.read(&fetched) == bytes);
-    assert_eq!(fetched.source.as_deref(), Some("honest"));
-    let second = Scripted::named("second liar", bytes.clone(), |_, _| Answer::Flip(5));
-    let bench = Bench::new();
-    let error = bench.engine.fetch(job(&[&liar, &second, &honest], &entry(&bytes))).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Integrity, "the second mismatch is final");
 }
 
 #[tokio::test]

@@ -138,7 +138,8 @@ impl Source for Scripted {
             asked.len() - 1
         };
         let answer = (self.script)(nth, options.range);
-        let (mut data, mut tag) = (self.data.clone(), TAG);
+        let (mut data, mut tag) = (&self.data, TAG);
+        let mut flipped = None;
         let mut range = options.range.unwrap_or(ByteRange { start: 0, end: data.len() as u64 });
         let mut ranges = true;
         match &answer {
@@ -147,10 +148,10 @@ impl Source for Scripted {
                 range = ByteRange { start: 0, end: data.len() as u64 };
                 ranges = false;
             }
-            Answer::Flip(at) if range.start <= *at && *at < range.end => data[usize::try_from(*at).unwrap()] ^= 1,
+            Answer::Flip(at) if range.start <= *at && *at < range.end => flipped = Some(at - range.start),
             Answer::Shifted => range.start += 1,
             Answer::Other(other, other_tag) => {
-                data.clone_from(other);
+                data = other;
                 tag = other_tag;
                 range = ByteRange { start: 0, end: data.len() as u64 };
                 ranges = options.range.is_none();
@@ -158,8 +159,13 @@ impl Source for Scripted {
             _ => {}
         }
         let size = self.tell_size.then_some(data.len() as u64);
-        let body: Vec<u8> = data[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].to_vec();
-        let chunks: Vec<Bytes> = body.chunks(60_000).map(Bytes::copy_from_slice).collect();
+        let mut body = data[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].to_vec();
+        if let Some(at) = flipped {
+            body[usize::try_from(at).unwrap()] ^= 1;
+        }
+        let body = Bytes::from(body);
+        let part = |at: usize| body.slice(at..body.len().min(at + 60_000));
+        let chunks: Vec<Bytes> = (0..body.len()).step_by(60_000).map(part).collect();
         let gate = Arc::clone(&self.gate);
         let endless = matches!(answer, Answer::Endless);
         let stalls = matches!(answer, Answer::Stall(_));

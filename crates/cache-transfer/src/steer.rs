@@ -1,0 +1,236 @@
+//! Steers one transfer: opens connections where lanes have room, waits after failures, gives up lanes, ends it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cache_core::{Body, ByteRange, Error, ErrorKind, Result};
+use futures::future::select_all;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::connection::{self, Stop};
+use crate::journal::{Journal, Schedule};
+use crate::lane::Lane;
+use crate::plan::Piece;
+use crate::slots::Slot;
+use crate::transfer::{First, Transfer};
+
+/// How often it is looked whether an idle connection could help a slow one.
+const HELP_INTERVAL: Duration = Duration::from_millis(250);
+
+/// The connections of a transfer, each with the place of its lane.
+pub(crate) type Connections = JoinSet<(usize, Result<(), Stop>)>;
+
+/// How one lane stands.
+struct Standing {
+    lane: Arc<Lane>,
+    /// After a failure no connection is opened before this.
+    rested: Instant,
+}
+
+impl Standing {
+    fn is_alive(&self) -> bool {
+        self.lane.given_up().is_none()
+    }
+}
+
+struct Field<'a> {
+    transfer: &'a Arc<Transfer>,
+    lanes: Vec<Standing>,
+    connections: &'a mut Connections,
+}
+
+/// Runs connections until the file is complete or no lane is left.
+pub(crate) async fn steer(
+    transfer: &Arc<Transfer>,
+    first: Option<First>,
+    journal: &Journal,
+    connections: &mut Connections,
+    entries: &mut JoinSet<Result<()>>,
+) -> Result<(), Stop> {
+    let now = Instant::now();
+    let lanes = transfer.lanes.iter().map(|lane| Standing { lane: Arc::clone(lane), rested: now }).collect();
+    let mut field = Field { transfer, lanes, connections };
+    if let Some(first) = first {
+        field.begin(first)?;
+    }
+    let mut help = tokio::time::interval(HELP_INTERVAL);
+    help.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut schedule = Schedule::new(transfer.sink.plan().done().total());
+    while !transfer.sink.is_complete() {
+        let wanting = field.wanting();
+        let rested = field.next_rested();
+        tokio::select! {
+            Some(ended) = field.connections.join_next(), if !field.connections.is_empty() => {
+                let (at, outcome) = ended.map_err(lost)?;
+                field.ended(at, outcome).await?;
+            }
+            (at, slot) = acquire(&wanting), if !wanting.is_empty() => field.connect(at, slot, Transfer::next_piece),
+            () = tokio::time::sleep_until(rested.unwrap_or(now)), if rested.is_some() => {}
+            () = transfer.sink.changed() => {}
+            _ = help.tick() => field.help(),
+            entry = entries.join_next(), if !entries.is_empty() => {
+                if let Some(entry) = entry {
+                    entry.map_err(lost)??;
+                }
+            }
+        }
+        let total = transfer.sink.plan().done().total();
+        if let Some(synced) = schedule.due(total).filter(|_| entries.is_empty()) {
+            entries.spawn_blocking(journal.entry(synced));
+            schedule.written(synced, total);
+        }
+    }
+    Ok(())
+}
+
+/// The right to a connection of whichever of the lanes has one first.
+async fn acquire(wanting: &[(usize, Arc<Lane>)]) -> (usize, Slot) {
+    let rights = wanting.iter().map(|(at, lane)| Box::pin(async move { (*at, lane.slots.acquire().await) }));
+    select_all(rights).await.0
+}
+
+impl Field<'_> {
+    /// Whether there is but one source, so that its failure is the transfer's.
+    fn is_alone(&self) -> bool {
+        self.lanes.len() == 1
+    }
+
+    /// The lanes in use: those of the highest preference among the living.
+    fn in_use(&self) -> impl Iterator<Item = (usize, &Standing)> {
+        let best = self.lanes.iter().filter(|one| one.is_alive()).map(|one| one.lane.preference).max();
+        let used = move |one: &Standing| one.is_alive() && Some(one.lane.preference) == best;
+        self.lanes.iter().enumerate().filter(move |(_, one)| used(one))
+    }
+
+    /// The lanes that could open another connection now.
+    fn wanting(&self) -> Vec<(usize, Arc<Lane>)> {
+        if !self.transfer.sink.plan().has_unassigned() {
+            return Vec::new();
+        }
+        let now = Instant::now();
+        self.in_use()
+            .filter(|(_, one)| now >= one.rested && (one.lane.ranges() || self.connections.is_empty()))
+            .map(|(at, one)| (at, Arc::clone(&one.lane)))
+            .collect()
+    }
+
+    fn next_rested(&self) -> Option<Instant> {
+        let now = Instant::now();
+        self.in_use().map(|(_, one)| one.rested).filter(|&rested| rested > now).min()
+    }
+
+    fn connect(&mut self, at: usize, slot: Slot, piece: impl FnOnce(&Transfer, &Lane) -> Option<Piece>) {
+        let Some(standing) = self.lanes.get(at) else { return };
+        if let Some(piece) = piece(self.transfer, &standing.lane) {
+            self.spawn(at, slot, (piece, None));
+        }
+    }
+
+    fn spawn(&mut self, at: usize, slot: Slot, first: (Piece, Option<Body>)) {
+        let transfer = Arc::clone(self.transfer);
+        self.connections.spawn(async move { (at, connection::run(&transfer, at, slot, first).await) });
+    }
+
+    /// Puts idle connections beside slow ones.
+    fn help(&mut self) {
+        let now = Instant::now();
+        if self.transfer.sink.plan().has_unassigned() {
+            return;
+        }
+        let idle: Vec<usize> =
+            self.in_use().filter(|(_, one)| one.lane.ranges() && now >= one.rested).map(|(at, _)| at).collect();
+        for at in idle {
+            let slot = self.lanes.get(at).and_then(|one| one.lane.slots.try_acquire());
+            if let Some(slot) = slot {
+                self.connect(at, slot, Transfer::steal);
+            }
+        }
+    }
+
+    /// Takes the only source's first answer.
+    fn begin(&mut self, first: First) -> Result<(), Stop> {
+        let First { slot, gap, body } = first;
+        let Some(standing) = self.lanes.first_mut() else { return Ok(()) };
+        match first_piece(self.transfer, &standing.lane, gap, body) {
+            Ok(piece) => self.spawn(0, slot, piece),
+            Err(Stop::Failed(error)) => standing.rested = standing.lane.backoff.schedule(error)?,
+            Err(stop) => return Err(stop),
+        }
+        Ok(())
+    }
+
+    /// A connection has ended.
+    async fn ended(&mut self, at: usize, outcome: Result<(), Stop>) -> Result<(), Stop> {
+        let alone = self.is_alone();
+        let Some(standing) = self.lanes.get_mut(at) else { return Ok(()) };
+        match outcome {
+            Ok(()) => Ok(()),
+            Err(Stop::NoRanges) if alone => {
+                self.connections.shutdown().await;
+                self.transfer.sink.quiesce().await;
+                Ok(())
+            }
+            Err(Stop::NoRanges) => self.give_up(at, Error::new(ErrorKind::Network, "it serves no ranges")),
+            Err(Stop::Changed { tag }) if alone || standing.lane.authority => Err(Stop::Changed { tag }),
+            Err(Stop::Changed { .. }) => {
+                self.give_up(at, Error::new(ErrorKind::Integrity, "its file changed while it was fetched"))
+            }
+            Err(Stop::Failed(error)) => match standing.lane.backoff.schedule(error) {
+                Ok(rested) => {
+                    standing.rested = rested;
+                    Ok(())
+                }
+                Err(error) => self.give_up(at, error),
+            },
+        }
+    }
+
+    /// Goes on without a lane, if that helps.
+    fn give_up(&mut self, at: usize, error: Error) -> Result<(), Stop> {
+        let Some(lane) = self.lanes.get(at).map(|one| Arc::clone(&one.lane)) else { return Err(error.into()) };
+        let final_word = match error.kind() {
+            ErrorKind::Network | ErrorKind::Integrity | ErrorKind::Unsupported => false,
+            // A mirror need not have everything, nor let everyone in.
+            ErrorKind::NotFound | ErrorKind::Unauthorized => lane.authority,
+            // Trouble on this machine is everybody's.
+            _ => true,
+        };
+        if lane.given_up().is_some() && !final_word {
+            return Ok(());
+        }
+        tracing::debug!(source = %lane, %error, "not used any more for this file");
+        lane.give_up(error.clone());
+        if final_word || !self.lanes.iter().any(Standing::is_alive) {
+            // What the first one said is the reason; the others were only tried because of it.
+            let first = self.lanes.first().and_then(|one| one.lane.given_up().cloned());
+            return Err(first.filter(|_| !final_word).unwrap_or(error).into());
+        }
+        Ok(())
+    }
+}
+
+/// The piece that the first body serves: all of the rest if the source serves no ranges, or was not asked for one.
+fn first_piece(transfer: &Transfer, lane: &Lane, gap: ByteRange, body: Body) -> Result<(Piece, Option<Body>), Stop> {
+    let now = Instant::now();
+    match transfer.accept(lane, &body, gap) {
+        Ok(()) | Err(Stop::NoRanges) => {}
+        Err(stop) => return Err(stop),
+    }
+    let mut plan = transfer.sink.plan();
+    let asked_whole = gap.end == u64::MAX;
+    let piece = if body.ranges && !asked_whole {
+        plan.take_exact(ByteRange { start: gap.start, end: body.end.unwrap_or(u64::MAX).min(gap.end) }, now)
+    } else {
+        // Of a source that told its size only now, ranges can be asked for from here on.
+        lane.set_ranges(body.ranges && plan.size().is_some());
+        plan.take_rest(now)
+    };
+    drop(plan);
+    let piece = piece.ok_or_else(|| Error::new(ErrorKind::Storage, "the plan lost its first piece"))?;
+    Ok((piece, Some(body)))
+}
+
+pub(crate) fn lost(error: JoinError) -> Error {
+    Error::new(ErrorKind::Storage, "a transfer task was lost").with_source(error)
+}
