@@ -9,7 +9,7 @@ use cache_transfer::{Engine, EngineConfig};
 
 use crate::cache::{Cache, Inner};
 use crate::sources::{SourceSettings, Sources};
-use crate::{Error, ErrorKind, Result, units};
+use crate::{Error, ErrorKind, Mirror, Result, units};
 
 /// Settings of a [`Cache`]. What is not set here comes from the environment, then from defaults.
 ///
@@ -32,6 +32,7 @@ pub struct CacheBuilder {
     endpoint: Option<String>,
     require_digest: bool,
     retries: Option<u32>,
+    mirrors: Vec<Mirror>,
 }
 
 impl CacheBuilder {
@@ -95,6 +96,12 @@ impl CacheBuilder {
         self
     }
 
+    /// Another place for the files of models. May be given several times; what is given first is asked first.
+    pub fn mirror(mut self, mirror: Mirror) -> Self {
+        self.mirrors.push(mirror);
+        self
+    }
+
     /// Opens the store, making it if it is not there. No network, no runtime, no TLS: those wait for the first request.
     ///
     /// # Errors
@@ -124,6 +131,7 @@ impl CacheBuilder {
             retries: config.retries,
             token: self.token,
             endpoint: self.endpoint,
+            mirrors: self.mirrors,
         });
         let engine = Engine::new(store.clone(), config.clone());
         Ok(Cache(Arc::new(Inner { store, engine, config, sources })))

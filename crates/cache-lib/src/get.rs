@@ -183,14 +183,14 @@ impl Get {
             return Ok((look, Vec::new()));
         }
         self.preflight(&missing).await?;
-        let source = self.cache.0.sources.of(&wanted.reference.model, wanted.sha256)?;
+        let places = self.cache.0.sources.places(&wanted.reference.model, wanted.sha256)?;
         let version = Arc::new(look.version().clone());
         let jobs: Vec<FetchJob> = missing
             .iter()
             .map(|file| FetchJob {
                 version: Arc::clone(&version),
                 file: file.clone(),
-                places: vec![Arc::clone(&source).into()],
+                places: places.clone(),
                 progress: Arc::clone(&self.progress),
             })
             .collect();

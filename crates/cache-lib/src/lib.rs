@@ -20,6 +20,7 @@ mod export;
 mod finish;
 mod get;
 mod look;
+mod mirrors;
 mod remove;
 mod select;
 mod snapshot;
@@ -45,6 +46,7 @@ pub use ensure::Ensured;
 pub use export::{ExportOptions, Exported};
 pub use get::Get;
 pub use look::{FileState, Look};
+pub use mirrors::Mirror;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 

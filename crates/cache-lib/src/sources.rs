@@ -1,11 +1,15 @@
 //! Which source serves which model. Made when first asked for, because TLS roots and tokens cost time.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 #[cfg(feature = "http")]
 use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::RetryBudget;
 
+use cache_transfer::Place;
+
+use crate::mirrors::{Address, Elsewhere, Mirror, OnTheWeb};
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
 
 #[derive(Clone)]
@@ -17,6 +21,7 @@ pub(crate) struct SourceSettings {
     pub(crate) token: Option<String>,
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub has an endpoint"))]
     pub(crate) endpoint: Option<String>,
+    pub(crate) mirrors: Vec<Mirror>,
 }
 
 impl std::fmt::Debug for SourceSettings {
@@ -32,6 +37,8 @@ pub(crate) struct Sources {
     http: OnceLock<Result<cache_net::HttpClient>>,
     #[cfg(feature = "hf")]
     hub: OnceLock<Result<Arc<cache_hf::HfSource>>>,
+    /// The mirrors in use, by model and address: what they have learned is kept.
+    mirrors: Arc<Mutex<HashMap<(ModelId, String), Arc<dyn Source>>>>,
 }
 
 impl Sources {
@@ -42,6 +49,7 @@ impl Sources {
             http: OnceLock::new(),
             #[cfg(feature = "hf")]
             hub: OnceLock::new(),
+            mirrors: Arc::default(),
         }
     }
 
@@ -70,6 +78,59 @@ impl Sources {
             ModelId::Folder(_) => Ok(Arc::new(cache_local::LocalSource::new(cache_local::LocalConfig::default()))),
             other => Err(Error::new(ErrorKind::Unsupported, format!("no source for {other} in this build"))
                 .with_hint(format!("build model-cache with the feature `{}`", other.scheme()))),
+        }
+    }
+
+    /// Where the files of a model can be had: first the authority, then the mirrors that are meant for it.
+    pub(crate) fn places(&self, model: &ModelId, sha256: Option<Sha256>) -> Result<Vec<Place>> {
+        let mut places = vec![Place::from(self.of(model, sha256)?)];
+        for (mirror, source) in self.mirrors_of(model)? {
+            places.push(Place { source, preference: mirror.preferred() });
+        }
+        Ok(places)
+    }
+
+    /// The mirrors that may say what a model consists of.
+    pub(crate) fn trusted(&self, model: &ModelId) -> Result<Vec<Arc<dyn Source>>> {
+        let mirrors = self.mirrors_of(model)?.into_iter();
+        Ok(mirrors.filter(|(mirror, _)| mirror.is_trusted()).map(|(_, source)| source).collect())
+    }
+
+    fn mirrors_of(&self, model: &ModelId) -> Result<Vec<(&Mirror, Arc<dyn Source>)>> {
+        let mut found = Vec::new();
+        for mirror in &self.settings.mirrors {
+            let Some(address) = mirror.place_of(model)? else { continue };
+            let key = (model.clone(), mirror.to_string());
+            let mut known = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
+            let source = match known.get(&key) {
+                Some(source) => Arc::clone(source),
+                None => Arc::clone(known.entry(key).or_insert(self.mirror(mirror, address)?)),
+            };
+            found.push((mirror, source));
+        }
+        Ok(found)
+    }
+
+    #[cfg_attr(not(feature = "hf"), expect(unused_variables, reason = "only a Hub takes a token"))]
+    fn mirror(&self, mirror: &Mirror, address: Address) -> Result<Arc<dyn Source>> {
+        match address {
+            #[cfg(feature = "hf")]
+            Address::Hub(endpoint) => {
+                // Not the environment's: the Hub's token is nobody else's business.
+                let config = cache_hf::HfConfig::default()
+                    .with_offline(self.settings.offline)
+                    .with_endpoint(&endpoint)?
+                    .with_token(mirror.own_token())?;
+                Ok(Arc::new(cache_hf::HfSource::new(config, self.http()?)?))
+            }
+            #[cfg(feature = "http")]
+            Address::Web(base) => {
+                let inner = cache_net::HttpSource::new(self.http()?, cache_net::HttpSourceOptions::default());
+                Ok(Arc::new(OnTheWeb::new(Arc::new(inner), base)))
+            }
+            Address::Model(model) => Ok(Arc::new(Elsewhere::new(self.of(&model, None)?, model))),
+            #[cfg(not(all(feature = "hf", feature = "http")))]
+            _ => Err(Error::new(ErrorKind::Unsupported, format!("no source for the mirror {mirror} in this build"))),
         }
     }
 

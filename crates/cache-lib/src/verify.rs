@@ -241,16 +241,11 @@ impl Cache {
         damage: Option<Damage>,
         progress: &Arc<dyn Progress>,
     ) -> Result<()> {
-        let source = self.0.sources.of(&version.model, file.blob)?;
+        let places = self.0.sources.places(&version.model, file.blob)?;
         let mut file = file.clone();
         // What was stored under this name is what is wanted again, even if the source gave no digest at the time.
         file.digests.sha256 = file.digests.sha256.or(file.blob);
-        let job = FetchJob {
-            version: Arc::new(version.clone()),
-            file,
-            places: vec![source.into()],
-            progress: Arc::clone(progress),
-        };
+        let job = FetchJob { version: Arc::new(version.clone()), file, places, progress: Arc::clone(progress) };
         match damage {
             Some(damage) => self.0.engine.repair(damage, job).await.map(drop),
             None => self.0.engine.fetch(job).await.map(drop),
