@@ -13,7 +13,11 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     if let Some(revision) = &args.revision {
         get = get.revision(revision);
     }
-    let look = signals::run(get.look())?;
+    let (look, variants) = signals::run(async {
+        let look = get.look().await?;
+        let variants = cache.variants(&look).await?;
+        Ok((look, variants))
+    })?;
     let version = look.version();
     let total = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
     let here = look.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum::<u64>();
@@ -47,6 +51,7 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
             "cached_bytes": here,
             "path": store.snapshot_path(version),
             "files": files,
+            "variants": super::variants::values(&look, &variants),
         }));
         return Ok(0);
     }
@@ -75,6 +80,10 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
         .collect();
     output.line("");
     output.write(&table(&rows));
+    if !variants.is_empty() {
+        output.line("");
+        output.write(&super::variants::text(&look, &variants));
+    }
     Ok(0)
 }
 
