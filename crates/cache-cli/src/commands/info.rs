@@ -1,7 +1,7 @@
 //! `info`: what a model consists of, and how much of it is here.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Digest, Result};
+use cache_lib::{Cache, Digest, RepoPath, Result};
 use serde_json::{Value, json};
 
 use crate::args::RefArgs;
@@ -15,7 +15,9 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     }
     let (look, variants) = signals::run(async {
         let look = get.look().await?;
-        let variants = cache.variants(&look).await?;
+        let mut variants = cache.variants(&look).await?;
+        let wanted = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
+        variants.retain(|variant| variant.files.iter().any(wanted));
         Ok((look, variants))
     })?;
     let version = look.version();
