@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::units::{self, Size};
-use crate::variants::Variant;
+use crate::variants::{NamedBy, Variant};
 use crate::{Error, ErrorKind, Result, machine_memory};
 
 /// One way to find the next variant to try.
@@ -83,7 +83,10 @@ impl Fallback {
 fn below<'a>(wanted: Option<&'a str>, variants: &'a [Variant]) -> impl Iterator<Item = &'a Variant> {
     let size = wanted.and_then(|name| variants.iter().find(|variant| variant.is(name))).map(|variant| variant.size);
     let rank = wanted.and_then(rank);
-    variants.iter().filter(move |variant| match (size, rank, self::rank(&variant.name)) {
+    // What has no name beside variants that have one is something else: an importance matrix, a vocabulary.
+    let named = variants.iter().any(|variant| variant.named_by != NamedBy::Nothing);
+    let real = variants.iter().filter(move |variant| !named || variant.named_by != NamedBy::Nothing);
+    real.filter(move |variant| match (size, rank, self::rank(&variant.name)) {
         (Some(size), _, _) => variant.size < size,
         // The wanted one is absent, and its size unknown: its name says how large it would be.
         (None, Some(most), Some(rank)) => rank < most,
@@ -165,16 +168,15 @@ impl fmt::Display for Fallback {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::variants::NamedBy;
 
     fn variants() -> Vec<Variant> {
-        [("F16", 160), ("Q8_0", 80), ("Q4_K_M", 50), ("Q4_K_S", 45), ("IQ4_XS", 40), ("Q2_K", 30)]
+        [("F16", 160), ("Q8_0", 80), ("Q4_K_M", 50), ("Q4_K_S", 45), ("IQ4_XS", 40), ("Q2_K", 30), ("imatrix", 1)]
             .map(|(name, size)| Variant {
                 name: name.to_owned(),
                 files: Vec::new(),
                 size: Some(size * 1_000_000_000),
                 missing_parts: 0,
-                named_by: NamedBy::FileName,
+                named_by: if name == "imatrix" { NamedBy::Nothing } else { NamedBy::FileName },
             })
             .into()
     }

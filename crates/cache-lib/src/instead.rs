@@ -235,7 +235,11 @@ async fn another_variant(get: &Get, wanted: Wanted, fallback: &Fallback) -> Resu
             .with_hint("leave out the file, or give another place as fallback: https://host/file"));
     }
     let listing = Look::resolve(cache, &listing(&wanted)).await?;
-    let told = headers::all(cache, &wanted, listing.manifest()).await?;
+    let told = match headers::all(cache, &wanted, listing.manifest()).await {
+        // Those that names tell of may be had all the same.
+        Err(error) if goes_on(&error) => Told::new(),
+        told => told?,
+    };
     let all = variants::variants(listing.manifest(), &told);
     let model = &listing.version().model;
     let plan = fallback.plan(wanted.selection.variant.as_deref(), &all)?;
