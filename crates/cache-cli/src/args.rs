@@ -1,5 +1,7 @@
 //! The arguments, and how they are explained.
 
+mod instead;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -103,6 +105,8 @@ pub(crate) struct GetArgs {
     /// Files fetched side by side.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) instead: instead::InsteadArgs,
 }
 
 #[derive(Debug, Args)]
@@ -287,6 +291,8 @@ mod tests {
             ("model-cache get a/b --limit-rate fast", "50MB/s"),
             ("model-cache get a/b --sha256 abc", "sha256"),
             ("model-cache get a/b --jobs 0", "1024"),
+            ("model-cache get a/b --fallback fits-memory:lots", "10GB"),
+            ("model-cache get a/b --fallback https://h/x#md5=1", "#sha256=DIGEST&size=BYTES"),
             ("model-cache get", "REF"),
             ("model-cache quarantine rm", "ID"),
         ] {

@@ -12,6 +12,7 @@ mod path;
 mod pin;
 mod quarantine;
 mod rm;
+mod variants;
 mod verify;
 
 use cache_lib::{Cache, CacheBuilder, Commit, Result};

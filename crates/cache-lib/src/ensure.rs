@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cache::{Inner, blocking};
-use crate::{Cache, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, export};
+use crate::instead::{check_size, goes_on, none_left};
+use crate::{Cache, Candidate, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, export};
 
 /// How [`Cache::ensure`] found the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +14,18 @@ pub enum Ensured {
     Downloaded,
     /// It was there with the right bytes.
     AlreadyPresent,
+}
+
+/// How [`Cache::ensure_any`] found the file, and where.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct EnsuredAny {
+    /// How.
+    pub ensured: Ensured,
+    /// The candidate whose file it is, by its place in the list.
+    pub taken: usize,
+    /// Why none of those before it, by their places in the list.
+    pub passed: Vec<(usize, Error)>,
 }
 
 impl Cache {
@@ -48,16 +61,54 @@ impl Cache {
         retries: u32,
         progress: Arc<dyn Progress>,
     ) -> Result<Ensured> {
-        let reference = url.into_model_ref()?;
-        let target = target.as_ref().to_path_buf();
-        let there = target.clone();
-        if blocking(move || is_right(&there, sha256, size)).await? {
-            return Ok(Ensured::AlreadyPresent);
+        let candidate = Candidate { reference: url.into_model_ref()?, sha256, size };
+        self.ensure_any(&[candidate], target, retries, progress).await.map(|any| any.ensured)
+    }
+
+    /// [`Cache::ensure`] with several places to take the file from, each with its own digest and size. They are tried
+    /// in turn: the next when one is absent, fails, or has the wrong bytes.
+    ///
+    /// A target that is there and right for one of them is kept, and nobody is asked; but right for another than the
+    /// first is only what has its digest.
+    ///
+    /// # Errors
+    /// When none can be had, an error that names each with its reason, of the kind of the first that is more than
+    /// absent. At once, without trying the others, what another place cannot help: [`ErrorKind::Unauthorized`],
+    /// [`ErrorKind::Storage`], [`ErrorKind::Usage`], [`ErrorKind::Interrupted`].
+    pub async fn ensure_any(
+        &self,
+        candidates: &[Candidate],
+        target: impl AsRef<Path>,
+        retries: u32,
+        progress: Arc<dyn Progress>,
+    ) -> Result<EnsuredAny> {
+        let target = target.as_ref();
+        let (there, all) = (target.to_path_buf(), candidates.to_vec());
+        if let Some(taken) = blocking(move || right_for(&there, &all)).await? {
+            return Ok(EnsuredAny { ensured: Ensured::AlreadyPresent, taken, passed: Vec::new() });
         }
-        let mut get = self.with_retries(retries).get(&reference).progress(progress);
-        if let Some(sha256) = sha256 {
+        let patient = self.with_retries(retries);
+        let mut passed = Vec::new();
+        for (taken, candidate) in candidates.iter().enumerate() {
+            match patient.place(candidate, target, Arc::clone(&progress)).await {
+                Ok(()) => return Ok(EnsuredAny { ensured: Ensured::Downloaded, taken, passed }),
+                Err(error) if goes_on(&error) && candidates.len() > 1 => passed.push((taken, error)),
+                Err(error) => return Err(error),
+            }
+        }
+        let named = |(at, error): (usize, Error)| (candidates[at].reference.to_string(), error);
+        let reasons: Vec<(String, Error)> = passed.into_iter().map(named).collect();
+        Err(none_left("the file could not be had from any place", &reasons))
+    }
+
+    /// Fetches a candidate, checks it, and places it in one step.
+    async fn place(&self, candidate: &Candidate, target: &Path, progress: Arc<dyn Progress>) -> Result<()> {
+        let reference = &candidate.reference;
+        let mut get = self.get(reference).progress(progress);
+        if let Some(sha256) = candidate.sha256 {
             get = get.sha256(sha256);
         }
+        get.size = candidate.size;
         let snapshot = get.await?;
         let [file] = snapshot.files() else {
             return Err(Error::new(
@@ -66,16 +117,11 @@ impl Cache {
             )
             .with_hint("name the file: org/name/path, or a URL"));
         };
-        if let Some(size) = size.filter(|&size| size != file.size) {
-            return Err(Error::new(
-                ErrorKind::Integrity,
-                format!("{reference}: expected {size} bytes, and the source has {}", file.size),
-            ));
-        }
-        let blob = file.blob.clone();
+        check_size(&snapshot, reference, candidate.size)?;
+        let (blob, target) = (file.blob.clone(), target.to_path_buf());
         blocking(move || export::place_one(&blob, &target)).await?;
         drop(snapshot);
-        Ok(Ensured::Downloaded)
+        Ok(())
     }
 
     /// This cache with another patience. Store, sources and all limits are shared.
@@ -89,6 +135,16 @@ impl Cache {
         let Inner { store, sources, .. } = &*self.0;
         Self(Arc::new(Inner { store: store.clone(), engine, config, sources: sources.clone() }))
     }
+}
+
+/// The candidate that the target is right for.
+fn right_for(target: &Path, candidates: &[Candidate]) -> Result<Option<usize>> {
+    for (at, candidate) in candidates.iter().enumerate() {
+        if (at == 0 || candidate.sha256.is_some()) && is_right(target, candidate.sha256, candidate.size)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 fn is_right(target: &Path, sha256: Option<Sha256>, size: Option<u64>) -> Result<bool> {

@@ -9,6 +9,7 @@ use cache_transfer::FetchJob;
 
 use crate::cache::blocking;
 use crate::finish::{self, Arrived, Finish};
+use crate::instead::{self, Instead};
 use crate::look::Look;
 use crate::select::Selection;
 use crate::sources::Sources;
@@ -21,13 +22,16 @@ use crate::{
 /// A wish for a model. Await it, or ask the store alone with [`Get::peek`].
 #[must_use = "nothing is fetched until it is awaited"]
 pub struct Get {
-    cache: Cache,
+    pub(crate) cache: Cache,
     reference: Result<ModelRef>,
     revision: Option<Result<Revision>>,
     include: Vec<String>,
     exclude: Vec<String>,
+    pub(crate) with: Vec<String>,
     sha256: Option<Sha256>,
-    progress: Arc<dyn Progress>,
+    pub(crate) size: Option<u64>,
+    pub(crate) instead: Instead,
+    pub(crate) progress: Arc<dyn Progress>,
 }
 
 /// A wish that was understood.
@@ -37,6 +41,8 @@ pub(crate) struct Wanted {
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
     pub(crate) sha256: Option<Sha256>,
+    /// Bytes that the one wanted file must have.
+    pub(crate) size: Option<u64>,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -49,7 +55,10 @@ impl Get {
             revision: None,
             include: Vec::new(),
             exclude: Vec::new(),
+            with: Vec::new(),
             sha256: None,
+            size: None,
+            instead: Instead::default(),
             progress: Arc::new(NoProgress),
         }
     }
@@ -108,6 +117,9 @@ impl Get {
         let wanted = self.wanted()?;
         finish::retrying(|| {
             let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
+            if !self.instead.is_empty() {
+                return Ok(None);
+            }
             let Some(look) = Look::pinned(&self.cache, &wanted, offline)? else { return Ok(None) };
             if look.missing().next().is_none() && look.allowed(&self.cache).is_ok() {
                 return finish::finish(&self.cache, &Finish::hit(&wanted, &look)).map(Some);
@@ -125,7 +137,7 @@ impl Get {
         Look::resolve(&self.cache, &wanted).await
     }
 
-    fn wanted(&self) -> Result<Wanted> {
+    pub(crate) fn wanted(&self) -> Result<Wanted> {
         let reference = self.reference.clone()?;
         let revision = match (&self.revision, &reference.revision) {
             (Some(given), Some(written)) if given.clone()? != *written => {
@@ -139,20 +151,27 @@ impl Get {
             (None, _) => reference.revision_or_main(),
         };
         let selection =
-            Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
+            Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?
+                .with(&self.with)?;
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256, budget })
+        Ok(Wanted { reference, revision, selection, sha256: self.sha256, size: self.size, budget })
     }
 
     async fn run(self) -> Result<Snapshot> {
-        let wanted = Arc::new(self.wanted()?);
+        let wanted = self.wanted()?;
+        if self.instead.is_empty() { self.run_for(wanted, None).await } else { instead::run(&self, wanted).await }
+    }
+
+    /// Gets what is wanted of a version that was looked at before, or of the one that the source names now.
+    pub(crate) async fn run_for(&self, wanted: Wanted, version: Option<&Look>) -> Result<Snapshot> {
+        let wanted = Arc::new(wanted);
         let cache = self.cache.clone();
         // What was there when it was looked for can be evicted before it is leased. Once more is enough in practice;
         // three times only a quota smaller than the model gets that far.
         let mut tries = 0;
         loop {
             tries += 1;
-            let (look, arrived) = self.fetch(&wanted).await?;
+            let (look, arrived) = self.fetch(&wanted, version).await?;
             let (cache, wanted) = (cache.clone(), Arc::clone(&wanted));
             let done = blocking(move || finish::finish(&cache, &Finish::fetched(&wanted, &look, arrived))).await;
             match done {
@@ -162,8 +181,14 @@ impl Get {
         }
     }
 
-    async fn fetch(&self, wanted: &Arc<Wanted>) -> Result<(Look, Vec<Arrived>)> {
-        let look = Look::resolve(&self.cache, wanted).await?;
+    async fn fetch(&self, wanted: &Arc<Wanted>, version: Option<&Look>) -> Result<(Look, Vec<Arrived>)> {
+        let look = match version.cloned() {
+            None => Look::resolve(&self.cache, wanted).await?,
+            Some(version) => {
+                let (cache, wanted) = (self.cache.clone(), Arc::clone(wanted));
+                blocking(move || version.narrow(&cache, &wanted)).await?
+            }
+        };
         look.warnings().iter().for_each(|warning| self.progress.event(&Event::Warning(warning)));
         let bytes = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
         self.progress.event(&Event::Resolved { version: look.version(), files: look.files().len(), bytes });

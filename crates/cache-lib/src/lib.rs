@@ -17,15 +17,20 @@ mod cache;
 mod doctor;
 mod ensure;
 mod export;
+mod fallback;
 mod finish;
 mod get;
+mod headers;
+mod instead;
 mod look;
+mod memory;
 mod mirrors;
 mod remove;
 mod select;
 mod snapshot;
 mod sources;
 pub mod units;
+mod variants;
 mod verify;
 
 pub use builder::CacheBuilder;
@@ -42,12 +47,16 @@ pub use cache_store::{
 };
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig};
 pub use doctor::{Finding, Level};
-pub use ensure::Ensured;
+pub use ensure::{Ensured, EnsuredAny};
 pub use export::{ExportOptions, Exported};
+pub use fallback::{Fallback, Policy};
 pub use get::Get;
+pub use instead::{Candidate, Choice, Chosen, Passed};
 pub use look::{FileState, Look};
+pub use memory::machine_memory;
 pub use mirrors::Mirror;
 pub use snapshot::{FetchedFile, Snapshot};
+pub use variants::{NamedBy, Variant};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.

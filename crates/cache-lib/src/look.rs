@@ -6,6 +6,7 @@ use cache_store::Blob;
 
 use crate::cache::blocking;
 use crate::get::Wanted;
+use crate::headers;
 use crate::sources::Sources;
 use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Revision, Sha256, Version};
 
@@ -103,6 +104,8 @@ impl Look {
             None
         };
         match stored {
+            // Only the source can tell which files are meant.
+            Some(stored) if !anything && headers::needed(cache, wanted, &stored) => Ok(None),
             Some(stored) => Self::new(cache, wanted, stored.clone(), Some(stored), None).map(Some),
             None if anything => Err(not_cached(&wanted.reference, &wanted.revision)),
             None => Ok(None),
@@ -155,27 +158,34 @@ impl Look {
     async fn ask(cache: &Cache, wanted: &Wanted) -> Result<Self> {
         let (model, mut revision) = (&wanted.reference.model, wanted.revision.clone());
         let sources = &cache.0.sources;
+        let mut listed = None;
         if revision.as_commit().is_none()
             && let Some(commit) = sources.commit(model, &revision, &wanted.budget).await?
         {
             revision = commit.as_str().parse()?;
             let version = Version { model: model.clone(), commit };
-            let (own, wish) = (cache.clone(), wanted.clone());
-            if let Some(look) = blocking(move || Self::listed(&own, &wish, &version)).await? {
-                return Ok(look);
-            }
+            let own = cache.clone();
+            listed = blocking(move || own.store().manifest(&version)).await?;
         }
-        let manifest = sources.of(model, wanted.sha256)?.resolve(model, &revision, &wanted.budget).await?;
-        let (own, wish) = (cache.clone(), wanted.clone());
+        let manifest = match listed {
+            Some(manifest) => manifest,
+            None => sources.of(model, wanted.sha256)?.resolve(model, &revision, &wanted.budget).await?,
+        };
+        let wish = headers::learn(cache, wanted, &manifest).await?;
+        let own = cache.clone();
         blocking(move || Self::resolved(&own, &wish, manifest)).await
     }
 
-    /// A version that the source has just named, if its listing is in the store.
-    fn listed(cache: &Cache, wanted: &Wanted, version: &Version) -> Result<Option<Self>> {
-        match cache.store().manifest(version)? {
-            Some(stored) => Self::resolved(cache, wanted, stored).map(Some),
-            None => Ok(None),
+    /// The same version for another wish. Asks nobody. Where nobody may be asked, all of it must be in the store.
+    pub(crate) fn narrow(&self, cache: &Cache, wanted: &Wanted) -> Result<Self> {
+        let (manifest, stored) = (self.manifest.clone(), self.stored.clone());
+        let mut look = Self::new(cache, wanted, manifest, stored, self.moved.clone())?;
+        look.warnings.clone_from(&self.warnings);
+        let nobody = cache.is_offline() || cache.store().read_only().is_some();
+        if nobody && Sources::is_remote(&wanted.reference.model) && look.missing().next().is_some() {
+            return Err(look.not_cached(wanted));
         }
+        Ok(look)
     }
 
     fn resolved(cache: &Cache, wanted: &Wanted, mut manifest: Manifest) -> Result<Self> {
@@ -213,7 +223,7 @@ impl Look {
         stored: Option<Manifest>,
         moved: Option<Revision>,
     ) -> Result<Self> {
-        let chosen = wanted.selection.choose(&manifest)?;
+        let chosen = headers::choose(cache, &wanted.selection, &manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
         let digest = wanted.sha256;
         if digest.is_some() && chosen.len() != 1 {
@@ -226,6 +236,7 @@ impl Look {
         for at in chosen {
             let mut file = manifest.files[at].clone();
             expect_digest(&mut file, digest)?;
+            expect_size(&file, wanted.size)?;
             let blob = cache.store().find(&file)?;
             if blob.is_none()
                 && let Some(name) = file.blob_name()
@@ -276,6 +287,18 @@ fn expect_digest(file: &mut FileEntry, digest: Option<Sha256>) -> Result<()> {
     }
     file.digests.sha256 = Some(digest);
     Ok(())
+}
+
+/// What the user says of the size must agree with what the listing says, if it says anything.
+fn expect_size(file: &FileEntry, size: Option<u64>) -> Result<()> {
+    match (size, file.size) {
+        (Some(size), Some(listed)) if size != listed => Err(Error::new(
+            ErrorKind::Integrity,
+            format!("{}: expected {size} bytes, and the source has {listed}", file.path),
+        )
+        .with_hint("check the size, or the revision it belongs to")),
+        _ => Ok(()),
+    }
 }
 
 /// The manifest that the store has for a revision.

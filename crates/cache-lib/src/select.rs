@@ -1,21 +1,28 @@
 //! Which files of a version are wanted.
 
-use std::collections::BTreeSet;
-
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use crate::variants::{self, Told};
 use crate::{Error, ErrorKind, FileEntry, Manifest, RepoPath, Result};
 
 /// Longest list of names in an error.
 const SHOWN: usize = 12;
+/// The companion that has a name of its own.
+const MMPROJ: &str = "mmproj";
 
 /// The wanted part of a version, as the user wrote it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     pub(crate) path: Option<RepoPath>,
     pub(crate) variant: Option<String>,
+    /// What headers have said of files whose names say nothing.
+    pub(crate) told: Told,
+    /// Only the listing is wanted, and no file.
+    pub(crate) listing: bool,
     include: Option<GlobSet>,
     exclude: Option<GlobSet>,
+    mmproj: bool,
+    with: Option<GlobSet>,
 }
 
 impl Selection {
@@ -25,11 +32,23 @@ impl Selection {
         include: &[String],
         exclude: &[String],
     ) -> Result<Self> {
-        Ok(Self { path, variant, include: globs(include)?, exclude: globs(exclude)? })
+        let (include, exclude) = (globs(include)?, globs(exclude)?);
+        Ok(Self { path, variant, include, exclude, ..Self::default() })
+    }
+
+    /// Also files that belong to the wanted ones: `mmproj`, or what matches a pattern.
+    pub(crate) fn with(mut self, companions: &[String]) -> Result<Self> {
+        let patterns: Vec<String> = companions.iter().filter(|text| *text != MMPROJ).cloned().collect();
+        self.mmproj = patterns.len() < companions.len();
+        self.with = globs(&patterns)?;
+        Ok(self)
     }
 
     /// The wanted files, by their place in the manifest.
     pub(crate) fn choose(&self, manifest: &Manifest) -> Result<Vec<usize>> {
+        if self.listing {
+            return Ok(Vec::new());
+        }
         let mut chosen: Vec<usize> = (0..manifest.files.len()).collect();
         if let Some(path) = &self.path {
             chosen.retain(|&at| manifest.files[at].path == *path);
@@ -42,11 +61,8 @@ impl Selection {
             }
         }
         if let Some(variant) = &self.variant {
-            let tagged = tagged(manifest, variant);
+            let tagged = variants::find(manifest, &self.told, variant)?;
             chosen.retain(|at| tagged.contains(at));
-            if chosen.is_empty() {
-                return Err(no_variant(manifest, variant));
-            }
         }
         let matches = |set: &GlobSet, at: &usize| set.is_match(manifest.files[*at].path.as_str());
         if let Some(include) = &self.include {
@@ -63,7 +79,27 @@ impl Selection {
             )
             .with_hint(format!("it holds {}", list(names.collect()))));
         }
+        self.accompany(manifest, &mut chosen)?;
         Ok(chosen)
+    }
+
+    fn accompany(&self, manifest: &Manifest, chosen: &mut Vec<usize>) -> Result<()> {
+        if self.mmproj && !chosen.iter().any(|&at| variants::is_mmproj(&manifest.files[at].path)) {
+            chosen.push(variants::mmproj(manifest, chosen)?);
+        }
+        if let Some(with) = &self.with {
+            let more = positions(manifest, |file| with.is_match(file.path.as_str()));
+            if more.is_empty() {
+                let names = manifest.files.iter().map(|file| file.path.to_string()).collect();
+                let model = &manifest.version.model;
+                return Err(Error::new(ErrorKind::NotFound, format!("no file of {model} is what --with asks for"))
+                    .with_hint(format!("it holds {}", list(names))));
+            }
+            chosen.extend(more);
+        }
+        chosen.sort_unstable();
+        chosen.dedup();
+        Ok(())
     }
 }
 
@@ -96,58 +132,7 @@ fn globs(patterns: &[String]) -> Result<Option<GlobSet>> {
     set.build().map(Some).map_err(|error| refused(&patterns.join(" "), &error))
 }
 
-fn is_gguf(file: &FileEntry) -> bool {
-    file.path.as_str().to_ascii_lowercase().ends_with(".gguf")
-}
-
-/// The GGUF files whose name, or one of whose folders, carries a tag such as `Q4_K_M`; the parts of a split file
-/// carry it all alike.
-fn tagged(manifest: &Manifest, tag: &str) -> Vec<usize> {
-    let tag = tag.to_ascii_uppercase();
-    let exact = positions(manifest, |file| is_gguf(file) && carries(file.path.as_str(), &tag, false));
-    if exact.is_empty() {
-        return positions(manifest, |file| is_gguf(file) && carries(file.path.as_str(), &tag, true));
-    }
-    exact
-}
-
-/// Whether `tag` stands alone in `name`: `Q4_K` is no part of `Q4_K_M`. `loose` lets an underscore stand before it.
-fn carries(name: &str, tag: &str, loose: bool) -> bool {
-    let name = name.to_ascii_uppercase();
-    let inside = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    name.match_indices(tag).any(|(at, _)| {
-        let before = name[..at].chars().next_back();
-        let after = name[at + tag.len()..].chars().next();
-        !before.is_some_and(|c| inside(c) && !(loose && c == '_')) && !after.is_some_and(inside)
-    })
-}
-
-fn no_variant(manifest: &Manifest, variant: &str) -> Error {
-    let ggufs: Vec<&str> = manifest.files.iter().filter(|file| is_gguf(file)).map(|file| file.path.as_str()).collect();
-    let error =
-        Error::new(ErrorKind::NotFound, format!("{} has no GGUF file tagged {variant}", manifest.version.model));
-    if ggufs.is_empty() {
-        return error.with_hint("it has no GGUF files at all; leave out the part after the colon");
-    }
-    let tags: BTreeSet<String> = ggufs.iter().filter_map(|name| quantisation(name)).collect();
-    if tags.is_empty() {
-        return error.with_hint(format!("it holds {}", list(ggufs.iter().map(ToString::to_string).collect())));
-    }
-    error.with_hint(format!("there are {}", list(tags.into_iter().collect())))
-}
-
-/// The quantisation in a file's name, as llama.cpp spells them.
-fn quantisation(name: &str) -> Option<String> {
-    let name = name.to_ascii_uppercase();
-    name.split(['-', '.', '/']).rev().find_map(|word| {
-        let starts = ["Q", "IQ", "TQ"]
-            .iter()
-            .any(|start| word.strip_prefix(start).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())));
-        (starts || matches!(word, "F16" | "F32" | "BF16") || word.starts_with("MXFP")).then(|| word.to_owned())
-    })
-}
-
-fn list(names: Vec<String>) -> String {
+pub(crate) fn list(names: Vec<String>) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let mut text = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
     if more > 0 {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cache_store::{Blob, Lease};
 
-use crate::{Outcome, RepoPath, Revision, Version};
+use crate::{Choice, Outcome, RepoPath, Revision, Version};
 
 /// One file of a [`Snapshot`].
 #[derive(Debug, Clone)]
@@ -36,6 +36,7 @@ pub struct Snapshot {
     path: PathBuf,
     files: Vec<FetchedFile>,
     warnings: Vec<String>,
+    choice: Option<Choice>,
     _lease: Lease,
 }
 
@@ -49,7 +50,12 @@ impl Snapshot {
         warnings: Vec<String>,
         lease: Lease,
     ) -> Self {
-        Self { version, revision, folder, path, files, warnings, _lease: lease }
+        Self { version, revision, folder, path, files, warnings, choice: None, _lease: lease }
+    }
+
+    pub(crate) fn chosen(mut self, choice: Choice) -> Self {
+        self.choice = Some(choice);
+        self
     }
 
     /// The snapshot's folder, or the one file if the reference names one.
@@ -86,6 +92,12 @@ impl Snapshot {
     #[must_use]
     pub fn size(&self) -> u64 {
         self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
+    }
+
+    /// Which of several was taken, and why; `None` where there was no fallback to choose from.
+    #[must_use]
+    pub fn choice(&self) -> Option<&Choice> {
+        self.choice.as_ref()
     }
 
     /// What the user should know although all went well.

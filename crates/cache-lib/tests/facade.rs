@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use cache_lib::{
-    Cache, CacheBuilder, Ensured, ErrorKind, Event, ExportOptions, Outcome, Progress, RepoPath, Sha256, Version,
+    Cache, CacheBuilder, Candidate, Ensured, ErrorKind, Event, ExportOptions, NoProgress, Outcome, Progress, RepoPath,
+    Sha256, Version,
 };
 use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
 
@@ -156,6 +157,40 @@ async fn ensure_leaves_the_target_alone_when_the_source_is_wrong() {
     assert_eq!(fs_err::read_to_string(&target).unwrap(), "old");
     let error = cache.ensure(MODEL, None, None, world.path("y"), 0).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage, "many files at one place");
+}
+
+#[tokio::test]
+async fn ensure_any_takes_the_first_place_that_has_the_right_bytes() {
+    let world = World::new();
+    let (cache, content) = (world.cache(), Content::seeded(7, 100_000));
+    let (url, sha256) = world.url("org/one", &content);
+    let (broken, broken_sha256) = world.url("org/two", &Content::seeded(8, 1000));
+    world.hub.trouble(Matches::path("org/two").at(Origin::Cdn), Trouble::Flip(100));
+    let place = |url: &str, sha256, size| Candidate { reference: url.parse().unwrap(), sha256, size };
+    let candidates = [
+        place(&url.replace("x.bin", "absent.bin"), None, None),
+        place(&broken, Some(broken_sha256), None),
+        place(&url, Some(sha256), Some(99)),
+        place(&url, Some(sha256), Some(100_000)),
+    ];
+    let target = world.path("any/x.bin");
+    let ensure = |count: usize| cache.ensure_any(&candidates[..count], &target, 0, Arc::new(NoProgress));
+    let error = ensure(3).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
+    for part in ["absent.bin: ", "org/two", "expected 99 bytes"] {
+        assert!(error.message().contains(part), "{error:?}");
+    }
+    assert!(!target.exists());
+    let done = ensure(4).await.unwrap();
+    assert_eq!((done.ensured, done.taken), (Ensured::Downloaded, 3));
+    let kinds: Vec<_> = done.passed.iter().map(|(at, error)| (*at, error.kind())).collect();
+    assert_eq!(kinds, [(0, ErrorKind::NotFound), (1, ErrorKind::Integrity), (2, ErrorKind::Integrity)]);
+    assert_eq!(fs_err::read(&target).unwrap(), content.to_vec().unwrap());
+    let before = world.hub.requests().len();
+    let again = cache.ensure_any(&candidates[1..], &target, 0, Arc::new(NoProgress)).await.unwrap();
+    assert_eq!((again.ensured, again.taken), (Ensured::AlreadyPresent, 2));
+    assert_eq!(world.hub.requests().len(), before);
+    assert!(cache.ensure_any(&[], &target, 0, Arc::new(NoProgress)).await.is_err());
 }
 
 #[tokio::test]

@@ -13,4 +13,5 @@ mod mend;
 mod read_only;
 mod signals;
 mod upkeep;
+mod variants;
 mod world;

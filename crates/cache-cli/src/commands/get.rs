@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Error, ErrorKind, ExportOptions, Exported, Get, Outcome, Result, Snapshot};
+use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Outcome, Result, Snapshot};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -32,6 +32,10 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }
+    if args.refs.len() > 1 && args.instead.places().next().is_some() {
+        return Err(Error::new(ErrorKind::Usage, "another place as fallback is for one file, and several are wanted")
+            .with_hint("run it once for each"));
+    }
     let cache = builder.build()?;
     // What is there and needs no request costs neither a runtime nor an HTTP client.
     let here = args.refs.iter().map(|reference| warm(&cache, args, reference).transpose()).collect();
@@ -52,6 +56,15 @@ fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
     }
     if let Some(sha256) = args.sha256 {
         get = get.sha256(sha256);
+    }
+    if let Some(fallback) = args.instead.variants() {
+        get = get.fallback(fallback);
+    }
+    for place in args.instead.places() {
+        get = get.or_from(place.clone());
+    }
+    for companion in &args.instead.with {
+        get = get.with(companion);
     }
     get
 }
@@ -147,6 +160,9 @@ fn remarks(output: &Output, got: &Got) {
     if got.unsaid {
         got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
     }
+    if let Some(choice) = got.snapshot.choice().filter(|choice| choice.is_other()) {
+        output.remark(format_args!("{}: {choice}", got.snapshot.version().model));
+    }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
     if unverified > 0 {
@@ -210,6 +226,10 @@ fn entry(args: &GetArgs, reference: &str, result: &Result<Got>) -> Value {
         "warnings": snapshot.warnings(),
         "files": super::path::files(snapshot),
     });
+    if let (Some(choice), Some(object)) = (snapshot.choice(), value.as_object_mut()) {
+        let key = if choice.of == Chosen::Variant { "variant" } else { "source" };
+        object.insert(key.to_owned(), json!(choice));
+    }
     if let (Some(exported), Some(object)) = (&got.exported, value.as_object_mut()) {
         object.insert(
             "exported".to_owned(),

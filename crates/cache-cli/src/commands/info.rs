@@ -1,7 +1,7 @@
 //! `info`: what a model consists of, and how much of it is here.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Digest, Result};
+use cache_lib::{Cache, Digest, RepoPath, Result};
 use serde_json::{Value, json};
 
 use crate::args::RefArgs;
@@ -13,7 +13,13 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     if let Some(revision) = &args.revision {
         get = get.revision(revision);
     }
-    let look = signals::run(get.look())?;
+    let (look, variants) = signals::run(async {
+        let look = get.look().await?;
+        let mut variants = cache.variants(&look).await?;
+        let wanted = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
+        variants.retain(|variant| variant.files.iter().any(wanted));
+        Ok((look, variants))
+    })?;
     let version = look.version();
     let total = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
     let here = look.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum::<u64>();
@@ -47,6 +53,7 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
             "cached_bytes": here,
             "path": store.snapshot_path(version),
             "files": files,
+            "variants": super::variants::values(&look, &variants),
         }));
         return Ok(0);
     }
@@ -75,6 +82,10 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
         .collect();
     output.line("");
     output.write(&table(&rows));
+    if !variants.is_empty() {
+        output.line("");
+        output.write(&super::variants::text(&look, &variants));
+    }
     Ok(0)
 }
 
