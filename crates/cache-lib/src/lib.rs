@@ -30,7 +30,7 @@ mod verify;
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
-    Blake3, Bucket, BucketKind, ByteRange, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry,
+    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry,
     GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing, PathError,
     Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };

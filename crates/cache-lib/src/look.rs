@@ -7,7 +7,7 @@ use cache_store::Blob;
 use crate::cache::blocking;
 use crate::get::Wanted;
 use crate::sources::Sources;
-use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Revision, Sha256, Version};
+use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Retry, Revision, Sha256, Version};
 
 /// How long a source may think before the cached version is used instead, where there is a whole one.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -134,7 +134,9 @@ impl Look {
             Ok(answer) => answer,
             Err(_) if remote => {
                 let (own, wish) = (cache.clone(), wanted.clone());
-                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()));
+                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()))
+                    .with_hint("the network or the host is slow; --offline does not ask it")
+                    .with_retry(Retry::Backoff);
                 match blocking(move || Self::despite(&own, &wish, slow)).await {
                     Ok(look) => return Ok(look),
                     Err(_) => asking.await,
