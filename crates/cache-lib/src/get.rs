@@ -10,6 +10,7 @@ use cache_transfer::FetchJob;
 use crate::cache::blocking;
 use crate::finish::{self, Arrived, Finish};
 use crate::look::Look;
+use crate::meter::{self, Meter};
 use crate::select::Selection;
 use crate::sources::Sources;
 use crate::units::Size;
@@ -27,6 +28,7 @@ pub struct Get {
     include: Vec<String>,
     exclude: Vec<String>,
     sha256: Option<Sha256>,
+    priority: i32,
     progress: Arc<dyn Progress>,
 }
 
@@ -37,6 +39,9 @@ pub(crate) struct Wanted {
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
     pub(crate) sha256: Option<Sha256>,
+    /// Which get goes first while files wait for their turn: the higher one.
+    #[expect(dead_code, reason = "the engine takes turns in the order of arrival")]
+    pub(crate) priority: i32,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -50,6 +55,7 @@ impl Get {
             include: Vec::new(),
             exclude: Vec::new(),
             sha256: None,
+            priority: 0,
             progress: Arc::new(NoProgress),
         }
     }
@@ -75,6 +81,12 @@ impl Get {
     /// The digest that the one wanted file must have.
     pub fn sha256(mut self, digest: Sha256) -> Self {
         self.sha256 = Some(digest);
+        self
+    }
+
+    /// How soon it is wanted beside other gets: the higher goes first; 0 when not set.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -106,14 +118,20 @@ impl Get {
     /// [`ErrorKind::NotCached`] when a wanted file is not there and the network may not be asked.
     pub fn without_request(&self) -> Result<Option<Snapshot>> {
         let wanted = self.wanted()?;
-        finish::retrying(|| {
+        let answer = finish::retrying(|| {
             let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
             let Some(look) = Look::pinned(&self.cache, &wanted, offline)? else { return Ok(None) };
             if look.missing().next().is_none() && look.allowed(&self.cache).is_ok() {
                 return finish::finish(&self.cache, &Finish::hit(&wanted, &look)).map(Some);
             }
             if offline { Err(look.not_cached(&wanted)) } else { Ok(None) }
-        })
+        });
+        match &answer {
+            Ok(Some(snapshot)) => meter::hit(self.cache.store(), &wanted.reference, snapshot),
+            Ok(None) => {}
+            Err(error) => meter::refused(self.cache.store(), &wanted.reference, error),
+        }
+        answer
     }
 
     /// What it consists of and how much of it is in the store. Asks the network as [`Get`] does, but fetches no file.
@@ -141,10 +159,23 @@ impl Get {
         let selection =
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256, budget })
+        Ok(Wanted { reference, revision, selection, sha256: self.sha256, priority: self.priority, budget })
     }
 
-    async fn run(self) -> Result<Snapshot> {
+    /// Gets it, and notes for the statistics what that took.
+    async fn run(mut self) -> Result<Snapshot> {
+        let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
+        self.progress = meter.progress();
+        let result = self.get().await;
+        meter.ended(result.as_ref().err());
+        blocking(move || {
+            drop(meter);
+            result
+        })
+        .await
+    }
+
+    async fn get(self) -> Result<Snapshot> {
         let wanted = Arc::new(self.wanted()?);
         let cache = self.cache.clone();
         // What was there when it was looked for can be evicted before it is leased. Once more is enough in practice;

@@ -20,10 +20,12 @@ mod export;
 mod finish;
 mod get;
 mod look;
+mod meter;
 mod remove;
 mod select;
 mod snapshot;
 mod sources;
+mod stats;
 pub mod units;
 mod verify;
 
@@ -46,6 +48,7 @@ pub use export::{ExportOptions, Exported};
 pub use get::Get;
 pub use look::{FileState, Look};
 pub use snapshot::{FetchedFile, Snapshot};
+pub use stats::{ModelStats, SourceStats, Stats};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.
