@@ -21,6 +21,8 @@ mod finish;
 mod get;
 mod look;
 mod meter;
+#[cfg(feature = "http")]
+mod network;
 mod remove;
 mod select;
 mod snapshot;
@@ -32,9 +34,9 @@ mod verify;
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
-    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry,
-    GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing, PathError,
-    Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
+    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event,
+    FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
+    PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
 pub use cache_store::{
     AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,

@@ -7,7 +7,9 @@ use cache_store::Blob;
 use crate::cache::blocking;
 use crate::get::Wanted;
 use crate::sources::Sources;
-use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Retry, Revision, Sha256, Version};
+use crate::{
+    Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Retry, Revision, Sha256, Version,
+};
 
 /// How long a source may think before the cached version is used instead, where there is a whole one.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -31,6 +33,7 @@ pub struct Look {
     /// The moving name that the source has just resolved to this version.
     moved: Option<Revision>,
     warnings: Vec<String>,
+    fallback: bool,
 }
 
 impl Look {
@@ -61,6 +64,12 @@ impl Look {
     /// The wanted files that are not in the store.
     pub fn missing(&self) -> impl Iterator<Item = &FileEntry> {
         self.files.iter().filter(|state| state.blob.is_none()).map(|state| &state.file)
+    }
+
+    /// Whether this is what was in the store because the source could not be asked.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        self.fallback
     }
 
     pub(crate) fn stored(&self) -> Option<&Manifest> {
@@ -200,6 +209,7 @@ impl Look {
         if look.missing().next().is_some() {
             return Err(error);
         }
+        look.fallback = true;
         look.warnings.push(format!(
             "{} cannot be asked ({error}); using the cached version {}",
             wanted.reference,
@@ -243,7 +253,7 @@ impl Look {
             }
             files.push(FileState { file, blob });
         }
-        Ok(Self { manifest, stored, files, moved, warnings: Vec::new() })
+        Ok(Self { manifest, stored, files, moved, warnings: Vec::new(), fallback: false })
     }
 
     pub(crate) fn not_cached(&self, wanted: &Wanted) -> Error {

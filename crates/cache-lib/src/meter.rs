@@ -73,7 +73,9 @@ impl Meter {
 impl Drop for Meter {
     fn drop(&mut self) {
         // What was never understood is no get.
-        let Some(model) = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage) else { return };
+        let Some(model) = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage) else {
+            return;
+        };
         let mut usage = self.heard.take();
         usage.gets = 1;
         if self.failed {

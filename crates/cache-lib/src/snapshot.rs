@@ -36,6 +36,7 @@ pub struct Snapshot {
     path: PathBuf,
     files: Vec<FetchedFile>,
     warnings: Vec<String>,
+    fallback: bool,
     _lease: Lease,
 }
 
@@ -49,7 +50,18 @@ impl Snapshot {
         warnings: Vec<String>,
         lease: Lease,
     ) -> Self {
-        Self { version, revision, folder, path, files, warnings, _lease: lease }
+        Self { version, revision, folder, path, files, warnings, fallback: false, _lease: lease }
+    }
+
+    pub(crate) fn with_fallback(mut self, fallback: bool) -> Self {
+        self.fallback = fallback;
+        self
+    }
+
+    /// Whether this is what was in the store because the source could not be asked. A warning says why.
+    #[must_use]
+    pub fn is_fallback(&self) -> bool {
+        self.fallback
     }
 
     /// The snapshot's folder, or the one file if the reference names one.
