@@ -233,7 +233,7 @@ fn tls(target: &Target, error: Option<&Error>) -> Finding {
     let Some(error) = error else { return Finding::new("tls", Level::Ok, "the certificate is trusted") };
     let words = error.message().to_ascii_lowercase();
     let said = |any: &[&str]| any.iter().any(|word| words.contains(word));
-    let mend = if !said(&["no secure connection", "the certificate file", "the proxy does not let"]) {
+    let mend = if !said(&["no secure connection", "no connection", "the certificate file", "the proxy does not let"]) {
         return Finding::new("tls", Level::Ok, "no trouble seen");
     } else if said(&["unknownissuer", "unknown issuer", "self signed", "self-signed", "local issuer"]) {
         "the authority of the certificate is unknown here: if your organisation inspects TLS, name its certificates in \
@@ -242,6 +242,9 @@ fn tls(target: &Target, error: Option<&Error>) -> Finding {
         "the certificate is not valid at this time: check this machine's clock (date), then tell the host's owner"
     } else if said(&["notvalidforname", "not valid for name", "hostname mismatch"]) {
         "the certificate is another host's: check the address; a sign-in page of the network may be in between"
+    } else if said(&["no connection"]) {
+        // TCP has just worked, so it was the handshake.
+        "what answers there speaks no TLS: check the port, and whether something on the way answers in its place"
     } else {
         error.hint().unwrap_or("check SSL_CERT_FILE and the proxy variables")
     };

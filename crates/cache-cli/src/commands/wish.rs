@@ -73,9 +73,18 @@ impl Wish {
                 "revision" => read(Revision::parse(value)).map(|_| wish.revision = Some(value.to_owned())),
                 "sha256" => args::sha256(value).map(|digest| wish.sha256 = Some(digest)),
                 "priority" => read(value.parse()).map(|priority| wish.priority = priority),
-                "include" => Ok(include.push(value.to_owned())),
-                "exclude" => Ok(exclude.push(value.to_owned())),
-                "to" => Ok(wish.to = Some(PathBuf::from(value))),
+                "include" => {
+                    include.push(value.to_owned());
+                    Ok(())
+                }
+                "exclude" => {
+                    exclude.push(value.to_owned());
+                    Ok(())
+                }
+                "to" => {
+                    wish.to = Some(PathBuf::from(value));
+                    Ok(())
+                }
                 _ => Err("no such key; there are revision, sha256, include, exclude, to and priority".to_owned()),
             };
             mistakes.extend(read.err().map(|why| format!("{key}={value}: {why}")));
