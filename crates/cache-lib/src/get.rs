@@ -167,7 +167,7 @@ impl Get {
         let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
         self.progress = meter.progress();
         let result = self.get().await;
-        meter.ended(result.as_ref().err());
+        meter.ended(&result);
         blocking(move || {
             drop(meter);
             result

@@ -29,6 +29,8 @@ struct Sum {
     usage: Usage,
     active: BTreeMap<RepoPath, Active>,
     sources: BTreeMap<String, Source>,
+    /// Files that came without a word of where from: those of this machine, which are taken at once.
+    silent: BTreeMap<RepoPath, u64>,
 }
 
 /// A file on its way.
@@ -64,9 +66,12 @@ impl Meter {
     }
 
     /// Notes how the get ended.
-    pub(crate) fn ended(&mut self, error: Option<&Error>) {
-        self.failed = error.is_some();
-        self.failure = error.map_or(self.failure, Error::kind);
+    pub(crate) fn ended(&mut self, result: &Result<Snapshot>) {
+        self.failed = result.is_err();
+        match result {
+            Err(error) => self.failure = error.kind(),
+            Ok(snapshot) => self.heard.attribute(snapshot),
+        }
     }
 }
 
@@ -106,6 +111,19 @@ pub(crate) fn refused(store: &Store, reference: &ModelRef, error: &Error) {
 }
 
 impl Heard {
+    /// Says where the files came from that nothing was heard of.
+    fn attribute(&self, snapshot: &Snapshot) {
+        let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in snapshot.files() {
+            let Some(source) = &file.source else { continue };
+            if let Some(size) = sum.silent.remove(&file.path) {
+                let source = sum.sources.entry(source.clone()).or_default();
+                source.files += 1;
+                source.bytes = source.bytes.saturating_add(size);
+            }
+        }
+    }
+
     fn take(&self) -> Usage {
         let mut sum = std::mem::take(&mut *self.sum.lock().unwrap_or_else(PoisonError::into_inner));
         let now = Instant::now();
@@ -160,8 +178,9 @@ impl Sum {
             }
             Event::Finished { path, size, outcome, .. } => {
                 self.usage.misses += 1;
-                if let Some(file) = self.active.remove(path) {
-                    self.end(&file, now, Some((*size, *outcome)));
+                match self.active.remove(path) {
+                    Some(file) => self.end(&file, now, Some((*size, *outcome))),
+                    None => drop(self.silent.insert((*path).clone(), *size)),
                 }
             }
             Event::Failed { path, .. } => {

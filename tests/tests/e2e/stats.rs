@@ -46,3 +46,14 @@ fn retries_are_counted_and_a_file_of_nonsense_is_survived() {
     let json = world.run(&["stats", "--json"]).ok().json();
     assert_eq!((&json["gets"], &json["broken_lines"]), (&1.into(), &2.into()));
 }
+
+#[test]
+fn files_of_this_machine_are_counted_with_their_bytes() {
+    let world = World::new();
+    let folder = world.folder().join("own");
+    fs_err::create_dir(&folder).unwrap();
+    fs_err::write(folder.join("model.bin"), vec![7; 2_000_000]).unwrap();
+    world.run(&["get", folder.to_str().unwrap()]).ok();
+    let json = world.run(&["stats", "--json"]).ok().json();
+    assert_eq!((&json["misses"], &json["fetched_bytes"]), (&1.into(), &2_000_000.into()), "{json}");
+}
