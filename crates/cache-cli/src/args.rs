@@ -1,12 +1,19 @@
 //! The arguments, and how they are explained.
 
+mod batch;
+mod doctor;
 mod instead;
+mod stats;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_lib::{Error, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use self::batch::BatchArgs;
+pub(crate) use self::doctor::DoctorArgs;
+pub(crate) use self::stats::StatsArgs;
 
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
@@ -64,7 +71,9 @@ pub(crate) enum Command {
     /// Print shell lines that make other programs use this store.
     Env(EnvArgs),
     /// Find out what is wrong with this installation and how to mend it.
-    Doctor,
+    Doctor(DoctorArgs),
+    /// Show what gets have done: hits, bytes by source, rates, failures, and the disk by model.
+    Stats(StatsArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Show the whole job against a hub inside this program: no internet, a few seconds.
@@ -76,8 +85,10 @@ const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    #[arg(required = true, value_name = "REF", help = REF_HELP)]
+    #[arg(required_unless_present = "from", value_name = "REF", help = REF_HELP)]
     pub(crate) refs: Vec<String>,
+    #[command(flatten)]
+    pub(crate) batch: BatchArgs,
     /// Branch, tag, refs/pr/N or commit.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,
@@ -252,7 +263,7 @@ fn age(text: &str) -> Result<Duration, String> {
     told(units::parse_age(text))
 }
 
-fn sha256(text: &str) -> Result<Sha256, String> {
+pub(crate) fn sha256(text: &str) -> Result<Sha256, String> {
     text.strip_prefix("sha256:")
         .unwrap_or(text)
         .parse()

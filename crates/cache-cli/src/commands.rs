@@ -12,8 +12,10 @@ mod path;
 mod pin;
 mod quarantine;
 mod rm;
+mod stats;
 mod variants;
 mod verify;
+mod wish;
 
 use cache_lib::{Cache, CacheBuilder, Commit, Result};
 
@@ -35,7 +37,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Unpin(args) => pin::unpin(&open(shared)?, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
-        Command::Doctor => doctor::run(shared, output),
+        Command::Doctor(args) => doctor::run(shared, args, output),
+        Command::Stats(args) => stats::run(&open(shared)?, args, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Demo => demo::run(output),
     }

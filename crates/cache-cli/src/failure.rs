@@ -15,6 +15,8 @@ pub(crate) fn text(error: &Error) -> String {
 pub(crate) fn json(error: &Error) -> Value {
     json!({
         "kind": error.kind().as_str(),
+        "category": error.kind().category().as_str(),
+        "retry_helps": error.retry_helps(),
         "exit_code": error.kind().exit_code(),
         "message": error.message(),
         "hint": error.hint(),

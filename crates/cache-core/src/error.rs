@@ -52,6 +52,20 @@ impl ErrorKind {
         }
     }
 
+    /// Whose matter it is.
+    #[must_use]
+    pub fn category(self) -> Category {
+        match self {
+            Self::Network => Category::Network,
+            Self::NoSpace | Self::Storage => Category::Storage,
+            Self::Integrity => Category::Verification,
+            Self::Usage | Self::Unsupported => Category::Configuration,
+            Self::Unauthorized => Category::Auth,
+            Self::NotFound | Self::NotCached => Category::NotFound,
+            Self::Interrupted => Category::Interrupted,
+        }
+    }
+
     /// The name used in JSON and logs.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -66,6 +80,43 @@ impl ErrorKind {
             Self::Storage => "storage",
             Self::Interrupted => "interrupted",
             Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// Whose matter a trouble is: the coarse kind that people sort by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Category {
+    /// The way to a host, or the host.
+    Network,
+    /// The disk, the store, or room on it.
+    Storage,
+    /// Bytes that are not what they should be.
+    Verification,
+    /// Arguments, settings, or what this build can do.
+    Configuration,
+    /// Tokens and permissions at a host.
+    Auth,
+    /// It does not exist, or is not in the store while only that may be asked.
+    NotFound,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Category {
+    /// The name used in JSON.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Network => "network",
+            Self::Storage => "storage",
+            Self::Verification => "verification",
+            Self::Configuration => "configuration",
+            Self::Auth => "auth",
+            Self::NotFound => "not-found",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -239,6 +290,19 @@ impl Error {
         self.0.retry
     }
 
+    /// Whether the user may get further by running the same again, later and with nothing changed.
+    ///
+    /// True of a network whose retries are used up, and of what was interrupted. False where something has to be
+    /// changed first: a certificate, a token, a name, room on the disk.
+    #[must_use]
+    pub fn retry_helps(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Interrupted => true,
+            ErrorKind::Network => self.is_retryable() || self.0.attempts > 0,
+            _ => self.is_retryable(),
+        }
+    }
+
     /// Whether trying again can help at all.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -320,6 +384,18 @@ mod tests {
         assert_eq!(back.kind(), ErrorKind::Network);
         assert_eq!(back.hint(), error.hint());
         assert!(back.to_string().contains("tried 5 times"));
+    }
+
+    #[test]
+    fn a_retry_helps_where_nothing_has_to_be_changed() {
+        let down = Error::new(ErrorKind::Network, "reset").with_retry(Retry::Backoff);
+        assert!(down.retry_helps() && down.exhausted(5, Duration::ZERO).retry_helps());
+        assert!(Error::interrupted().retry_helps());
+        for kind in [ErrorKind::Network, ErrorKind::Integrity, ErrorKind::Unauthorized, ErrorKind::NoSpace] {
+            assert!(!Error::new(kind, "no").retry_helps(), "{kind:?}");
+        }
+        assert_eq!(ErrorKind::Integrity.category().as_str(), "verification");
+        assert_eq!(serde_json::to_value(Category::NotFound).unwrap(), Category::NotFound.as_str());
     }
 
     #[test]

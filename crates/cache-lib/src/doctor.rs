@@ -25,7 +25,8 @@ pub enum Level {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked at: `store`, `links`, `locks`, `disk`, `view`, `proxy`, `token`, `endpoint`.
+    /// What was looked at: `store`, `links`, `locks`, `disk`, `view`, `proxy`, `token`, `endpoint`; on the way to a host
+    /// also `name`, `connect`, `tls`, `answer`, `clock` and `limits`.
     pub area: &'static str,
     /// How bad it is.
     pub level: Level,
@@ -169,7 +170,7 @@ impl Cache {
     }
 
     #[cfg(feature = "hf")]
-    async fn token(&self) -> Finding {
+    pub(crate) async fn token(&self) -> Finding {
         let asked = async { self.0.sources.hub()?.whoami().await };
         match asked.await {
             Ok(Some(user)) => Finding::new("token", Level::Ok, format!("there is one, of {user}")),

@@ -141,7 +141,9 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
         (_, None, [file]) if finish.wanted.selection.variant.is_some() => file.link.clone(),
         _ => folder.clone(),
     };
-    Ok(Snapshot::new(version, finish.wanted.revision.clone(), folder, path, files, warnings, lease))
+    let fallback = finish.look.is_stale();
+    let revision = finish.wanted.revision.clone();
+    Ok(Snapshot::new(version, revision, folder, path, files, warnings, lease).with_stale(fallback))
 }
 
 fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {

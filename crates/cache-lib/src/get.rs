@@ -11,6 +11,7 @@ use crate::cache::blocking;
 use crate::finish::{self, Arrived, Finish};
 use crate::instead::{self, Instead};
 use crate::look::Look;
+use crate::meter::{self, Meter};
 use crate::select::Selection;
 use crate::sources::Sources;
 use crate::units::Size;
@@ -31,6 +32,7 @@ pub struct Get {
     sha256: Option<Sha256>,
     pub(crate) size: Option<u64>,
     pub(crate) instead: Instead,
+    priority: i32,
     pub(crate) progress: Arc<dyn Progress>,
 }
 
@@ -43,6 +45,9 @@ pub(crate) struct Wanted {
     pub(crate) sha256: Option<Sha256>,
     /// Bytes that the one wanted file must have.
     pub(crate) size: Option<u64>,
+    /// Which get goes first while files wait for their turn: the higher one.
+    #[expect(dead_code, reason = "the engine takes turns in the order of arrival")]
+    pub(crate) priority: i32,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -59,6 +64,7 @@ impl Get {
             sha256: None,
             size: None,
             instead: Instead::default(),
+            priority: 0,
             progress: Arc::new(NoProgress),
         }
     }
@@ -84,6 +90,12 @@ impl Get {
     /// The digest that the one wanted file must have.
     pub fn sha256(mut self, digest: Sha256) -> Self {
         self.sha256 = Some(digest);
+        self
+    }
+
+    /// How soon it is wanted beside other gets: the higher goes first; 0 when not set.
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -115,7 +127,7 @@ impl Get {
     /// [`ErrorKind::NotCached`] when a wanted file is not there and the network may not be asked.
     pub fn without_request(&self) -> Result<Option<Snapshot>> {
         let wanted = self.wanted()?;
-        finish::retrying(|| {
+        let answer = finish::retrying(|| {
             let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
             if !self.instead.is_empty() {
                 return Ok(None);
@@ -125,7 +137,13 @@ impl Get {
                 return finish::finish(&self.cache, &Finish::hit(&wanted, &look)).map(Some);
             }
             if offline { Err(look.not_cached(&wanted)) } else { Ok(None) }
-        })
+        });
+        match &answer {
+            Ok(Some(snapshot)) => meter::hit(self.cache.store(), &wanted.reference, snapshot),
+            Ok(None) => {}
+            Err(error) => meter::refused(self.cache.store(), &wanted.reference, error),
+        }
+        answer
     }
 
     /// What it consists of and how much of it is in the store. Asks the network as [`Get`] does, but fetches no file.
@@ -154,10 +172,24 @@ impl Get {
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?
                 .with(&self.with)?;
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256, size: self.size, budget })
+        let (sha256, size, priority) = (self.sha256, self.size, self.priority);
+        Ok(Wanted { reference, revision, selection, sha256, size, priority, budget })
     }
 
-    async fn run(self) -> Result<Snapshot> {
+    /// Gets it, and notes for the statistics what that took.
+    async fn run(mut self) -> Result<Snapshot> {
+        let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
+        self.progress = meter.progress();
+        let result = self.get().await;
+        meter.ended(&result);
+        blocking(move || {
+            drop(meter);
+            result
+        })
+        .await
+    }
+
+    async fn get(self) -> Result<Snapshot> {
         let wanted = self.wanted()?;
         if self.instead.is_empty() { self.run_for(wanted, None).await } else { instead::run(&self, wanted).await }
     }

@@ -24,11 +24,15 @@ mod headers;
 mod instead;
 mod look;
 mod memory;
+mod meter;
 mod mirrors;
+#[cfg(feature = "http")]
+mod network;
 mod remove;
 mod select;
 mod snapshot;
 mod sources;
+mod stats;
 pub mod units;
 mod variants;
 mod verify;
@@ -36,9 +40,9 @@ mod verify;
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
-    Blake3, Bucket, BucketKind, ByteRange, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event, FileEntry,
-    GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing, PathError,
-    Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
+    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event,
+    FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
+    PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
 pub use cache_store::{
     AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,
@@ -56,6 +60,7 @@ pub use look::{FileState, Look};
 pub use memory::machine_memory;
 pub use mirrors::Mirror;
 pub use snapshot::{FetchedFile, Snapshot};
+pub use stats::{ModelStats, SourceStats, Stats};
 pub use variants::{NamedBy, Variant};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 

@@ -8,7 +8,9 @@ use crate::cache::blocking;
 use crate::get::Wanted;
 use crate::headers;
 use crate::sources::Sources;
-use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Revision, Sha256, Version};
+use crate::{
+    Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Retry, Revision, Sha256, Version,
+};
 
 /// How long a source may think before the cached version is used instead, where there is a whole one.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -32,6 +34,7 @@ pub struct Look {
     /// The moving name that the source has just resolved to this version.
     moved: Option<Revision>,
     warnings: Vec<String>,
+    stale: bool,
 }
 
 impl Look {
@@ -62,6 +65,12 @@ impl Look {
     /// The wanted files that are not in the store.
     pub fn missing(&self) -> impl Iterator<Item = &FileEntry> {
         self.files.iter().filter(|state| state.blob.is_none()).map(|state| &state.file)
+    }
+
+    /// Whether this is what was in the store because the source could not be asked.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     pub(crate) fn stored(&self) -> Option<&Manifest> {
@@ -137,7 +146,9 @@ impl Look {
             Ok(answer) => answer,
             Err(_) if remote => {
                 let (own, wish) = (cache.clone(), wanted.clone());
-                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()));
+                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()))
+                    .with_hint("the network or the host is slow; --offline does not ask it")
+                    .with_retry(Retry::Backoff);
                 match blocking(move || Self::despite(&own, &wish, slow)).await {
                     Ok(look) => return Ok(look),
                     Err(_) => asking.await,
@@ -208,6 +219,7 @@ impl Look {
         if look.missing().next().is_some() {
             return Err(error);
         }
+        look.stale = true;
         look.warnings.push(format!(
             "{} cannot be asked ({error}); using the cached version {}",
             wanted.reference,
@@ -252,7 +264,7 @@ impl Look {
             }
             files.push(FileState { file, blob });
         }
-        Ok(Self { manifest, stored, files, moved, warnings: Vec::new() })
+        Ok(Self { manifest, stored, files, moved, warnings: Vec::new(), stale: false })
     }
 
     pub(crate) fn not_cached(&self, wanted: &Wanted) -> Error {

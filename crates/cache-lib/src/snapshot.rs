@@ -37,6 +37,7 @@ pub struct Snapshot {
     files: Vec<FetchedFile>,
     warnings: Vec<String>,
     choice: Option<Choice>,
+    stale: bool,
     _lease: Lease,
 }
 
@@ -50,12 +51,23 @@ impl Snapshot {
         warnings: Vec<String>,
         lease: Lease,
     ) -> Self {
-        Self { version, revision, folder, path, files, warnings, choice: None, _lease: lease }
+        Self { version, revision, folder, path, files, warnings, choice: None, stale: false, _lease: lease }
     }
 
     pub(crate) fn chosen(mut self, choice: Choice) -> Self {
         self.choice = Some(choice);
         self
+    }
+
+    pub(crate) fn with_stale(mut self, stale: bool) -> Self {
+        self.stale = stale;
+        self
+    }
+
+    /// Whether this is what was in the store because the source could not be asked. A warning says why.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// The snapshot's folder, or the one file if the reference names one.

@@ -186,6 +186,11 @@ impl Layout {
         model_folder(self.pins(), model).join(commit.map_or("every", Commit::as_str))
     }
 
+    /// What the gets did, a line each.
+    pub(crate) fn usage(&self) -> PathBuf {
+        self.root.join("stats.jsonl")
+    }
+
     // ---- work in progress
 
     pub(crate) fn partials(&self) -> PathBuf {

@@ -30,6 +30,7 @@ mod refs;
 mod space;
 mod store;
 pub mod torture;
+mod usage;
 mod verify;
 mod view;
 
@@ -48,6 +49,7 @@ pub use pins::Pin;
 pub use quarantine::{QuarantineEntry, QuarantineRecord};
 pub use space::DiskSpace;
 pub use store::{Store, StoreOptions};
+pub use usage::{ModelTotals, SourceTotals, Usage, UsageLog};
 pub use verify::{Damage, Verified, VerifyMode};
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails, fails its test")]
 
 mod answers;
+mod batch;
 mod failures;
 mod get;
 mod huggingface;
@@ -10,8 +11,11 @@ mod kill;
 mod local;
 mod many;
 mod mend;
+mod network;
+mod offline;
 mod read_only;
 mod signals;
+mod stats;
 mod upkeep;
 mod variants;
 mod world;

@@ -56,6 +56,9 @@ impl Run {
     pub(crate) fn fails(self, code: i32, said: &str) -> Self {
         let run = self.ends(code);
         assert!(run.err.contains("error: ") && run.err.contains(said), "{said:?} is not in {run:?}");
+        // Arguments that clap refuses are explained by clap.
+        let errors = run.err.matches("error: ").count();
+        assert!(run.err.matches("hint: ").count() >= errors, "an error without a hint: {run:?}");
         assert_eq!(run.out, "", "an answer in spite of a failure");
         run
     }

@@ -1,14 +1,15 @@
 //! `doctor`: what is wrong, and how to mend it.
 
-use cache_lib::{Finding, Level, Result};
+use cache_lib::{Cache, Finding, Level, Result};
 use serde_json::json;
 
-use crate::args::Shared;
+use crate::args::{DoctorArgs, Shared};
 use crate::output::Output;
 use crate::signals;
 
-pub(super) fn run(shared: &Shared, output: &Output) -> Result<u8> {
+pub(super) fn run(shared: &Shared, args: &DoctorArgs, output: &Output) -> Result<u8> {
     let findings = match super::open(shared) {
+        Ok(cache) if args.network => network(&cache, args)?,
         Ok(cache) => signals::run(async { Ok(cache.doctor().await) })?,
         Err(error) => {
             output.tell(&error);
@@ -23,6 +24,17 @@ pub(super) fn run(shared: &Shared, output: &Output) -> Result<u8> {
         findings.iter().for_each(|finding| output.write(&paragraph(finding)));
     }
     Ok(u8::from(worst == Level::Bad))
+}
+
+#[cfg(feature = "http")]
+fn network(cache: &Cache, args: &DoctorArgs) -> Result<Vec<Finding>> {
+    signals::run(cache.doctor_network(args.what.as_deref()))
+}
+
+#[cfg(not(feature = "http"))]
+fn network(_: &Cache, _: &DoctorArgs) -> Result<Vec<Finding>> {
+    Err(cache_lib::Error::new(cache_lib::ErrorKind::Unsupported, "this build asks no network")
+        .with_hint("build model-cache with the feature `http`"))
 }
 
 fn paragraph(finding: &Finding) -> String {

@@ -1,20 +1,26 @@
 //! `get`: fetch, verify, print the path.
 
+use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Outcome, Result, Snapshot};
-use futures::future::join_all;
+use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Outcome, Result, Snapshot};
+use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
+use super::wish::{self, Wish};
 use super::{count, short};
 use crate::args::{GetArgs, Shared};
 use crate::failure;
-use crate::output::Output;
+use crate::output::{Output, table};
 use crate::progress::Board;
 use crate::signals;
+
+/// References that are got at a time. Their files take turns anyway, and hundreds of them must not ask at once.
+const SIDE_BY_SIDE: usize = 8;
 
 struct Got {
     snapshot: Snapshot,
@@ -32,96 +38,95 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }
-    if args.refs.len() > 1 && args.instead.places().next().is_some() {
+    let wishes = wish::read_all(args)?;
+    if wishes.len() > 1 && args.instead.places().next().is_some() {
         return Err(Error::new(ErrorKind::Usage, "another place as fallback is for one file, and several are wanted")
             .with_hint("run it once for each"));
     }
     let cache = builder.build()?;
+    let batch = Batch::new(wishes, args);
     // What is there and needs no request costs neither a runtime nor an HTTP client.
-    let here = args.refs.iter().map(|reference| warm(&cache, args, reference).transpose()).collect();
-    let results = fetch(&cache, args, output, here);
-    report(args, output, &results)
+    let here = batch.wishes.iter().map(|wish| batch.warm(&cache, wish).transpose()).collect();
+    let results = fetch(&cache, &batch, output, here);
+    report(&batch, output, &results)
 }
 
-fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
-    let mut get = cache.get(reference);
-    if let Some(revision) = &args.revision {
-        get = get.revision(revision);
-    }
-    for pattern in &args.include {
-        get = get.include(pattern);
-    }
-    for pattern in &args.exclude {
-        get = get.exclude(pattern);
-    }
-    if let Some(sha256) = args.sha256 {
-        get = get.sha256(sha256);
-    }
-    if let Some(fallback) = args.instead.variants() {
-        get = get.fallback(fallback);
-    }
-    for place in args.instead.places() {
-        get = get.or_from(place.clone());
-    }
-    for companion in &args.instead.with {
-        get = get.with(companion);
-    }
-    get
+/// What is wanted, each once.
+struct Batch<'a> {
+    wishes: Vec<Wish>,
+    /// For each reference as it was given, which of the wishes it is.
+    given: Vec<usize>,
+    args: &'a GetArgs,
 }
 
-fn warm(cache: &Cache, args: &GetArgs, reference: &str) -> Result<Option<Got>> {
-    match wish(cache, args, reference).without_request()? {
-        None => Ok(None),
-        Some(snapshot) => {
-            let exported = export(args, &snapshot)?;
-            Ok(Some(Got { snapshot, exported, unsaid: true, took: Duration::ZERO }))
+impl<'a> Batch<'a> {
+    fn new(given: Vec<Wish>, args: &'a GetArgs) -> Self {
+        let mut batch = Self { wishes: Vec::new(), given: Vec::with_capacity(given.len()), args };
+        let mut known = HashMap::new();
+        for wish in given {
+            let at = *known.entry(wish.clone()).or_insert_with(|| {
+                batch.wishes.push(wish);
+                batch.wishes.len() - 1
+            });
+            batch.given.push(at);
+        }
+        batch
+    }
+
+    fn several(&self) -> bool {
+        !self.args.batch.from.is_empty() || self.wishes.len() > 1
+    }
+
+    fn warm(&self, cache: &Cache, wish: &Wish) -> Result<Option<Got>> {
+        match wish.get(cache, self.args).without_request()? {
+            None => Ok(None),
+            Some(snapshot) => {
+                let exported = self.export(wish, &snapshot)?;
+                Ok(Some(Got { snapshot, exported, unsaid: true, took: Duration::ZERO }))
+            }
         }
     }
-}
 
-fn export(args: &GetArgs, snapshot: &Snapshot) -> Result<Option<Exported>> {
-    let options = ExportOptions::default().hard_link(args.hard_link);
-    args.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
+    fn export(&self, wish: &Wish, snapshot: &Snapshot) -> Result<Option<Exported>> {
+        let options = ExportOptions::default().hard_link(self.args.hard_link);
+        wish.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
+    }
 }
 
 /// Fetches side by side what is not here yet. One that fails stops no other.
-fn fetch(cache: &Cache, args: &GetArgs, output: &Output, here: Vec<Option<Result<Got>>>) -> Vec<Result<Got>> {
+fn fetch(cache: &Cache, batch: &Batch<'_>, output: &Output, here: Vec<Option<Result<Got>>>) -> Vec<Result<Got>> {
     if here.iter().all(Option::is_some) {
         return here.into_iter().flatten().collect();
     }
     let board = Board::start(output.is_quiet());
+    let mut missing: Vec<usize> = (0..here.len()).filter(|&at| here[at].is_none()).collect();
+    missing.sort_by_key(|&at| Reverse(batch.wishes[at].priority));
     let slots = Mutex::new(here);
-    let missing: Vec<usize> = {
-        let slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-        (0..slots.len()).filter(|&at| slots[at].is_none()).collect()
-    };
-    let work = missing.into_iter().map(|at| {
-        let reference = &args.refs[at];
-        let get = wish(cache, args, reference).progress(board.progress(reference));
-        let slots = &slots;
-        async move {
-            let began = Instant::now();
-            let got = match get.await {
-                Ok(snapshot) => place(args, snapshot).await,
-                Err(error) => Err(error),
-            };
-            let got = got.map(|(snapshot, exported)| Got { snapshot, exported, unsaid: false, took: began.elapsed() });
-            slots.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(got);
-        }
+    let (slots, board_of_all) = (&slots, &board);
+    let work = stream::iter(missing).for_each_concurrent(SIDE_BY_SIDE, |at| async move {
+        let wish = &batch.wishes[at];
+        let get = wish.get(cache, batch.args).progress(board_of_all.progress(&wish.reference));
+        let began = Instant::now();
+        let got = match get.await {
+            Ok(snapshot) => place(wish, batch.args.hard_link, snapshot).await,
+            Err(error) => Err(error),
+        };
+        let got = got.map(|(snapshot, exported)| Got { snapshot, exported, unsaid: false, took: began.elapsed() });
+        slots.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(got);
     });
     let done = signals::run(async {
-        join_all(work).await;
+        work.await;
         Ok(())
     });
     drop(board);
     let stopped = done.err().unwrap_or_else(Error::interrupted);
-    let slots = slots.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let slots = std::mem::take(&mut *slots.lock().unwrap_or_else(PoisonError::into_inner));
     slots.into_iter().map(|slot| slot.unwrap_or_else(|| Err(stopped.clone()))).collect()
 }
 
-async fn place(args: &GetArgs, snapshot: Snapshot) -> Result<(Snapshot, Option<Exported>)> {
-    let Some(to) = args.to.clone() else { return Ok((snapshot, None)) };
-    let options = ExportOptions::default().hard_link(args.hard_link);
+async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snapshot, Option<Exported>)> {
+    let Some(to) = wish.to.clone() else { return Ok((snapshot, None)) };
+    let options = ExportOptions::default().hard_link(hard_link);
     let placed = tokio::task::spawn_blocking(move || {
         let exported = snapshot.export_to(to, options)?;
         Ok((snapshot, Some(exported)))
@@ -129,34 +134,62 @@ async fn place(args: &GetArgs, snapshot: Snapshot) -> Result<(Snapshot, Option<E
     placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))))
 }
 
-fn report(args: &GetArgs, output: &Output, results: &[Result<Got>]) -> Result<u8> {
-    let several = args.refs.len() > 1;
+fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>]) -> Result<u8> {
+    let several = batch.several();
     let interrupted = results.iter().any(|result| result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted));
-    for (reference, result) in args.refs.iter().zip(results) {
+    for (wish, result) in batch.wishes.iter().zip(results) {
         match result {
-            Ok(got) => {
-                remarks(output, got);
-                if !output.is_json() {
-                    output.line(answer(args, got).display());
-                }
-            }
+            Ok(got) => remarks(output, got, several),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if several => output.tell(&error.clone().context(reference)),
+            Err(error) if several => output.tell(&error.clone().context(&wish.reference)),
             Err(error) => output.tell(error),
         }
+    }
+    if several {
+        output.remark(table(&rows(batch, results)).trim_end());
     }
     if interrupted {
         output.tell(&Error::interrupted());
     }
+    let given = batch.given.iter().map(|&at| (&batch.wishes[at], &results[at]));
     if output.is_json() {
-        let list: Vec<Value> =
-            args.refs.iter().zip(results).map(|(reference, result)| entry(args, reference, result)).collect();
+        let list: Vec<Value> = given.map(|(wish, result)| entry(wish, result)).collect();
         output.json(&json!({ "results": list }));
+    } else {
+        for (wish, got) in given.filter_map(|(wish, result)| Some((wish, result.as_ref().ok()?))) {
+            output.line(answer(wish, got).display());
+        }
     }
     Ok(failure::worst(results.iter().filter_map(|result| result.as_ref().err().map(Error::kind))))
 }
 
-fn remarks(output: &Output, got: &Got) {
+/// How it ended: `here`, `fetched`, `stale` (the source could not be asked) or `failed`.
+fn state(result: &Result<Got>) -> &'static str {
+    match result {
+        Err(_) => "failed",
+        Ok(got) if got.snapshot.is_stale() => "stale",
+        Ok(got) if got.snapshot.files().iter().all(|file| file.outcome == Outcome::Hit) => "here",
+        Ok(_) => "fetched",
+    }
+}
+
+fn rows(batch: &Batch<'_>, results: &[Result<Got>]) -> Vec<Vec<String>> {
+    let row = |(wish, result): (&Wish, &Result<Got>)| {
+        let (size, took, why) = match result {
+            Ok(got) => (Size(got.snapshot.size()).to_string(), seconds(got.took), String::new()),
+            Err(error) => ("-".to_owned(), "-".to_owned(), format!("{}: {error}", error.kind().category().as_str())),
+        };
+        vec![state(result).to_owned(), size, took, wish.reference.clone(), why]
+    };
+    batch.wishes.iter().zip(results).map(row).collect()
+}
+
+fn seconds(took: Duration) -> String {
+    let seconds = took.as_secs_f64();
+    if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(took).to_string() }
+}
+
+fn remarks(output: &Output, got: &Got, several: bool) {
     if got.unsaid {
         got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
     }
@@ -172,7 +205,7 @@ fn remarks(output: &Output, got: &Got) {
         ));
     }
     let new = fetched(&got.snapshot);
-    if files.iter().all(|file| file.outcome == Outcome::Hit) {
+    if several || files.iter().all(|file| file.outcome == Outcome::Hit) {
         return;
     }
     let seconds = got.took.as_secs_f64();
@@ -188,7 +221,7 @@ fn remarks(output: &Output, got: &Got) {
         count(files.len(), "file"),
         Size(got.snapshot.size()),
         Size(new),
-        if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(got.took).to_string() },
+        self::seconds(got.took),
     ));
 }
 
@@ -197,8 +230,8 @@ fn fetched(snapshot: &Snapshot) -> u64 {
 }
 
 /// The path to print: the user's own copy if one was asked for.
-fn answer(args: &GetArgs, got: &Got) -> PathBuf {
-    match (&args.to, &got.exported) {
+fn answer(wish: &Wish, got: &Got) -> PathBuf {
+    match (&wish.to, &got.exported) {
         (Some(to), Some(exported)) => match &exported.paths[..] {
             [one] if got.snapshot.path() != got.snapshot.folder() => one.clone(),
             _ => to.clone(),
@@ -207,18 +240,20 @@ fn answer(args: &GetArgs, got: &Got) -> PathBuf {
     }
 }
 
-fn entry(args: &GetArgs, reference: &str, result: &Result<Got>) -> Value {
+fn entry(wish: &Wish, result: &Result<Got>) -> Value {
+    let (reference, state) = (&wish.reference, state(result));
     let got = match result {
         Ok(got) => got,
-        Err(error) => return json!({ "ref": reference, "error": failure::json(error) }),
+        Err(error) => return json!({ "ref": reference, "state": state, "error": failure::json(error) }),
     };
     let snapshot = &got.snapshot;
     let mut value = json!({
         "ref": reference,
+        "state": state,
         "model": snapshot.version().model,
         "revision": snapshot.revision(),
         "commit": snapshot.version().commit,
-        "path": answer(args, got),
+        "path": answer(wish, got),
         "snapshot": snapshot.folder(),
         "bytes": snapshot.size(),
         "fetched_bytes": fetched(snapshot),

@@ -1,0 +1,261 @@
+//! [`Meter`]: hears a get's progress and adds up what it did, for the statistics.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cache_store::{Store, Usage};
+
+use crate::{Error, ErrorKind, Event, ModelRef, Outcome, Progress, RepoPath, Result, Snapshot};
+
+/// Stands between a get and whoever hears of its progress. Records what was done when it is dropped: an interrupted
+/// get has fetched bytes too.
+pub(crate) struct Meter {
+    store: Store,
+    model: Option<String>,
+    heard: Arc<Heard>,
+    failure: ErrorKind,
+    failed: bool,
+}
+
+/// The listening half.
+pub(crate) struct Heard {
+    next: Arc<dyn Progress>,
+    sum: Mutex<Sum>,
+}
+
+#[derive(Default)]
+struct Sum {
+    usage: Usage,
+    active: BTreeMap<RepoPath, Active>,
+    sources: BTreeMap<String, Source>,
+    /// Files that came without a word of where from: those of this machine, which are taken at once.
+    silent: BTreeMap<RepoPath, u64>,
+}
+
+/// A file on its way.
+struct Active {
+    source: String,
+    resumed: u64,
+    /// Bytes that came, whether or not they were kept.
+    moved: u64,
+    /// Another process fetches it, or did.
+    waited: bool,
+}
+
+#[derive(Default)]
+struct Source {
+    files: u64,
+    bytes: u64,
+    /// Files on their way, and since when there are any.
+    busy: u32,
+    since: Option<Instant>,
+    time: Duration,
+}
+
+impl Meter {
+    pub(crate) fn new(store: &Store, reference: &Result<ModelRef>, next: Arc<dyn Progress>) -> Self {
+        let model = reference.as_ref().ok().map(|reference| reference.model.to_string());
+        let heard = Arc::new(Heard { next, sum: Mutex::default() });
+        Self { store: store.clone(), model, heard, failure: ErrorKind::Interrupted, failed: true }
+    }
+
+    /// What the get tells its progress to.
+    pub(crate) fn progress(&self) -> Arc<dyn Progress> {
+        Arc::clone(&self.heard) as Arc<dyn Progress>
+    }
+
+    /// Notes how the get ended.
+    pub(crate) fn ended(&mut self, result: &Result<Snapshot>) {
+        self.failed = result.is_err();
+        match result {
+            Err(error) => self.failure = error.kind(),
+            Ok(snapshot) => self.heard.attribute(snapshot),
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        // What was never understood is no get.
+        let Some(model) = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage) else {
+            return;
+        };
+        let mut usage = self.heard.take();
+        usage.gets = 1;
+        if self.failed {
+            usage.failures.insert(self.failure.as_str().to_owned(), 1);
+        }
+        usage.of_model(model);
+        self.store.record_usage(usage);
+    }
+}
+
+/// Records a get that was answered from the store alone.
+pub(crate) fn hit(store: &Store, reference: &ModelRef, snapshot: &Snapshot) {
+    let mut usage = Usage::default();
+    usage.gets = 1;
+    usage.hits = snapshot.files().len() as u64;
+    usage.hit_bytes = snapshot.size();
+    usage.of_model(reference.model.to_string());
+    store.record_usage(usage);
+}
+
+/// Records a get that was refused by the store alone.
+pub(crate) fn refused(store: &Store, reference: &ModelRef, error: &Error) {
+    let mut usage = Usage::default();
+    usage.gets = 1;
+    usage.failures.insert(error.kind().as_str().to_owned(), 1);
+    usage.of_model(reference.model.to_string());
+    store.record_usage(usage);
+}
+
+impl Heard {
+    /// Says where the files came from that nothing was heard of.
+    fn attribute(&self, snapshot: &Snapshot) {
+        let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
+        for file in snapshot.files() {
+            let Some(source) = &file.source else { continue };
+            if let Some(size) = sum.silent.remove(&file.path) {
+                let source = sum.sources.entry(source.clone()).or_default();
+                source.files += 1;
+                source.bytes = source.bytes.saturating_add(size);
+            }
+        }
+    }
+
+    fn take(&self) -> Usage {
+        let mut sum = std::mem::take(&mut *self.sum.lock().unwrap_or_else(PoisonError::into_inner));
+        let now = Instant::now();
+        for (_, file) in std::mem::take(&mut sum.active) {
+            sum.end(&file, now, None);
+        }
+        let mut usage = sum.usage;
+        for (name, source) in &sum.sources {
+            if source.bytes > 0 || source.files > 0 {
+                usage.add_source(name, source.files, source.bytes, source.time);
+            }
+        }
+        usage
+    }
+}
+
+impl Progress for Heard {
+    fn event(&self, event: &Event<'_>) {
+        self.sum.lock().unwrap_or_else(PoisonError::into_inner).take(event, Instant::now());
+        self.next.event(event);
+    }
+}
+
+impl Sum {
+    fn take(&mut self, event: &Event<'_>, now: Instant) {
+        match event {
+            Event::Started { path, resumed, source, .. } => {
+                let before = self.active.remove(path);
+                let waited = before.as_ref().is_some_and(|file| file.waited);
+                if let Some(before) = before {
+                    self.end(&before, now, None);
+                }
+                let begun = self.sources.entry((*source).to_owned()).or_default();
+                begun.busy += 1;
+                begun.since.get_or_insert(now);
+                let file = Active { source: (*source).to_owned(), resumed: *resumed, moved: 0, waited };
+                self.active.insert((*path).clone(), file);
+            }
+            Event::Advanced { path, bytes } => {
+                if let (Some(file), Ok(bytes)) = (self.active.get_mut(path), u64::try_from(*bytes)) {
+                    file.moved = file.moved.saturating_add(bytes);
+                }
+            }
+            Event::Waiting { path } => {
+                let none = || Active { source: String::new(), resumed: 0, moved: 0, waited: true };
+                self.active.entry((*path).clone()).or_insert_with(none).waited = true;
+            }
+            Event::Retrying { .. } => self.usage.retries += 1,
+            Event::Finished { size, outcome: Outcome::Hit, .. } => {
+                self.usage.hits += 1;
+                self.usage.hit_bytes = self.usage.hit_bytes.saturating_add(*size);
+            }
+            Event::Finished { path, size, outcome, .. } => {
+                self.usage.misses += 1;
+                match self.active.remove(path) {
+                    Some(file) => self.end(&file, now, Some((*size, *outcome))),
+                    None => drop(self.silent.insert((*path).clone(), *size)),
+                }
+            }
+            Event::Failed { path, .. } => {
+                self.usage.misses += 1;
+                if let Some(file) = self.active.remove(path) {
+                    self.end(&file, now, None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A file is no longer on its way: it is there, with its size, or it is not.
+    fn end(&mut self, file: &Active, now: Instant, there: Option<(u64, Outcome)>) {
+        let Some(source) = self.sources.get_mut(&file.source) else { return };
+        source.busy = source.busy.saturating_sub(1);
+        if source.busy == 0
+            && let Some(since) = source.since.take()
+        {
+            source.time += now.saturating_duration_since(since);
+        }
+        match there {
+            // What another process fetched is in its statistics.
+            Some((_, Outcome::Shared)) => {}
+            Some((size, _)) => {
+                let whole = size.saturating_sub(file.resumed);
+                source.files += 1;
+                // What moved while another process led was not ours.
+                let bytes = if file.waited { whole } else { whole.max(file.moved) };
+                source.bytes = source.bytes.saturating_add(bytes);
+            }
+            None if file.waited => {}
+            None => source.bytes = source.bytes.saturating_add(file.moved),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path(name: &str) -> RepoPath {
+        RepoPath::parse(name).unwrap()
+    }
+
+    fn finished(path: &RepoPath, size: u64, outcome: Outcome) -> Event<'_> {
+        Event::Finished { path, size, outcome, verified: true }
+    }
+
+    #[test]
+    fn time_at_a_source_is_counted_once_for_files_side_by_side() {
+        let (a, b, begin) = (path("a"), path("b"), Instant::now());
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        let mut sum = Sum::default();
+        let started = |path, resumed| Event::Started { path, size: Some(100), resumed, source: "cdn" };
+        sum.take(&started(&a, 0), at(0));
+        sum.take(&started(&b, 40), at(1));
+        sum.take(&Event::Advanced { path: &a, bytes: 70 }, at(1));
+        sum.take(&Event::Advanced { path: &a, bytes: -70 }, at(1));
+        sum.take(&Event::Advanced { path: &a, bytes: 100 }, at(2));
+        sum.take(&finished(&a, 100, Outcome::Fetched), at(3));
+        sum.take(&finished(&b, 100, Outcome::Fetched), at(4));
+        let source = &sum.sources["cdn"];
+        assert_eq!((source.files, source.bytes, source.time), (2, 170 + 60, Duration::from_secs(4)));
+        assert_eq!((sum.usage.misses, sum.usage.hits), (2, 0));
+    }
+
+    #[test]
+    fn what_another_process_fetched_is_not_counted_as_ours() {
+        let (a, now) = (path("a"), Instant::now());
+        let mut sum = Sum::default();
+        sum.take(&Event::Waiting { path: &a }, now);
+        sum.take(&Event::Started { path: &a, size: Some(9), resumed: 0, source: "cdn" }, now);
+        sum.take(&Event::Advanced { path: &a, bytes: 9 }, now);
+        sum.take(&finished(&a, 9, Outcome::Shared), now);
+        assert_eq!((sum.sources["cdn"].files, sum.sources["cdn"].bytes, sum.usage.misses), (0, 0, 1));
+    }
+}
