@@ -1,10 +1,14 @@
 //! The arguments, and how they are explained.
 
+mod config;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_lib::{Error, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
 
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
@@ -34,6 +38,8 @@ pub(crate) struct Shared {
     /// No progress and no remarks on stderr, only errors.
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,6 +69,9 @@ pub(crate) enum Command {
     Env(EnvArgs),
     /// Find out what is wrong with this installation and how to mend it.
     Doctor,
+    /// Show and check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Show the whole job against a hub inside this program: no internet, a few seconds.

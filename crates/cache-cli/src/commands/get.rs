@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cache_lib::config::DigestPolicy;
 use cache_lib::units::{Size, Span};
 use cache_lib::{Cache, Error, ErrorKind, ExportOptions, Exported, Get, Outcome, Result, Snapshot};
 use futures::future::join_all;
@@ -25,7 +26,10 @@ struct Got {
 }
 
 pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8> {
-    let mut builder = super::builder(shared).require_digest(args.require_digest);
+    let mut builder = super::builder(shared);
+    if args.require_digest {
+        builder = builder.require_digest(true);
+    }
     if let Some(rate) = args.limit_rate {
         builder = builder.limit_rate(rate.0);
     }
@@ -36,7 +40,8 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     // What is there and needs no request costs neither a runtime nor an HTTP client.
     let here = args.refs.iter().map(|reference| warm(&cache, args, reference).transpose()).collect();
     let results = fetch(&cache, args, output, here);
-    report(args, output, &results)
+    let silent = shared.config.loaded.settings().verify.digest == DigestPolicy::Off;
+    report(args, output, &results, silent)
 }
 
 fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
@@ -116,13 +121,14 @@ async fn place(args: &GetArgs, snapshot: Snapshot) -> Result<(Snapshot, Option<E
     placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))))
 }
 
-fn report(args: &GetArgs, output: &Output, results: &[Result<Got>]) -> Result<u8> {
+/// `silent`: nothing is said of files without a digest.
+fn report(args: &GetArgs, output: &Output, results: &[Result<Got>], silent: bool) -> Result<u8> {
     let several = args.refs.len() > 1;
     let interrupted = results.iter().any(|result| result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted));
     for (reference, result) in args.refs.iter().zip(results) {
         match result {
             Ok(got) => {
-                remarks(output, got);
+                remarks(output, got, silent);
                 if !output.is_json() {
                     output.line(answer(args, got).display());
                 }
@@ -143,13 +149,13 @@ fn report(args: &GetArgs, output: &Output, results: &[Result<Got>]) -> Result<u8
     Ok(failure::worst(results.iter().filter_map(|result| result.as_ref().err().map(Error::kind))))
 }
 
-fn remarks(output: &Output, got: &Got) {
+fn remarks(output: &Output, got: &Got, silent: bool) {
     if got.unsaid {
         got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
     }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
-    if unverified > 0 {
+    if unverified > 0 && !silent {
         output.remark(format_args!(
             "warning: {} not verified: the source gives no digest (--sha256 D gives one, --require-digest refuses)",
             count(unverified, "file")

@@ -97,7 +97,6 @@ use Kind::{Address, Age, Flag, Folders, Limit, Number, Path, Rate, Size, Templat
 use Preset::{Is, Unset};
 use Project::{May, MayOnly};
 
-
 /// All keys, in the order of the reference.
 pub static KEYS: &[Key] = &[
     // [store]

@@ -63,6 +63,29 @@ pub struct Mistake {
     pub hint: String,
 }
 
+impl Mistake {
+    /// A mistake without a hint yet.
+    #[must_use]
+    pub fn new(place: Origin, key: Option<String>, message: impl Into<String>) -> Self {
+        Self { place, key, message: message.into(), hint: String::new() }
+    }
+
+    /// Says what would be right.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+}
+
+impl Key {
+    /// The key whose name is most like this one, if any is.
+    #[must_use]
+    pub fn nearest(name: &str) -> Option<&'static Self> {
+        nearest(&name.split('.').collect::<Vec<_>>())
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {

@@ -181,14 +181,7 @@ fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, co
 }
 
 /// Reads the first that is there.
-fn one_of(
-    names: [PathBuf; 2],
-    role: Role,
-    trusted: bool,
-    base: Base<'_>,
-    draft: &mut Draft,
-    config: &mut Config,
-) {
+fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
     let mut before: Option<PathBuf> = None;
     for path in names {
         let mut looked = Looked { path: path.clone(), role, read: false, trusted };

@@ -22,8 +22,7 @@ fn row(key: &Key) -> String {
         Preset::Is(text) => format!("`{text}`"),
         Preset::Unset(meaning) => meaning.to_owned(),
     };
-    let variables: Vec<String> =
-        key.variable.iter().chain(key.also).map(|name| format!("`{name}`")).collect();
+    let variables: Vec<String> = key.variable.iter().chain(key.also).map(|name| format!("`{name}`")).collect();
     let project = match key.project {
         Project::May => "",
         Project::MayNot => " Not from an untrusted project file.",

@@ -31,7 +31,8 @@ impl TokenRef {
                 .map_err(|_| self.refuse("is not set").with_hint(format!("set {name}, or remove the reference")))?,
             Self::File(path) => {
                 let mut text = String::new();
-                let read = fs_err::File::open(path).and_then(|file| file.take(MAX_TOKEN_FILE).read_to_string(&mut text));
+                let read =
+                    fs_err::File::open(path).and_then(|file| file.take(MAX_TOKEN_FILE).read_to_string(&mut text));
                 read.map_err(|error| self.refuse(&format!("could not be read: {}", error.kind())))?;
                 text
             }

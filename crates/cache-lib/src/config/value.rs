@@ -174,9 +174,9 @@ impl Kind {
                 None => Err(self.wrong(format!("{text:?} is none of its values"))),
             },
             Self::Texts => Ok(Value::Texts(text.split(',').map(|one| one.trim().to_owned()).collect())),
-            Self::Folders => Ok(Value::Folders(
-                std::env::split_paths(text).map(|path| base.path(&path.to_string_lossy())).collect(),
-            )),
+            Self::Folders => {
+                Ok(Value::Folders(std::env::split_paths(text).map(|path| base.path(&path.to_string_lossy())).collect()))
+            }
             // The caller turns a variable into a reference to it; the text is the token.
             Self::Token => Err(self.wrong("a token is given by reference".to_owned())),
         }
