@@ -138,7 +138,7 @@ fn a_quota_and_a_policy_of_the_file_hold() {
 #[test]
 fn a_digest_policy_of_the_file_holds() {
     let world = World::new();
-    let server = FaultServer::spawn(Content::bytes("no digest"), cache_testkit::Personality::default()).unwrap();
+    let server = FaultServer::spawn(Content::bytes("no digest")).unwrap();
     let url = server.url();
     let get = |policy: &str, more: &[&str]| {
         configure(&world, &format!("verify.digest = {policy:?}"));

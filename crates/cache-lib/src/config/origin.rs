@@ -110,12 +110,15 @@ pub(super) fn nearest(parts: &[&str]) -> Option<&'static Key> {
     let name = parts.join(".").replace('_', "-").to_ascii_lowercase();
     let leaf = name.rsplit('.').next().unwrap_or_default().to_owned();
     let section = parts.first().copied().unwrap_or_default();
+    let known = parts.len() > 1 && KEYS.iter().any(|key| key.section() == section);
     let likeness = |key: &Key| {
-        let whole = strsim::jaro_winkler(&name, key.name);
         let leaves = strsim::jaro_winkler(&leaf, key.leaf());
-        // A slip within the right section is likelier than a key of another.
-        let near = if parts.len() > 1 && key.section() == section { 0.1 } else { 0.0 };
-        (if parts.len() > 1 { leaves.max(whole - 0.1) } else { leaves.max(whole) }) + near
+        match (known, key.section() == section) {
+            // A slip within the right section is likelier than a key of another.
+            (true, true) => leaves + 0.1,
+            (true, false) => leaves,
+            (false, _) => leaves.max(strsim::jaro_winkler(&name, key.name)),
+        }
     };
     let mut best: Option<(f64, &Key)> = None;
     for key in KEYS {
