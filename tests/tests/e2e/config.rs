@@ -93,6 +93,7 @@ fn a_token_in_a_file_is_refused_and_never_shown() {
     assert!(world.run(&["config", "show", "hub.token"]).ok().out.contains("(not set)"));
     let check = world.run(&["config", "check"]).ends(2);
     assert!(check.out.contains(":2:1: hub.token: no token is there"), "{check:?}");
+    world.hub.add_user("hf_neverseen", "me");
     let run = world.run_with(&[("MY_TOKEN", "hf_neverseen"), ("MODEL_CACHE_LOG", "trace")], &["get", MODEL]).ok();
     assert!(!run.err.contains("neverseen"), "{run:?}");
     let sent = world.hub.requests().iter().any(|request| format!("{request:?}").contains("neverseen"));
@@ -113,6 +114,7 @@ fn a_folder_that_is_not_trusted_sends_no_token_elsewhere() {
     assert!(run.err.contains("model-cache.toml:2:"), "{run:?}");
     assert_eq!(other.requests(), 0);
     configure(&world, &format!("project.trust = [{:?}]", world.folder()));
+    other.hub.add_user("hf_mine", "me");
     get(&world).ok();
     assert!(other.requests() > 0);
 }
