@@ -162,7 +162,7 @@ impl Draft {
                 // What belongs to another program is told by the part that uses it.
                 Err(_) if !own => {}
                 Err(wrong) => {
-                    self.mistakes.push(Mistake { place: origin, key: None, message: wrong.message, hint: wrong.hint })
+                    self.mistakes.push(Mistake { place: origin, key: None, message: wrong.message, hint: wrong.hint });
                 }
             }
         }

@@ -159,9 +159,11 @@ impl Kind {
                 Err(_) => Err(self.wrong(format!("{text:?} is no whole number"))),
             },
             Self::Limit if is(&["off", "none"]) => Ok(Value::Bytes(None)),
-            Self::Size | Self::Limit => units::parse_size(text).map(|bytes| Value::Bytes(Some(bytes))).map_err(wrong),
-            Self::Rate => units::parse_rate(text).map(Value::Bytes).map_err(wrong),
-            Self::Age => match units::parse_age(text).map_err(wrong)? {
+            Self::Size | Self::Limit => {
+                units::parse_size(text).map(|bytes| Value::Bytes(Some(bytes))).map_err(|error| wrong(&error))
+            }
+            Self::Rate => units::parse_rate(text).map(Value::Bytes).map_err(|error| wrong(&error)),
+            Self::Age => match units::parse_age(text).map_err(|error| wrong(&error))? {
                 Duration::ZERO => Err(self.wrong("less than a second is too short".to_owned())),
                 age => Ok(Value::Age(age)),
             },
@@ -216,7 +218,7 @@ impl Base<'_> {
     }
 }
 
-fn wrong(error: Error) -> Wrong {
+fn wrong(error: &Error) -> Wrong {
     Wrong { message: error.message().to_owned(), hint: error.hint().unwrap_or_default().to_owned() }
 }
 
