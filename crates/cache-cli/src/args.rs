@@ -1,6 +1,7 @@
 //! The arguments, and how they are explained.
 
 mod batch;
+mod config;
 mod doctor;
 mod instead;
 mod stats;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::stats::StatsArgs;
+pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
 
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
@@ -43,6 +45,8 @@ pub(crate) struct Shared {
     /// No progress and no remarks on stderr, only errors.
     #[arg(long, short, global = true, help_heading = "Everywhere")]
     pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -74,6 +78,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Show what gets have done: hits, bytes by source, rates, failures, and the disk by model.
     Stats(StatsArgs),
+    /// Show and check the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Show the whole job against a hub inside this program: no internet, a few seconds.

@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod completions;
+mod config;
 mod demo;
 mod doctor;
 mod env;
@@ -17,6 +18,7 @@ mod variants;
 mod verify;
 mod wish;
 
+use cache_lib::config::Config;
 use cache_lib::{Cache, CacheBuilder, Commit, Result};
 
 use crate::args::{Arguments, Command, Shared};
@@ -39,21 +41,32 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),
         Command::Stats(args) => stats::run(&open(shared)?, args, output),
+        Command::Config(command) => config::run(shared, command, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Demo => demo::run(output),
     }
 }
 
-/// The settings that every command shares.
+/// Reads the settings. Commands that use none, or are there to mend them, run in spite of a mistake.
+pub(crate) fn load(arguments: &mut Arguments, output: &Output) -> Result<()> {
+    match Config::load(&config::options(&arguments.shared)) {
+        Ok(config) => arguments.shared.config.loaded = config,
+        Err(_) if matches!(arguments.command, Command::Config(_) | Command::Completions(_) | Command::Demo) => {
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    }
+    let config = &arguments.shared.config.loaded;
+    // `config` says them itself.
+    if !matches!(arguments.command, Command::Config(_)) {
+        config.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    }
+    crate::logging::start(&config.settings().log)
+}
+
+/// The settings that every command shares. The flags are in them.
 fn builder(shared: &Shared) -> CacheBuilder {
-    let mut builder = Cache::builder();
-    if let Some(store) = &shared.store {
-        builder = builder.root(store);
-    }
-    if shared.offline {
-        builder = builder.offline(true);
-    }
-    builder
+    Cache::builder().settings(shared.config.loaded.settings().clone())
 }
 
 fn open(shared: &Shared) -> Result<Cache> {

@@ -42,13 +42,12 @@ pub fn main() -> ExitCode {
         Ok(matches) => matches,
         Err(error) => return refuse(&error),
     };
-    let arguments = match Arguments::from_arg_matches(&matches) {
+    let mut arguments = match Arguments::from_arg_matches(&matches) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    logging::start();
     let output = Output::new(arguments.shared.json, arguments.shared.quiet);
-    match commands::run(&arguments, &output) {
+    match commands::load(&mut arguments, &output).and_then(|()| commands::run(&arguments, &output)) {
         Ok(code) => ExitCode::from(output.end(code)),
         Err(error) => ExitCode::from(output.end(output.fail(&error))),
     }

@@ -4,35 +4,33 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cache_store::{Store, StoreOptions};
-use cache_transfer::{Engine, EngineConfig};
+use cache_store::Store;
+use cache_transfer::Engine;
 
 use crate::cache::{Cache, Inner};
+use crate::config::{Config, LoadOptions, Settings};
 use crate::sources::{SourceSettings, Sources};
-use crate::{Error, ErrorKind, Mirror, Result, units};
+use crate::{Error, ErrorKind, Mirror, Result};
 
-/// Settings of a [`Cache`]. What is not set here comes from the environment, then from defaults.
-///
-/// | variable | meaning |
-/// |---|---|
-/// | `MODEL_CACHE_DIR` | the store's folder |
-/// | `MODEL_CACHE_OFFLINE` | `1`: never ask the network |
-/// | `MODEL_CACHE_QUOTA` | the most the store may hold, such as `100GB` |
-/// | `HF_ENDPOINT`, `HF_TOKEN`, `HF_TOKEN_PATH`, `HF_HOME`, `HF_HUB_OFFLINE` | as in Hugging Face programs |
+/// Settings of a [`Cache`]. What is not set here comes from [`settings`](Self::settings), or when there are none from
+/// the environment: the variables of [`KEYS`](crate::config::KEYS), among them `MODEL_CACHE_DIR`, `MODEL_CACHE_OFFLINE`
+/// and `MODEL_CACHE_QUOTA`, and those of Hugging Face programs. Configuration files are read by
+/// [`load_config`](Self::load_config) alone.
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until build()"]
 pub struct CacheBuilder {
     root: Option<PathBuf>,
     offline: Option<bool>,
     read_only: bool,
-    limit_rate: Option<u64>,
+    limit_rate: Option<Option<u64>>,
     jobs: Option<usize>,
     quota: Option<u64>,
     token: Option<String>,
     endpoint: Option<String>,
-    require_digest: bool,
+    require_digest: Option<bool>,
     retries: Option<u32>,
     mirrors: Vec<Mirror>,
+    settings: Option<Box<Settings>>,
 }
 
 impl CacheBuilder {
@@ -56,7 +54,7 @@ impl CacheBuilder {
 
     /// The most that all transfers together may take, in bytes a second. `None`: no limit.
     pub fn limit_rate(mut self, bytes_per_second: impl Into<Option<u64>>) -> Self {
-        self.limit_rate = bytes_per_second.into();
+        self.limit_rate = Some(bytes_per_second.into());
         self
     }
 
@@ -86,7 +84,7 @@ impl CacheBuilder {
 
     /// Whether files without a digest to check against are refused.
     pub fn require_digest(mut self, require: bool) -> Self {
-        self.require_digest = require;
+        self.require_digest = Some(require);
         self
     }
 
@@ -102,36 +100,49 @@ impl CacheBuilder {
         self
     }
 
+    /// Takes what the methods above do not say from these settings, and nothing of them from the environment.
+    pub fn settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(Box::new(settings));
+        self
+    }
+
+    /// Takes what the methods above do not say from the configuration files and the environment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for the first mistake in them.
+    pub fn load_config(self) -> Result<Self> {
+        let config = Config::load(&LoadOptions::default())?;
+        Ok(self.settings(config.settings().clone()))
+    }
+
     /// Opens the store, making it if it is not there. No network, no runtime, no TLS: those wait for the first request.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for settings that mean nothing; [`ErrorKind::Storage`] when the store cannot be opened.
     pub fn build(self) -> Result<Cache> {
-        let root = match self.root.clone() {
+        let mut settings = match self.settings {
+            Some(settings) => *settings,
+            None => Config::load(&LoadOptions::default().without_files())?.settings().clone(),
+        };
+        let root = match self.root.or_else(|| settings.store.dir.clone()) {
             Some(root) => root,
-            None => default_root()?,
+            None => platform_root()?,
         };
-        let quota = match self.quota {
-            Some(quota) => Some(quota),
-            None => environment("MODEL_CACHE_QUOTA")
-                .map(|text| units::parse_size(&text).map_err(|error| error.context("MODEL_CACHE_QUOTA")))
-                .transpose()?,
-        };
-        let said = |name| environment(name).is_some_and(|text| truthy(&text));
-        let offline = self.offline.unwrap_or_else(|| said("MODEL_CACHE_OFFLINE") || said("HF_HUB_OFFLINE"));
-        let options = StoreOptions::default().with_quota(quota).with_read_only(self.read_only);
-        let store = Store::open(root, options)?;
-        let mut config = EngineConfig::default();
-        config.files = self.jobs.unwrap_or(config.files);
-        config.retries = self.retries.unwrap_or(config.retries);
-        config.require_digest = self.require_digest;
-        config.limit_rate = self.limit_rate;
+        settings.store.quota = self.quota.or(settings.store.quota);
+        settings.transfer.jobs = self.jobs.or(settings.transfer.jobs);
+        settings.transfer.retries = self.retries.or(settings.transfer.retries);
+        settings.transfer.limit_rate = self.limit_rate.unwrap_or(settings.transfer.limit_rate);
+        settings.network.offline = self.offline.or(settings.network.offline);
+        let store = Store::open(root, settings.store_options().with_read_only(self.read_only))?;
+        let mut config = settings.engine_config();
+        config.require_digest = self.require_digest.unwrap_or(config.require_digest);
         let sources = Sources::new(SourceSettings {
-            offline,
+            offline: settings.network.offline.unwrap_or(false),
             retries: config.retries,
             token: self.token,
             endpoint: self.endpoint,
             mirrors: self.mirrors,
+            settings,
         });
         let engine = Engine::new(store.clone(), config.clone());
         Ok(Cache(Arc::new(Inner { store, engine, config, sources })))
@@ -159,10 +170,8 @@ pub(crate) fn truthy(text: &str) -> bool {
     ["1", "on", "yes", "true"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
 }
 
-fn default_root() -> Result<PathBuf> {
-    if let Some(dir) = environment("MODEL_CACHE_DIR") {
-        return Ok(PathBuf::from(dir));
-    }
+/// The store's folder when nobody names another.
+pub(crate) fn platform_root() -> Result<PathBuf> {
     let home = directories::BaseDirs::new().ok_or_else(|| {
         Error::new(ErrorKind::Usage, "this account has no home folder to keep a store in")
             .with_hint("name a folder with MODEL_CACHE_DIR or --store")

@@ -150,7 +150,8 @@ fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {
     let Some(report) = store.enforce_quota(keep)? else { return Ok(Vec::new()) };
     let mut words = Vec::new();
     if report.freed > 0 {
-        words.push(format!("{} were evicted to hold the quota; `model-cache pin` keeps a model", Size(report.freed)));
+        let why = if store.evict_policy().older_than.is_none() { "to hold the quota" } else { "by the store's policy" };
+        words.push(format!("{} were evicted {why}; `model-cache pin` keeps a model", Size(report.freed)));
     }
     if report.over > 0 {
         words.push(format!("the store is {} over its quota: the rest is pinned or in use", Size(report.over)));

@@ -14,6 +14,7 @@
 
 mod builder;
 mod cache;
+pub mod config;
 mod doctor;
 mod ensure;
 mod export;
@@ -45,9 +46,9 @@ pub use cache_core::{
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
 pub use cache_store::{
-    AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,
-    EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry, QuarantineRecord, Store,
-    StoreOptions, VersionUse,
+    AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictOrder, EvictPlan, EvictPolicy,
+    EvictReport, EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry,
+    QuarantineRecord, Store, StoreOptions, VersionUse,
 };
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig};
 pub use doctor::{Finding, Level};

@@ -6,9 +6,12 @@ use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::RetryBudget;
+#[cfg(feature = "hf")]
+use url::Url;
 
 use cache_transfer::Place;
 
+use crate::config::Settings;
 use crate::mirrors::{Address, Elsewhere, Mirror, OnTheWeb};
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
 
@@ -22,6 +25,9 @@ pub(crate) struct SourceSettings {
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub has an endpoint"))]
     pub(crate) endpoint: Option<String>,
     pub(crate) mirrors: Vec<Mirror>,
+    /// What was configured; the fields above are above it.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the network is configured"))]
+    pub(crate) settings: Settings,
 }
 
 impl std::fmt::Debug for SourceSettings {
@@ -153,7 +159,7 @@ impl Sources {
     pub(crate) fn http(&self) -> Result<cache_net::HttpClient> {
         self.http
             .get_or_init(|| {
-                let mut config = cache_net::HttpConfig::from_env();
+                let mut config = self.settings.settings.http_config();
                 config.offline = self.settings.offline;
                 cache_net::HttpClient::new(config)
             })
@@ -164,10 +170,16 @@ impl Sources {
     pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
         let mut config =
             cache_hf::HfConfig::from_env()?.with_offline(self.settings.offline).with_retries(self.settings.retries);
-        if let Some(endpoint) = &self.settings.endpoint {
+        let configured = &self.settings.settings.hub;
+        if let Some(endpoint) = self.settings.endpoint.as_deref().or(configured.endpoint.as_ref().map(Url::as_str)) {
             config = config.with_endpoint(endpoint)?;
         }
-        if let Some(token) = &self.settings.token {
+        let token = match (&self.settings.token, &configured.token) {
+            (Some(token), _) => Some(token.clone()),
+            (None, Some(place)) => Some(place.read()?),
+            (None, None) => None,
+        };
+        if let Some(token) = &token {
             config = config.with_token(Some(token))?;
         }
         Ok(config)

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::doing::{Absent as _, Doing as _};
 use crate::durable::{self, Keep};
-use crate::evict::{EvictPlan, EvictPolicy, EvictStep, Evicted};
+use crate::evict::{EvictPlan, EvictStep, Evicted};
 use crate::locks::GC;
 use crate::store::Store;
 use crate::torture::point;
@@ -83,19 +83,26 @@ impl Store {
         Ok(report)
     }
 
-    /// Evicts the least recently used until the blobs fit the quota. `keep` stays. `None` when there is no quota, or
-    /// nothing to do; [`EvictReport::over`] says by how much it could not be met.
+    /// Evicts by the store's own policy: what lay unused for longer than its time to live, then more until the blobs
+    /// fit the quota. `keep` stays. `None` when there was nothing to do; [`EvictReport::over`] says by how much the
+    /// quota could not be met.
     ///
     /// # Errors
     /// A storage error.
     pub fn enforce_quota(&self, keep: &[Sha256]) -> Result<Option<EvictReport>> {
-        let Some(quota) = self.quota() else { return Ok(None) };
-        let used = self.blobs()?.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
-        if used <= quota {
+        let policy = self.evict_policy();
+        if policy.older_than.is_none() {
+            let Some(quota) = policy.max_size else { return Ok(None) };
+            let used = self.blobs()?.iter().map(|blob| blob.size).fold(0, u64::saturating_add);
+            if used <= quota {
+                return Ok(None);
+            }
+        }
+        let plan = Self::plan(&self.inventory()?, &policy.clone().with_keep(keep));
+        if plan.steps.is_empty() && plan.over == 0 {
             return Ok(None);
         }
-        let policy = EvictPolicy::default().with_max_size(Some(quota)).with_keep(keep);
-        self.apply(&Self::plan(&self.inventory()?, &policy)).map(Some)
+        self.apply(&plan).map(Some)
     }
 
     /// `cut` collects the files that this eviction has taken out of versions that stay.

@@ -12,12 +12,26 @@ use crate::store::Store;
 /// A blob that belongs to no version may belong to a fetch that has not come to its manifest yet, until it is this old.
 const ORPHAN_GRACE: Duration = Duration::from_secs(3600);
 
+/// What goes first to get below a size.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EvictOrder {
+    /// The least recently used version.
+    #[default]
+    LeastRecentlyUsed,
+    /// The version with the most bytes; of equal ones the least recently used.
+    Largest,
+}
+
 /// What has to go.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct EvictPolicy {
-    /// Bytes that all blobs may take up: the least recently used go until they do.
+    /// Bytes that all blobs may take up: versions go until they do, in this [`order`](Self::order).
     pub max_size: Option<u64>,
+    /// What goes first to get below the size.
+    pub order: EvictOrder,
     /// Versions not used for longer than this go.
     pub older_than: Option<Duration>,
     /// Take single files, the largest of the least recently used version first, instead of whole versions.
@@ -31,6 +45,13 @@ impl EvictPolicy {
     #[must_use]
     pub fn with_max_size(mut self, bytes: Option<u64>) -> Self {
         self.max_size = bytes;
+        self
+    }
+
+    /// Evicts in this order to get below the size.
+    #[must_use]
+    pub fn with_order(mut self, order: EvictOrder) -> Self {
+        self.order = order;
         self
     }
 
@@ -149,7 +170,8 @@ impl Store {
         planner.orphans();
         planner.old(policy.older_than);
         if let Some(max) = policy.max_size {
-            planner.shrink(max, policy.single_files);
+            planner.arrange(policy.order);
+            planner.shrink(max, policy);
         }
         planner.finish(policy.max_size)
     }
@@ -158,7 +180,7 @@ impl Store {
 struct Planner<'a> {
     inventory: &'a Inventory,
     kept_blobs: BTreeSet<Sha256>,
-    /// Versions that may go, least recently used first.
+    /// Versions that may go, first those that go first.
     candidates: Vec<&'a VersionUse>,
     kept: Vec<Kept>,
     /// How many versions still hold a blob.
@@ -220,8 +242,24 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn shrink(&mut self, max: u64, single_files: bool) {
-        let reason = format!("least recently used, to get down to {max} bytes");
+    /// Puts first what is to go first. The candidates come with the least recently used first.
+    fn arrange(&mut self, order: EvictOrder) {
+        if order == EvictOrder::Largest {
+            let blobs = &self.inventory.blobs;
+            self.candidates.sort_by_cached_key(|version| {
+                let names: BTreeSet<Sha256> = version.files.iter().map(|file| file.blob).collect();
+                let sizes = names.iter().filter_map(|name| blobs.get(name)).map(|blob| blob.size);
+                std::cmp::Reverse(sizes.fold(0, u64::saturating_add))
+            });
+        }
+    }
+
+    fn shrink(&mut self, max: u64, policy: &EvictPolicy) {
+        let first = match policy.order {
+            EvictOrder::LeastRecentlyUsed => "least recently used",
+            EvictOrder::Largest => "the largest",
+        };
+        let reason = format!("{first}, to get down to {max} bytes");
         // Blobs that some version which stays holds anyway: taking another holder's name from them frees nothing.
         let staying: BTreeSet<Sha256> = {
             let kept: BTreeSet<&Version> = self.kept.iter().map(|kept| &kept.version).collect();
@@ -235,7 +273,7 @@ impl<'a> Planner<'a> {
             if version.files.iter().all(|file| staying.contains(&file.blob) || self.gone.contains(&file.blob)) {
                 continue;
             }
-            if single_files {
+            if policy.single_files {
                 self.take_files(version, max, &reason);
             } else {
                 self.take_version(version, &reason);

@@ -39,7 +39,7 @@ pub use blobs::Blob;
 pub use clean::CleanReport;
 pub use clock::Clock;
 pub use collect::EvictReport;
-pub use evict::{EvictPlan, EvictPolicy, EvictStep, Evicted, Kept, KeptBecause};
+pub use evict::{EvictOrder, EvictPlan, EvictPolicy, EvictStep, Evicted, Kept, KeptBecause};
 pub use flight::{Flight, FlightStatus, LeaderGuard};
 pub use inventory::{Amount, BlobUse, Debris, FileUse, Inventory, VersionUse};
 pub use key::PartialKey;

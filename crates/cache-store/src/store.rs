@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Result};
 use fs_err as fs;
@@ -11,6 +12,7 @@ use rustix::fs::{Access, AtFlags, CWD};
 use crate::clock::Clock;
 use crate::doing::{Absent as _, Doing as _};
 use crate::durable::{self, Keep};
+use crate::evict::{EvictOrder, EvictPolicy};
 use crate::layout::{CACHEDIR_TAG, Layout, VERSION};
 use crate::lease::Book;
 use crate::locks::Locks;
@@ -21,6 +23,10 @@ use crate::locks::Locks;
 pub struct StoreOptions {
     /// Bytes that the blobs may take up in all. `None`: as much as the disk holds.
     pub quota: Option<u64>,
+    /// What goes first to hold the quota.
+    pub order: EvictOrder,
+    /// Versions not used for longer than this go whenever the quota is enforced, and with no quota as well.
+    pub ttl: Option<Duration>,
     /// Never write, even where it would be possible.
     pub read_only: bool,
     pub(crate) clock: Clock,
@@ -32,6 +38,20 @@ impl StoreOptions {
     #[must_use]
     pub fn with_quota(mut self, bytes: Option<u64>) -> Self {
         self.quota = bytes;
+        self
+    }
+
+    /// Evicts in this order to hold the quota.
+    #[must_use]
+    pub fn with_order(mut self, order: EvictOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Limits how long a version may lie unused.
+    #[must_use]
+    pub fn with_ttl(mut self, age: Option<Duration>) -> Self {
+        self.ttl = age;
         self
     }
 
@@ -65,7 +85,7 @@ pub struct Store(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) layout: Layout,
-    pub(crate) quota: Option<u64>,
+    policy: EvictPolicy,
     pub(crate) clock: Clock,
     pub(crate) locks: Locks,
     pub(crate) leases: Mutex<Book>,
@@ -85,7 +105,10 @@ impl Store {
         let read_only = read_only_reason(&layout, &options)?;
         Ok(Self(Arc::new(Inner {
             layout,
-            quota: options.quota,
+            policy: EvictPolicy::default()
+                .with_max_size(options.quota)
+                .with_order(options.order)
+                .with_older_than(options.ttl),
             clock: options.clock,
             locks: Locks::new(options.lying_locks),
             leases: Mutex::default(),
@@ -114,7 +137,13 @@ impl Store {
     /// The bytes that the blobs may take up in all.
     #[must_use]
     pub fn quota(&self) -> Option<u64> {
-        self.0.quota
+        self.0.policy.max_size
+    }
+
+    /// What is evicted without being asked for: the quota, its order and the time to live.
+    #[must_use]
+    pub fn evict_policy(&self) -> &EvictPolicy {
+        &self.0.policy
     }
 
     /// Whether file locks exclude anyone on this file system. Found out once, at the first question.

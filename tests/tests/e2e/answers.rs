@@ -88,6 +88,9 @@ fn every_command_answers_in_json() {
         &["env"],
         &["doctor"],
         &["completions", "bash"],
+        &["config", "show"],
+        &["config", "path"],
+        &["config", "init"],
         &["rm", MODEL],
     ] {
         let arguments = [arguments, &["--json"]].concat();

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use cache_lib::config::Settings;
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Outcome, Result, Snapshot, VerifyOptions};
 use cache_testkit::{Content, Hub, HubConfig, fixtures};
@@ -35,7 +36,13 @@ pub(super) fn run(output: &Output) -> Result<u8> {
     files.retain(|(path, _)| *path != WEIGHTS);
     files.push((WEIGHTS, Content::bytes(fixtures::safetensors(7, &[("embedding.weight", SHAPE)]))));
     hub.add_model(MODEL, files);
-    let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).offline(false).build()?;
+    let settings = Settings::default();
+    let cache = Cache::builder()
+        .settings(settings)
+        .root(folder.path().join("store"))
+        .endpoint(hub.url())
+        .offline(false)
+        .build()?;
     let stage = Stage { hub: &hub, cache: &cache, output };
     let board = Board::start(output.is_quiet());
     let acts = signals::run(stage.play(&board));

@@ -1,9 +1,7 @@
 //! `gc`: evict what was not used for long, and clear away what is left over.
 
 use cache_lib::units::{Size, Span};
-use cache_lib::{
-    Cache, Error, ErrorKind, EvictPlan, EvictPolicy, EvictStep, Evicted, Inventory, KeptBecause, Result, Store,
-};
+use cache_lib::{Cache, Error, ErrorKind, EvictPlan, EvictStep, Evicted, Inventory, KeptBecause, Result, Store};
 use serde_json::{Value, json};
 
 use super::{count, short};
@@ -17,9 +15,11 @@ pub(super) fn run(cache: &Cache, args: &GcArgs, output: &Output) -> Result<u8> {
             .with_hint("the store's owner has to do it, or choose another store with --store"));
     }
     let inventory = store.inventory()?;
-    let policy = EvictPolicy::default()
-        .with_max_size(args.max_size.or(inventory.quota))
-        .with_older_than(args.older_than)
+    let standing = store.evict_policy();
+    let policy = standing
+        .clone()
+        .with_max_size(args.max_size.or(standing.max_size))
+        .with_older_than(args.older_than.or(standing.older_than))
         .with_single_files(args.files);
     let plan = Store::plan(&inventory, &policy);
     if args.dry_run {

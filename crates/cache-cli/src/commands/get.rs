@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cache_lib::config::DigestPolicy;
 use cache_lib::units::{Size, Span};
 use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Outcome, Result, Snapshot};
 use futures::stream::{self, StreamExt as _};
@@ -31,7 +32,10 @@ struct Got {
 }
 
 pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8> {
-    let mut builder = super::builder(shared).require_digest(args.require_digest);
+    let mut builder = super::builder(shared);
+    if args.require_digest {
+        builder = builder.require_digest(true);
+    }
     if let Some(rate) = args.limit_rate {
         builder = builder.limit_rate(rate.0);
     }
@@ -48,7 +52,8 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     // What is there and needs no request costs neither a runtime nor an HTTP client.
     let here = batch.wishes.iter().map(|wish| batch.warm(&cache, wish).transpose()).collect();
     let results = fetch(&cache, &batch, output, here);
-    report(&batch, output, &results)
+    let silent = shared.config.loaded.settings().verify.digest == DigestPolicy::Off;
+    report(&batch, output, &results, silent)
 }
 
 /// What is wanted, each once.
@@ -134,12 +139,13 @@ async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snap
     placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))))
 }
 
-fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>]) -> Result<u8> {
+/// `silent`: nothing is said of files without a digest.
+fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>], silent: bool) -> Result<u8> {
     let several = batch.several();
     let interrupted = results.iter().any(|result| result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted));
     for (wish, result) in batch.wishes.iter().zip(results) {
         match result {
-            Ok(got) => remarks(output, got, several),
+            Ok(got) => remarks(output, got, several, silent),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if several => output.tell(&error.clone().context(&wish.reference)),
             Err(error) => output.tell(error),
@@ -189,7 +195,7 @@ fn seconds(took: Duration) -> String {
     if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(took).to_string() }
 }
 
-fn remarks(output: &Output, got: &Got, several: bool) {
+fn remarks(output: &Output, got: &Got, several: bool, silent: bool) {
     if got.unsaid {
         got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
     }
@@ -198,7 +204,7 @@ fn remarks(output: &Output, got: &Got, several: bool) {
     }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
-    if unverified > 0 {
+    if unverified > 0 && !silent {
         output.remark(format_args!(
             "warning: {} not verified: the source gives no digest (--sha256 D gives one, --require-digest refuses)",
             count(unverified, "file")

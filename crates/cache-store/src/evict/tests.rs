@@ -67,6 +67,20 @@ fn the_least_recently_used_goes_first_and_only_as_much_as_needed() {
 }
 
 #[test]
+fn the_largest_goes_first_where_the_order_says_so() {
+    let stock = inventory(
+        &[(10, false, vec![1]), (20, false, vec![2]), (30, false, vec![3, 4])],
+        &[(1, 100, false, 0), (2, 100, false, 0), (3, 150, false, 0), (4, 100, false, 0)],
+    );
+    let policy = EvictPolicy::default().with_order(EvictOrder::Largest);
+    let plan = Store::plan(&stock, &policy.clone().with_max_size(Some(300)));
+    assert_eq!(models(&plan), ["org/m2"]);
+    assert!(plan.steps[0].reason.starts_with("the largest"), "{}", plan.steps[0].reason);
+    // Of equal ones the least recently used.
+    assert_eq!(models(&Store::plan(&stock, &policy.with_max_size(Some(100)))), ["org/m2", "org/m0"]);
+}
+
+#[test]
 fn pins_leases_and_kept_blobs_stay_and_are_named() {
     let stock = inventory(
         &[(1, true, vec![1]), (2, false, vec![2]), (3, false, vec![3]), (4, false, vec![4])],
@@ -136,6 +150,7 @@ proptest! {
         max in prop::option::of(0..4000_u64),
         older in prop::option::of(0..1_000_000_u64),
         single in any::<bool>(),
+        largest in any::<bool>(),
         keep in prop::collection::vec(0..12_u8, 0..3),
     ) {
         let keep: Vec<Sha256> = keep.into_iter().map(name).collect();
@@ -143,6 +158,7 @@ proptest! {
             .with_max_size(max)
             .with_older_than(older.map(Duration::from_secs))
             .with_single_files(single)
+            .with_order(if largest { EvictOrder::Largest } else { EvictOrder::LeastRecentlyUsed })
             .with_keep(&keep);
         let plan = Store::plan(&stock, &policy);
         prop_assert_eq!(&plan, &Store::plan(&stock, &policy), "the same question has the same answer");

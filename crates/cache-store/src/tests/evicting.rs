@@ -195,3 +195,25 @@ fn a_use_is_noted_once_a_minute_and_orders_the_eviction() {
     let plan = Store::plan(&f.store.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(5)));
     assert_eq!(plan.steps[0].what, Evicted::Version(b));
 }
+
+#[test]
+fn what_outlives_its_time_goes_with_no_quota_at_all() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::SystemTime;
+    let seconds = Arc::new(AtomicU64::new(1000));
+    let shared = Arc::clone(&seconds);
+    let clock = crate::Clock::new(move || SystemTime::UNIX_EPOCH + Duration::from_secs(shared.load(Ordering::SeqCst)));
+    let f = with(StoreOptions::default().with_clock(clock).with_ttl(Some(Duration::from_secs(3600))));
+    let (a, b) = (version("org/a", 'a'), version("org/b", 'b'));
+    put(&f.store, &a, &[("x", b"aaaaa")]);
+    put(&f.store, &b, &[("x", b"bbbbb")]);
+    f.store.touch(&a).unwrap();
+    f.store.touch(&b).unwrap();
+    assert!(f.store.enforce_quota(&[]).unwrap().is_none());
+    seconds.store(5000, Ordering::SeqCst);
+    f.store.touch(&b).unwrap();
+    let report = f.store.enforce_quota(&[]).unwrap().unwrap();
+    assert_eq!(report.done, [Evicted::Version(a)]);
+    assert!(f.store.enforce_quota(&[]).unwrap().is_none());
+}

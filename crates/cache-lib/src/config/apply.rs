@@ -1,0 +1,56 @@
+//! What the settings mean to the parts they are for.
+
+use cache_store::{EvictOrder, StoreOptions};
+use cache_transfer::EngineConfig;
+
+use super::keys::KEYS;
+use super::settings::{DigestPolicy, Policy, Settings};
+use super::{Preset, Value};
+
+impl Settings {
+    /// For the store.
+    pub(crate) fn store_options(&self) -> StoreOptions {
+        let order = match self.store.policy {
+            Policy::Size => EvictOrder::Largest,
+            Policy::Lru | Policy::Ttl => EvictOrder::LeastRecentlyUsed,
+        };
+        let ttl = (self.store.policy == Policy::Ttl).then(|| self.store.ttl.or_else(default_ttl)).flatten();
+        StoreOptions::default().with_quota(self.store.quota).with_order(order).with_ttl(ttl)
+    }
+
+    /// For the engine.
+    pub(crate) fn engine_config(&self) -> EngineConfig {
+        let mut config = EngineConfig::default();
+        config.files = self.transfer.jobs.unwrap_or(config.files);
+        config.retries = self.transfer.retries.unwrap_or(config.retries);
+        config.connections_per_host = self.transfer.connections.unwrap_or(config.connections_per_host);
+        config.stall_window = self.transfer.stall_timeout.unwrap_or(config.stall_window);
+        config.limit_rate = self.transfer.limit_rate;
+        config.require_digest = self.verify.digest == DigestPolicy::Require;
+        config
+    }
+
+    /// For the HTTP client, above what the environment says of certificates and proxies.
+    #[cfg(feature = "http")]
+    pub(crate) fn http_config(&self) -> cache_net::HttpConfig {
+        let mut config = cache_net::HttpConfig::from_env();
+        config.connect_timeout = self.network.connect_timeout.unwrap_or(config.connect_timeout);
+        config.read_timeout = self.network.read_timeout.unwrap_or(config.read_timeout);
+        config.max_per_host = self.transfer.connections.unwrap_or(config.max_per_host);
+        config.ca_bundle = self.network.ca_bundle.clone().or(config.ca_bundle);
+        if self.network.proxy == super::Proxy::None {
+            config.proxies = cache_net::Proxies::None;
+        }
+        config
+    }
+}
+
+/// The table's own default.
+fn default_ttl() -> Option<std::time::Duration> {
+    let key = KEYS.iter().find(|key| key.name == "store.ttl")?;
+    let Preset::Is(text) = key.preset else { return None };
+    match key.kind.of_text(text, super::Base { folder: "".as_ref(), home: None }) {
+        Ok(Value::Age(age)) => Some(age),
+        _ => None,
+    }
+}

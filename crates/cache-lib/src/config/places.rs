@@ -1,0 +1,265 @@
+//! Where configuration is looked for.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use fs_err as fs;
+use serde::Serialize;
+
+use super::Config;
+use super::keys::KEYS;
+use super::layer::Draft;
+use super::origin::{Mistake, Origin};
+use super::value::{Base, Value};
+
+/// Longest configuration file that is read, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// The variable that names a file to be read instead of both others.
+const CONFIG: &str = "MODEL_CACHE_CONFIG";
+
+type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// Which layers to read, and from where. The default: this process's working folder, the platform's folder, this
+/// process's environment, no flags.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct LoadOptions {
+    pub(super) cwd: PathBuf,
+    pub(super) user_folder: Option<PathBuf>,
+    pub(super) file: Option<PathBuf>,
+    pub(super) files: bool,
+    pub(super) environment: Environment,
+    pub(super) flags: Vec<Flag>,
+}
+
+/// What a flag says.
+#[derive(Debug, Clone)]
+pub(super) struct Flag {
+    pub(super) name: &'static str,
+    pub(super) key: &'static str,
+    pub(super) text: String,
+}
+
+/// A file that was looked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Looked {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is for.
+    pub role: Role,
+    /// Whether it is there and was read.
+    pub read: bool,
+    /// Whether it may set every key.
+    pub trusted: bool,
+}
+
+/// What a file is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Role {
+    /// The user's own.
+    User,
+    /// The working folder's.
+    Project,
+    /// Named by a flag or a variable, in place of both.
+    Named,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            cwd: std::env::current_dir().unwrap_or_default(),
+            user_folder: directories::BaseDirs::new().map(|base| base.config_dir().join("model-cache")),
+            file: None,
+            files: true,
+            environment: Arc::new(|name| std::env::var(name).ok()),
+            flags: Vec::new(),
+        }
+    }
+}
+
+impl LoadOptions {
+    /// Reads this file in place of the user's and the project's.
+    #[must_use]
+    pub fn with_file(mut self, file: Option<PathBuf>) -> Self {
+        self.file = file;
+        self
+    }
+
+    /// Reads no file at all.
+    #[must_use]
+    pub fn without_files(mut self) -> Self {
+        self.files = false;
+        self
+    }
+
+    /// Uses another working folder than the process's.
+    #[must_use]
+    pub fn with_cwd(mut self, cwd: impl Into<PathBuf>) -> Self {
+        self.cwd = cwd.into();
+        self
+    }
+
+    /// Looks for the user's file in another folder than the platform's.
+    #[must_use]
+    pub fn with_user_folder(mut self, folder: Option<PathBuf>) -> Self {
+        self.user_folder = folder;
+        self
+    }
+
+    /// Reads other variables than the process's.
+    #[must_use]
+    pub fn with_environment(mut self, get: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.environment = Arc::new(get);
+        self
+    }
+
+    /// Sets a key, above all other layers. `flag` is its name for people; what is no key is passed over.
+    #[must_use]
+    pub fn with_flag(mut self, flag: &'static str, key: &'static str, text: impl Into<String>) -> Self {
+        self.flags.push(Flag { name: flag, key, text: text.into() });
+        self
+    }
+
+    pub(super) fn home(&self) -> Option<PathBuf> {
+        directories::BaseDirs::new().map(|base| base.home_dir().to_path_buf())
+    }
+
+    fn set(&self, name: &str) -> Option<String> {
+        (self.environment)(name).filter(|text| !text.trim().is_empty())
+    }
+}
+
+impl fmt::Debug for LoadOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadOptions")
+            .field("cwd", &self.cwd)
+            .field("user_folder", &self.user_folder)
+            .field("file", &self.file)
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads all files that there are to be read.
+pub(super) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+    if !options.files {
+        return;
+    }
+    let named = options.file.clone().map(|file| (file, Origin::Flag { name: "--config" }));
+    let named = named.or_else(|| Some((options.set(CONFIG)?.into(), Origin::Environment { name: CONFIG })));
+    if let Some((file, whence)) = named {
+        named_file(&options.cwd.join(file), whence, base, draft, config);
+        return;
+    }
+    if let Some(folder) = &options.user_folder {
+        let names = [folder.join("config.toml"), folder.join("config.json")];
+        one_of(names, Role::User, true, base, draft, config);
+    }
+    let names = [options.cwd.join("model-cache.toml"), options.cwd.join("model-cache.json")];
+    let trusted = is_trusted(options, draft, base);
+    one_of(names, Role::Project, trusted, base, draft, config);
+}
+
+fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+    let text = open(path).and_then(|file| content(file, path));
+    config.files.push(Looked { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
+    match text {
+        Ok(text) => draft.file(path, &text, base.home, true),
+        Err(error) => draft.mistakes.push(Mistake {
+            place: whence,
+            key: None,
+            message: format!("the configuration file could not be read: {error}"),
+            hint: "`model-cache config init` prints one to begin with".to_owned(),
+        }),
+    }
+}
+
+/// Reads the first that is there.
+fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+    let mut before: Option<PathBuf> = None;
+    for path in names {
+        let mut looked = Looked { path: path.clone(), role, read: false, trusted };
+        match (open(&path), &before) {
+            (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {}
+            (Ok(_), Some(other)) => {
+                config.warnings.push(format!("{} is not read: {} is there", path.display(), other.display()));
+            }
+            (Ok(file), None) if role == Role::Project && !is_ours(&file) => {
+                let path = path.display();
+                config.warnings.push(format!("{path} is not read: it is another user's, or others may write it"));
+            }
+            (Ok(file), None) => match content(file, &path) {
+                Ok(text) => {
+                    looked.read = true;
+                    draft.file(&path, &text, base.home, trusted);
+                    before = Some(path);
+                }
+                Err(error) => draft.mistakes.push(unreadable(&path, &error)),
+            },
+            (Err(error), _) => draft.mistakes.push(unreadable(&path, &error)),
+        }
+        config.files.push(looked);
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
+    Mistake {
+        place: Origin::File { path: path.to_path_buf(), line: 1, column: 1 },
+        key: None,
+        message: format!("the configuration file could not be read: {error}"),
+        hint: "check who may read it".to_owned(),
+    }
+}
+
+/// Opens a file without waiting for a writer, should it be a pipe.
+fn open(path: &Path) -> std::io::Result<fs::File> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(std::io::Error::other(format!("{} is no file", path.display())));
+    }
+    fs::File::open(path)
+}
+
+fn content(file: fs::File, path: &Path) -> std::io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(std::io::Error::other(format!("{} is longer than a configuration can be", path.display())));
+    }
+    let text = String::from_utf8(bytes);
+    text.map_err(|error| {
+        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+        std::io::Error::other(format!("line {} is not UTF-8", line + 1))
+    })
+}
+
+/// Whether the working folder is below one that the user trusts. Neither a flag nor the project's file can say so.
+fn is_trusted(options: &LoadOptions, draft: &Draft, base: Base<'_>) -> bool {
+    let Some((at, key)) = KEYS.iter().enumerate().find(|(_, key)| key.name == "project.trust") else { return false };
+    let variable = key.variable.and_then(|name| options.set(name));
+    let folders = match variable.map(|text| key.kind.of_text(&text, base)) {
+        Some(Ok(value)) => value.folders(),
+        Some(Err(_)) => Vec::new(),
+        None => draft.entries.get(&(at, None)).map(|entry| &entry.value).map_or_else(Vec::new, Value::folders),
+    };
+    let Ok(here) = fs::canonicalize(&options.cwd) else { return false };
+    folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).any(|folder| here.starts_with(folder))
+}
+
+/// Whether a file belongs to this user, or to root, and nobody else may write it.
+#[cfg(unix)]
+fn is_ours(file: &fs::File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let ours = rustix::process::geteuid().as_raw();
+    file.metadata().is_ok_and(|metadata| [0, ours].contains(&metadata.uid()) && metadata.mode() & 0o002 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_ours(_: &fs::File) -> bool {
+    true
+}

@@ -1,0 +1,254 @@
+//! [`Settings`]: what was configured, resolved and typed. `None` everywhere means the default of the part it is for.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use super::TokenRef;
+
+/// All settings, grouped as the file is. The default is what no configuration at all means.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// `[store]`: where the store is and how large it may get.
+    pub store: StoreSettings,
+    /// `[transfer]`: how files are fetched.
+    pub transfer: TransferSettings,
+    /// `[network]`: how hosts are reached.
+    pub network: NetworkSettings,
+    /// `[hosts."name"]`: limits of single hosts, by host name, with `:port` where one was written.
+    pub hosts: BTreeMap<String, HostSettings>,
+    /// `[hub]`: the Hugging Face Hub.
+    pub hub: HubSettings,
+    /// `[mirrors.name]`: other places that have the same files, by the name the user gave them.
+    pub mirrors: BTreeMap<String, MirrorSettings>,
+    /// `[s3]`: Amazon S3 and what speaks like it.
+    pub s3: S3Settings,
+    /// `[gcs]`: Google Cloud Storage.
+    pub gcs: GcsSettings,
+    /// `[azure]`: Azure Blob Storage.
+    pub azure: AzureSettings,
+    /// `[verify]`: what is done about files without a digest.
+    pub verify: VerifySettings,
+    /// `[log]`: the log on stderr.
+    pub log: LogSettings,
+    /// `[project]`: which folders may bring settings of their own.
+    pub project: ProjectSettings,
+}
+
+/// The store.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct StoreSettings {
+    /// Its folder.
+    pub dir: Option<PathBuf>,
+    /// Bytes that all blobs may take up.
+    pub quota: Option<u64>,
+    /// What goes first when it gets too large.
+    pub policy: Policy,
+    /// With [`Policy::Ttl`]: how long a version may lie unused.
+    pub ttl: Option<Duration>,
+    /// Whether bytes that failed verification are kept; true when `None`.
+    pub quarantine: Option<bool>,
+    /// How long they are kept.
+    pub quarantine_max_age: Option<Duration>,
+}
+
+/// What goes first from a store that gets too large.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Policy {
+    /// The least recently used.
+    #[default]
+    Lru,
+    /// Always what was not used for the time to live, then the least recently used.
+    Ttl,
+    /// The largest.
+    Size,
+}
+
+/// Transfers.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct TransferSettings {
+    /// Failures in a row without progress before a file is given up.
+    pub retries: Option<u32>,
+    /// Most connections to one host.
+    pub connections: Option<usize>,
+    /// Files fetched side by side.
+    pub jobs: Option<usize>,
+    /// Bytes a second over all transfers. `None`: no limit.
+    pub limit_rate: Option<u64>,
+    /// Bytes of memory that buffers may take.
+    pub memory: Option<u64>,
+    /// A connection that brings next to nothing for this long is given up.
+    pub stall_timeout: Option<Duration>,
+}
+
+/// The way to all hosts.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct NetworkSettings {
+    /// Whether the network must not be asked; false when `None`.
+    pub offline: Option<bool>,
+    /// Longest wait for a connection.
+    pub connect_timeout: Option<Duration>,
+    /// Longest silence of a server.
+    pub read_timeout: Option<Duration>,
+    /// Certificates in PEM to trust instead of the platform's.
+    pub ca_bundle: Option<PathBuf>,
+    /// Where proxies are taken from.
+    pub proxy: Proxy,
+}
+
+/// Where proxies are taken from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// `HTTPS_PROXY`, `NO_PROXY` and the like, or the system.
+    #[default]
+    Environment,
+    /// Nowhere: every host is reached directly.
+    None,
+}
+
+/// Limits of one host.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct HostSettings {
+    /// Bytes a second from this host. `None`: no limit of its own.
+    pub limit_rate: Option<u64>,
+    /// Most connections to this host.
+    pub connections: Option<usize>,
+}
+
+/// The Hugging Face Hub.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct HubSettings {
+    /// Its address. `None` also when `HF_ENDPOINT` says it: `cache-hf` reads that variable itself.
+    pub endpoint: Option<Url>,
+    /// Where its token is. `None` also when a variable of Hugging Face says it: `cache-hf` reads those itself.
+    pub token: Option<TokenRef>,
+}
+
+/// One mirror.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct MirrorSettings {
+    /// Its address; `{model}` stands for the model's name.
+    pub url: String,
+    /// Globs of the models it has.
+    pub models: Vec<String>,
+    /// Higher is used first; those with the same number share the work.
+    pub preference: i32,
+    /// Whether it may also answer for the listing when the authority is down.
+    pub trusted: bool,
+    /// Where its token is.
+    pub token: Option<TokenRef>,
+}
+
+impl Default for MirrorSettings {
+    /// A mirror of all models, not trusted, without an address.
+    fn default() -> Self {
+        Self { url: String::new(), models: vec!["*".to_owned()], preference: 0, trusted: false, token: None }
+    }
+}
+
+/// Amazon S3 and what speaks like it. Keys come from where AWS's own tools take them.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct S3Settings {
+    /// Address of the service.
+    pub endpoint: Option<Url>,
+    /// Region.
+    pub region: Option<String>,
+    /// Profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// Whether the bucket is written in the path and not in the host name.
+    pub path_style: Option<bool>,
+    /// Whether `http` without TLS may be spoken.
+    pub allow_http: Option<bool>,
+    /// Whether requests go unsigned.
+    pub anonymous: Option<bool>,
+}
+
+/// Google Cloud Storage. Credentials come from where Google's own tools take them unless a file is named.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct GcsSettings {
+    /// Address of the service.
+    pub endpoint: Option<Url>,
+    /// File of a service account's key.
+    pub service_account: Option<PathBuf>,
+    /// Whether `http` without TLS may be spoken.
+    pub allow_http: Option<bool>,
+    /// Whether requests go unsigned.
+    pub anonymous: Option<bool>,
+}
+
+/// Azure Blob Storage.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct AzureSettings {
+    /// Name of the storage account.
+    pub account: Option<String>,
+    /// Address of the service.
+    pub endpoint: Option<Url>,
+    /// Whether `http` without TLS may be spoken.
+    pub allow_http: Option<bool>,
+    /// Whether requests go unsigned.
+    pub anonymous: Option<bool>,
+}
+
+/// What is done about files without a digest.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct VerifySettings {
+    /// The policy.
+    pub digest: DigestPolicy,
+}
+
+/// What is done about files that come without a digest to check them against. Wrong digests are always refused.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DigestPolicy {
+    /// Taken without a word.
+    Off,
+    /// Taken with a warning.
+    #[default]
+    Warn,
+    /// Refused.
+    Require,
+}
+
+/// The log.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct LogSettings {
+    /// A filter of `tracing`: `debug`, `cache_net=trace` … `None`: no log.
+    pub level: Option<String>,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Which folders may bring settings of their own.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ProjectSettings {
+    /// Folders whose `model-cache.toml`, there and below, may set everything.
+    pub trust: Vec<PathBuf>,
+}
