@@ -1,10 +1,14 @@
 //! The arguments, and how they are explained.
 
+mod registry;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use cache_lib::{Error, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+pub(crate) use registry::{AddArgs, DiscoverArgs, LockArgs, OutdatedArgs, RegistryCommand, UpdateArgs};
 
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
@@ -56,6 +60,15 @@ pub(crate) enum Command {
     Pin(ManyArgs),
     /// Undo a pin.
     Unpin(ManyArgs),
+    /// Give models names of your own, with versions, platforms and fallbacks.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Write down commits and digests of models, for `get --locked`.
+    Lock(LockArgs),
+    /// Show what has moved at its source since it was fetched.
+    Outdated(OutdatedArgs),
+    /// Fetch what has moved: the same files that are here of the old commit.
+    Update(UpdateArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -72,10 +85,13 @@ pub(crate) enum Command {
 const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_K_M, hf://datasets/org/name, \
                         https://host/file.gguf, or ./folder";
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct GetArgs {
-    #[arg(required = true, value_name = "REF", help = REF_HELP)]
+    #[arg(required_unless_present = "locked", value_name = "REF", help = REF_HELP)]
     pub(crate) refs: Vec<String>,
+    /// Exactly what this lock file says, or fail; all that is in it when no REF is given.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["revision", "sha256"])]
+    pub(crate) locked: Option<PathBuf>,
     /// Branch, tag, refs/pr/N or commit.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,

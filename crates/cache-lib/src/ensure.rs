@@ -48,16 +48,14 @@ impl Cache {
         retries: u32,
         progress: Arc<dyn Progress>,
     ) -> Result<Ensured> {
-        let reference = url.into_model_ref()?;
+        let get = self.with_retries(retries).get(url).progress(progress);
+        let reference = get.reference.clone()?;
         let target = target.as_ref().to_path_buf();
         let there = target.clone();
         if blocking(move || is_right(&there, sha256, size)).await? {
             return Ok(Ensured::AlreadyPresent);
         }
-        let mut get = self.with_retries(retries).get(&reference).progress(progress);
-        if let Some(sha256) = sha256 {
-            get = get.sha256(sha256);
-        }
+        let get = if let Some(sha256) = sha256 { get.sha256(sha256) } else { get };
         let snapshot = get.await?;
         let [file] = snapshot.files() else {
             return Err(Error::new(

@@ -8,6 +8,8 @@ use cache_core::RetryBudget;
 use cache_transfer::FetchJob;
 
 use crate::cache::blocking;
+use crate::expect::Expected;
+use crate::fallback::Besides;
 use crate::finish::{self, Arrived, Finish};
 use crate::look::Look;
 use crate::select::Selection;
@@ -21,13 +23,15 @@ use crate::{
 /// A wish for a model. Await it, or ask the store alone with [`Get::peek`].
 #[must_use = "nothing is fetched until it is awaited"]
 pub struct Get {
-    cache: Cache,
-    reference: Result<ModelRef>,
+    pub(crate) cache: Cache,
+    pub(crate) reference: Result<ModelRef>,
     revision: Option<Result<Revision>>,
-    include: Vec<String>,
-    exclude: Vec<String>,
-    sha256: Option<Sha256>,
-    progress: Arc<dyn Progress>,
+    pub(crate) include: Vec<String>,
+    pub(crate) exclude: Vec<String>,
+    pub(crate) sha256: Option<Sha256>,
+    pub(crate) progress: Arc<dyn Progress>,
+    /// What a registry entry or a lock file says besides.
+    pub(crate) besides: Besides,
 }
 
 /// A wish that was understood.
@@ -37,6 +41,7 @@ pub(crate) struct Wanted {
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
     pub(crate) sha256: Option<Sha256>,
+    pub(crate) expected: Option<Arc<Expected>>,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -51,6 +56,7 @@ impl Get {
             exclude: Vec::new(),
             sha256: None,
             progress: Arc::new(NoProgress),
+            besides: Besides::default(),
         }
     }
 
@@ -74,6 +80,10 @@ impl Get {
 
     /// The digest that the one wanted file must have.
     pub fn sha256(mut self, digest: Sha256) -> Self {
+        if let Some(other) = self.sha256.filter(|other| *other != digest) {
+            let text = format!("{}: expected sha256:{digest}, and the registry says sha256:{other}", self.name());
+            self.reference = Err(Error::new(ErrorKind::Integrity, text).with_hint("one of the two is wrong"));
+        }
         self.sha256 = Some(digest);
         self
     }
@@ -89,6 +99,10 @@ impl Get {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not there.
     pub fn peek(self) -> Result<Snapshot> {
+        self.or_instead(self.peek_one(), Self::peek_one, Snapshot::warn)
+    }
+
+    fn peek_one(&self) -> Result<Snapshot> {
         let wanted = self.wanted()?;
         finish::retrying(|| {
             let look = Look::cached(&self.cache, &wanted)?;
@@ -105,6 +119,11 @@ impl Get {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not there and the network may not be asked.
     pub fn without_request(&self) -> Result<Option<Snapshot>> {
+        let warn = |found: &mut Option<Snapshot>, text| found.iter_mut().for_each(|it| it.warn(String::clone(&text)));
+        self.or_instead(self.at_once(), Self::at_once, warn)
+    }
+
+    fn at_once(&self) -> Result<Option<Snapshot>> {
         let wanted = self.wanted()?;
         finish::retrying(|| {
             let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
@@ -139,12 +158,14 @@ impl Get {
             (None, _) => reference.revision_or_main(),
         };
         let selection =
-            Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
+            Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?
+                .only(self.besides.only.clone());
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256, budget })
+        let expected = self.besides.expected.clone();
+        Ok(Wanted { reference, revision, selection, sha256: self.sha256, expected, budget })
     }
 
-    async fn run(self) -> Result<Snapshot> {
+    pub(crate) async fn run(self) -> Result<Snapshot> {
         let wanted = Arc::new(self.wanted()?);
         let cache = self.cache.clone();
         // What was there when it was looked for can be evicted before it is leased. Once more is enough in practice;
@@ -252,7 +273,7 @@ impl IntoFuture for Get {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(self.run_or_instead())
     }
 }
 

@@ -213,6 +213,9 @@ impl Look {
         stored: Option<Manifest>,
         moved: Option<Revision>,
     ) -> Result<Self> {
+        if let Some(expected) = &wanted.expected {
+            expected.check(&manifest)?;
+        }
         let chosen = wanted.selection.choose(&manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
         let digest = wanted.sha256;
@@ -226,6 +229,9 @@ impl Look {
         for at in chosen {
             let mut file = manifest.files[at].clone();
             expect_digest(&mut file, digest)?;
+            if let Some(expected) = &wanted.expected {
+                expected.fill(&mut file);
+            }
             let blob = cache.store().find(&file)?;
             if blob.is_none()
                 && let Some(name) = file.blob_name()

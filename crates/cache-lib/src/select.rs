@@ -1,6 +1,7 @@
 //! Which files of a version are wanted.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -16,6 +17,7 @@ pub(crate) struct Selection {
     pub(crate) variant: Option<String>,
     include: Option<GlobSet>,
     exclude: Option<GlobSet>,
+    only: Option<Arc<BTreeSet<RepoPath>>>,
 }
 
 impl Selection {
@@ -25,7 +27,13 @@ impl Selection {
         include: &[String],
         exclude: &[String],
     ) -> Result<Self> {
-        Ok(Self { path, variant, include: globs(include)?, exclude: globs(exclude)? })
+        Ok(Self { path, variant, include: globs(include)?, exclude: globs(exclude)?, only: None })
+    }
+
+    /// Lets in no other files than these.
+    pub(crate) fn only(mut self, paths: Option<Arc<BTreeSet<RepoPath>>>) -> Self {
+        self.only = paths;
+        self
     }
 
     /// The wanted files, by their place in the manifest.
@@ -54,6 +62,9 @@ impl Selection {
         }
         if let Some(exclude) = &self.exclude {
             chosen.retain(|at| !matches(exclude, at));
+        }
+        if let Some(only) = &self.only {
+            chosen.retain(|&at| only.contains(&manifest.files[at].path));
         }
         if chosen.is_empty() && !manifest.files.is_empty() {
             let names = manifest.files.iter().map(|file| file.path.to_string());

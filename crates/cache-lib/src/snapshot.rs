@@ -88,6 +88,10 @@ impl Snapshot {
         self.files.iter().map(|file| file.size).fold(0, u64::saturating_add)
     }
 
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
     /// What the user should know although all went well.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

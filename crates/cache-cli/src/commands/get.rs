@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Error, ErrorKind, ExportOptions, Exported, Get, Outcome, Result, Snapshot};
+use cache_lib::{Cache, Error, ErrorKind, ExportOptions, Exported, Get, Lock, Outcome, Result, Snapshot};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -33,14 +33,31 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
         builder = builder.jobs(jobs.into());
     }
     let cache = builder.build()?;
+    let lock = args.locked.as_deref().map(Lock::read).transpose()?;
+    let mut args = args.clone();
+    if let Some(lock) = lock.as_ref().filter(|_| args.refs.is_empty()) {
+        args.refs = lock.models().map(|model| model.reference.clone()).collect();
+    }
+    let wishes = Wishes { cache: &cache, args: &args, lock: lock.as_ref() };
     // What is there and needs no request costs neither a runtime nor an HTTP client.
-    let here = args.refs.iter().map(|reference| warm(&cache, args, reference).transpose()).collect();
-    let results = fetch(&cache, args, output, here);
-    report(args, output, &results)
+    let here = args.refs.iter().map(|reference| warm(&wishes, reference).transpose()).collect();
+    let results = fetch(&wishes, output, here);
+    report(&args, output, &results)
 }
 
-fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
+/// What all references are asked for with.
+struct Wishes<'a> {
+    cache: &'a Cache,
+    args: &'a GetArgs,
+    lock: Option<&'a Lock>,
+}
+
+fn wish(wishes: &Wishes<'_>, reference: &str) -> Get {
+    let Wishes { cache, args, lock } = wishes;
     let mut get = cache.get(reference);
+    if let Some(lock) = lock {
+        get = get.locked(lock);
+    }
     if let Some(revision) = &args.revision {
         get = get.revision(revision);
     }
@@ -56,11 +73,11 @@ fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
     get
 }
 
-fn warm(cache: &Cache, args: &GetArgs, reference: &str) -> Result<Option<Got>> {
-    match wish(cache, args, reference).without_request()? {
+fn warm(wishes: &Wishes<'_>, reference: &str) -> Result<Option<Got>> {
+    match wish(wishes, reference).without_request()? {
         None => Ok(None),
         Some(snapshot) => {
-            let exported = export(args, &snapshot)?;
+            let exported = export(wishes.args, &snapshot)?;
             Ok(Some(Got { snapshot, exported, unsaid: true, took: Duration::ZERO }))
         }
     }
@@ -72,7 +89,7 @@ fn export(args: &GetArgs, snapshot: &Snapshot) -> Result<Option<Exported>> {
 }
 
 /// Fetches side by side what is not here yet. One that fails stops no other.
-fn fetch(cache: &Cache, args: &GetArgs, output: &Output, here: Vec<Option<Result<Got>>>) -> Vec<Result<Got>> {
+fn fetch(wishes: &Wishes<'_>, output: &Output, here: Vec<Option<Result<Got>>>) -> Vec<Result<Got>> {
     if here.iter().all(Option::is_some) {
         return here.into_iter().flatten().collect();
     }
@@ -83,8 +100,9 @@ fn fetch(cache: &Cache, args: &GetArgs, output: &Output, here: Vec<Option<Result
         (0..slots.len()).filter(|&at| slots[at].is_none()).collect()
     };
     let work = missing.into_iter().map(|at| {
+        let args = wishes.args;
         let reference = &args.refs[at];
-        let get = wish(cache, args, reference).progress(board.progress(reference));
+        let get = wish(wishes, reference).progress(board.progress(reference));
         let slots = &slots;
         async move {
             let began = Instant::now();
