@@ -15,7 +15,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ use crate::cache::blocking;
 use crate::expect::{Expected, ExpectedFile};
 use crate::{
     Cache, Commit, Digests, Error, ErrorKind, Event, Get, GitSha1, Look, ModelId, ModelRef, RepoPath, Result, Sha256,
+    export,
 };
 
 /// The format that this build writes.
@@ -148,11 +148,7 @@ impl Lock {
     /// [`ErrorKind::Storage`] or [`ErrorKind::NoSpace`] of the file system.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = self.to_text()?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let failed = |error: std::io::Error| Error::storage(format_args!("write {}", path.display()), error);
-        let mut file = tempfile::Builder::new().prefix(".model-cache-lock.").make_in(folder, create).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
-        file.into_temp_path().persist(path).map_err(|error| failed(error.error))
+        export::place_text(&text, path).map_err(|error| Error::storage(format_args!("write {}", path.display()), error))
     }
 
     /// The text of the file: sorted, the same for the same models.
@@ -191,11 +187,6 @@ impl Lock {
                 .with_hint(format!("it holds {}; `model-cache lock FILE {reference}` adds it", known.join(", ")))
         })
     }
-}
-
-/// The mode that any other file of the user's gets: a temporary file is private.
-fn create(path: &Path) -> std::io::Result<std::fs::File> {
-    fs_err::OpenOptions::new().write(true).create_new(true).open(path).map(fs_err::File::into_file)
 }
 
 impl LockedModel {

@@ -133,6 +133,7 @@ impl Cache {
         }
         for (name, entry) in self.registry()?.iter() {
             for version in entry.versions.keys() {
+                // One that is written at a commit never moves, and is passed over.
                 let named = self.moving(&format!("{name}@{version}")).unwrap_or_default();
                 for question in named {
                     let same = |known: &&mut Question| {

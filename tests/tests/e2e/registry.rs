@@ -141,7 +141,7 @@ fn names_go_to_another_machine_and_models_are_discovered() {
     assert_eq!(found["found"].as_array().unwrap().len(), 2);
     world.run(&["registry", "discover", "--search", "SECOND", "--add"]).ok();
     world.run(&["registry", "discover", "--add"]).ok();
-    world.run(&["registry", "discover", "--author", "org", "--offline"]).fails(3, "offline");
+    world.run(&["registry", "discover", "--author", "org", "--offline"]).fails(3, "network is off");
     let file = world.folder().join("names.toml");
     let file = file.to_str().unwrap();
     world.run(&["registry", "export", file]).ok();

@@ -85,14 +85,15 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
             ));
         }
     }
-    let mut code = tell(output, &found);
+    let not_asked = tell(output, &found);
+    let mut kinds = Vec::new();
     let mut done = Vec::new();
     for (moving, plan) in plans {
         match one(moving, plan, args.dry_run, output) {
             Ok(value) => done.push(value),
             Err(error) => {
                 output.tell(&error);
-                code = failure::worst([error.kind()].into_iter()).max(code);
+                kinds.push(error.kind());
                 done.push(
                     json!({ "model": moving.model, "revision": moving.revision, "error": failure::json(&error) }),
                 );
@@ -104,7 +105,8 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
     } else if done.is_empty() {
         output.remark("nothing to update");
     }
-    Ok(code)
+    let failed = failure::worst(kinds.into_iter());
+    Ok(if failed == 0 { not_asked } else { failed })
 }
 
 fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Result<Value> {

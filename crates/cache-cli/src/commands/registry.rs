@@ -48,10 +48,10 @@ fn add(cache: &Cache, args: &AddArgs, output: &Output) -> Result<u8> {
         }
     }
     let reference = entry.reference.clone();
-    let fits = entry.clone();
+    let shown = entry.clone();
     let added = cache.change_registry(|registry| registry.add(&name, args.version.clone(), entry, args.replace))?;
     if output.is_json() {
-        output.json(&json!({ "name": name, "version": added, "entry": fits }));
+        output.json(&json!({ "name": name, "version": added, "entry": shown }));
         return Ok(0);
     }
     output.line(format_args!("{name}@{added} is {reference}"));
@@ -221,7 +221,10 @@ pub(super) fn read(file: &Path) -> Result<String> {
     } else {
         Box::new(fs_err::File::open(file).map_err(failed)?)
     };
-    reader.by_ref().take(MAX_IMPORT).read_to_string(&mut text).map_err(failed)?;
+    let read = reader.by_ref().take(MAX_IMPORT).read_to_string(&mut text).map_err(failed)?;
+    if read as u64 == MAX_IMPORT {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is too large to be meant", file.display())));
+    }
     Ok(text)
 }
 
