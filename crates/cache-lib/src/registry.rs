@@ -86,7 +86,11 @@ impl Cache {
     fn written(&self, text: Option<&str>, here: bool) -> Result<Option<Meant>> {
         let Some((text, written)) = text.and_then(|text| Some((text, Written::read(text)?))) else { return Ok(None) };
         let Some(bytes) = self.store().registry()? else { return Ok(None) };
-        let registry = read(Some(&bytes), &self.registry_path())?;
+        if !may_name(&bytes, written.name) {
+            return Ok(None);
+        }
+        let whence = self.registry_path();
+        let registry = Registry::parse_unchecked(utf8(&bytes, &whence)?, &whence)?;
         let Some((_, entry)) = registry.entry(&written) else { return Ok(None) };
         let (name, version, found) = registry.find(text)?;
         if here {
@@ -126,9 +130,16 @@ impl Cache {
 
 fn read(text: Option<&[u8]>, whence: &str) -> Result<Registry> {
     let Some(bytes) = text else { return Ok(Registry::default()) };
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| Error::new(ErrorKind::Usage, format!("{whence} is no text: {error}")))?;
-    Registry::parse(text, whence)
+    Registry::parse(utf8(bytes, whence)?, whence)
+}
+
+fn utf8<'a>(bytes: &'a [u8], whence: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::Usage, format!("{whence} is no text: {error}")))
+}
+
+/// Whether a registry can hold a name: it is in the text, or something in the text is escaped.
+fn may_name(text: &[u8], name: &str) -> bool {
+    text.contains(&b'\\') || text.windows(name.len()).any(|part| part == name.as_bytes())
 }
 
 fn check_machine(what: &str, entry: &Entry, found: &EntryVersion) -> Result<()> {

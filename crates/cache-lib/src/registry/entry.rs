@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{Name, Which, check_tag};
 use super::platform;
-use crate::{Commit, Error, ErrorKind, ModelRef, RepoPath, Result, Sha256};
+use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RepoPath, Result, Sha256};
 
 /// One version of a name: where it is, what it must be, and where it may be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct EntryVersion {
-    /// The reference, as a user would write it.
+    /// The reference, as a user would write it. It is not looked up in the registry again.
     pub reference: String,
     /// The commit, if the reference is held at one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +77,19 @@ impl EntryVersion {
             }
         };
         self.fallbacks.iter().map(read).collect()
+    }
+
+    /// Writes relative folders out in full: what a name means must not depend on where it is used.
+    pub(crate) fn settle(&mut self) -> Result<()> {
+        for text in std::iter::once(&mut self.reference).chain(&mut self.fallbacks) {
+            if !text.starts_with(':')
+                && let reference = text.parse::<ModelRef>()?
+                && let ModelId::Folder(_) = reference.model
+            {
+                *text = reference.to_string();
+            }
+        }
+        Ok(())
     }
 
     /// Whether everything in it makes sense.

@@ -44,7 +44,7 @@ struct File {
     models: BTreeMap<Name, Entry>,
 }
 
-/// Read before the rest, so that a newer format is not taken for a mistake.
+/// Read where the whole cannot be, so that a newer format is not taken for a mistake.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
@@ -56,24 +56,31 @@ impl Registry {
     /// # Errors
     /// [`ErrorKind::Usage`] with the line of what makes no sense.
     pub fn parse(text: &str, whence: &str) -> Result<Self> {
-        let wrong = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Usage, format!("{whence} is no registry: {}", error.to_string().trim_end()))
-                .with_hint("mend the line, or move the file away and import what is right")
-        };
-        let format = toml::from_str::<Format>(text).map_err(|error| wrong(&error))?.format;
-        if format > FORMAT {
-            return Err(Error::new(
-                ErrorKind::Unsupported,
-                format!("{whence} has format {format}, this build knows {FORMAT}"),
-            )
-            .with_hint("update model-cache"));
-        }
-        let file: File = toml::from_str(text).map_err(|error| wrong(&error))?;
-        let registry = Self { models: file.models };
+        let registry = Self::parse_unchecked(text, whence)?;
         for (name, entry) in &registry.models {
             entry.check(name).map_err(|error| error.context(whence))?;
         }
         Ok(registry)
+    }
+
+    /// Reads a text, and leaves what entries say to whoever uses them: a look for one name must be quick.
+    pub(crate) fn parse_unchecked(text: &str, whence: &str) -> Result<Self> {
+        let wrong = |error: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Usage, format!("{whence} is no registry: {}", error.to_string().trim_end()))
+                .with_hint("mend the line, or move the file away and import what is right")
+        };
+        let newer = |format: u32| {
+            Error::new(ErrorKind::Unsupported, format!("{whence} has format {format}, this build knows {FORMAT}"))
+                .with_hint("update model-cache")
+        };
+        match toml::from_str::<File>(text) {
+            Ok(file) if file.format > FORMAT => Err(newer(file.format)),
+            Ok(file) => Ok(Self { models: file.models }),
+            Err(error) => match toml::from_str::<Format>(text) {
+                Ok(Format { format }) if format > FORMAT => Err(newer(format)),
+                _ => Err(wrong(&error)),
+            },
+        }
     }
 
     /// The text of the file: sorted, the same for the same names.
@@ -140,9 +147,10 @@ impl Registry {
         &mut self,
         name: &Name,
         version: Option<Version>,
-        added: EntryVersion,
+        mut added: EntryVersion,
         replace: bool,
     ) -> Result<Version> {
+        added.settle()?;
         added.check()?;
         let entry = self.models.get(name);
         let version = match (version, entry) {
@@ -197,7 +205,8 @@ impl Registry {
         let mut changed = 0;
         let mut merged = self.clone();
         for (name, entry) in other.models {
-            for (version, added) in entry.versions {
+            for (version, mut added) in entry.versions {
+                added.settle()?;
                 let known = self.models.get(&name).and_then(|entry| entry.versions.get(&version));
                 match known {
                     Some(known) if *known == added => continue,

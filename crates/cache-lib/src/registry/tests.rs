@@ -108,3 +108,16 @@ fn a_version_for_other_machines_is_refused_with_those_that_fit() {
     assert!(cache.meant("x@1.0.0").is_ok());
     assert!(cache.reference("x").is_ok(), "removing it is possible anywhere");
 }
+
+#[test]
+fn a_relative_folder_is_registered_in_full() {
+    let (_dir, cache) = cache();
+    let mut entry = EntryVersion::new("./models/x");
+    entry.fallbacks = vec!["../y".to_owned(), ":Q4".to_owned()];
+    add(&cache, "x", "1.0.0", entry);
+    let registry = cache.registry().unwrap();
+    let (_, _, found) = registry.find("x").unwrap();
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(found.reference, format!("file://{}", here.join("models/x").display()));
+    assert!(found.fallbacks[0].starts_with("file:///") && found.fallbacks[1] == ":Q4", "{found:?}");
+}
