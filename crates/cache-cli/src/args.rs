@@ -4,6 +4,7 @@ mod batch;
 mod config;
 mod doctor;
 mod instead;
+mod registry;
 mod stats;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::stats::StatsArgs;
 pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
+pub(crate) use registry::{AddArgs, DiscoverArgs, LockArgs, OutdatedArgs, RegistryCommand, UpdateArgs};
 
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
@@ -69,6 +71,15 @@ pub(crate) enum Command {
     Pin(ManyArgs),
     /// Undo a pin.
     Unpin(ManyArgs),
+    /// Give models names of your own, with versions, platforms and fallbacks.
+    #[command(subcommand)]
+    Registry(RegistryCommand),
+    /// Write down commits and digests of models, for `get --locked`.
+    Lock(LockArgs),
+    /// Show what has moved at its source since it was fetched.
+    Outdated(OutdatedArgs),
+    /// Fetch what has moved: the same files that are here of the old commit.
+    Update(UpdateArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -92,10 +103,13 @@ const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    #[arg(required_unless_present = "from", value_name = "REF", help = REF_HELP)]
+    #[arg(required_unless_present_any = ["from", "locked"], value_name = "REF", help = REF_HELP)]
     pub(crate) refs: Vec<String>,
     #[command(flatten)]
     pub(crate) batch: BatchArgs,
+    /// Exactly what this lock file says, or fail; all that is in it when no REF is given.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["revision", "sha256"])]
+    pub(crate) locked: Option<PathBuf>,
     /// Branch, tag, refs/pr/N or commit.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,

@@ -8,10 +8,13 @@ mod env;
 mod gc;
 mod get;
 mod info;
+mod lock;
 mod ls;
+mod outdated;
 mod path;
 mod pin;
 mod quarantine;
+mod registry;
 mod rm;
 mod stats;
 mod variants;
@@ -37,6 +40,10 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Gc(args) => gc::run(&open(shared)?, args, output),
         Command::Pin(args) => pin::pin(&open(shared)?, args, output),
         Command::Unpin(args) => pin::unpin(&open(shared)?, args, output),
+        Command::Registry(command) => registry::run(&open(shared)?, command, output),
+        Command::Lock(args) => lock::run(&open(shared)?, args, output),
+        Command::Outdated(args) => outdated::outdated(&open(shared)?, args, output),
+        Command::Update(args) => outdated::update(&open(shared)?, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),

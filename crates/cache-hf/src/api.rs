@@ -22,7 +22,7 @@ use crate::tree::{Entry, next_page};
 const NO_TOKEN: &str = "\n";
 
 /// Longest reply of the API that is read, in bytes: a page lists 1,000 files in some 300 kB.
-const MAX_REPLY: usize = 32 << 20;
+pub(crate) const MAX_REPLY: usize = 32 << 20;
 
 /// Most pages of one listing: ten million files. A listing without an end must have one.
 const MAX_PAGES: usize = 10_000;
@@ -186,7 +186,7 @@ impl Api {
         self.network(innermost(&source)).with_retry(retry).with_source(source)
     }
 
-    fn network(&self, message: impl Into<String>) -> Error {
+    pub(crate) fn network(&self, message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Network, message)
             .with_host(self.config.endpoint.host_str().unwrap_or_default())
             .with_hint("check the network, HF_ENDPOINT and the proxy variables, or try again later")
@@ -217,7 +217,7 @@ impl Api {
     }
 
     /// Asks the API through our own stack and gives the reply if it is a success.
-    async fn get(&self, url: &Url, asked: Asked<'_>, budget: &RetryBudget) -> Result<HttpResponse> {
+    pub(crate) async fn get(&self, url: &Url, asked: Asked<'_>, budget: &RetryBudget) -> Result<HttpResponse> {
         let request = HttpRequest::get(url.clone())
             .header(header::ACCEPT, HeaderValue::from_static("application/json"))
             .budget(budget.clone())

@@ -10,10 +10,12 @@ mod fence;
 mod location;
 mod refusal;
 mod routes;
+mod search;
 mod source;
 mod tree;
 
 pub use config::{DEFAULT_ENDPOINT, HfConfig, Provenance, Provenances};
+pub use search::{FoundModel, Newest};
 pub use source::HfSource;
 
 #[cfg(test)]

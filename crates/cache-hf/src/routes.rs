@@ -73,6 +73,17 @@ impl Routes {
         parse(&format!("{}/api/{}/{}/revision/{revision}", self.base, repo.kind.plural(), repo.name))
     }
 
+    /// A list of models, so many on a page.
+    pub(crate) fn models(&self, author: Option<&str>, words: Option<&str>, limit: usize) -> Result<Url> {
+        let mut url = parse(&format!("{}/api/models", self.base))?;
+        let mut query = url.query_pairs_mut();
+        query.extend_pairs(author.map(|author| ("author", author)));
+        query.extend_pairs(words.map(|words| ("search", words)));
+        query.append_pair("limit", &limit.to_string());
+        drop(query);
+        Ok(url)
+    }
+
     /// The repository's page, for people.
     pub(crate) fn page(&self, repo: Repo<'_>) -> String {
         format!("{}/{}{}", self.base, repo.prefix(), repo.name)

@@ -84,12 +84,16 @@ impl HfSource {
         self.api.whoami(&RetryBudget::new(self.config().retries)).await.map(Some)
     }
 
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
     fn routes(&self) -> &Routes {
         self.api.routes()
     }
 
     /// Fails before any packet when the network may not be asked.
-    fn online(&self, what: &dyn fmt::Display) -> Result<()> {
+    pub(crate) fn online(&self, what: &dyn fmt::Display) -> Result<()> {
         let off = self.config().offline || self.api.http().config().offline;
         if off { Err(offline(self.config(), &what.to_string())) } else { Ok(()) }
     }

@@ -30,7 +30,8 @@ impl Cache {
     ///
     /// Await it, after adding what is wanted: [`Get::revision`], [`Get::include`] …
     pub fn get(&self, reference: impl IntoModelRef) -> Get {
-        Get::new(self.clone(), reference.into_model_ref())
+        let text = reference.text().map(str::to_owned);
+        Get::meaning(self.clone(), text, self.meant(reference))
     }
 
     /// What the store has of a model, without the network.
@@ -72,11 +73,20 @@ pub trait IntoModelRef {
     /// # Errors
     /// [`ErrorKind::Usage`] when the text is none.
     fn into_model_ref(self) -> Result<ModelRef>;
+
+    /// The text, if it is one: the registry is asked first whether it is a name.
+    fn text(&self) -> Option<&str> {
+        None
+    }
 }
 
 impl IntoModelRef for &str {
     fn into_model_ref(self) -> Result<ModelRef> {
         self.parse().map_err(Error::from)
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(self)
     }
 }
 
@@ -84,11 +94,19 @@ impl IntoModelRef for &String {
     fn into_model_ref(self) -> Result<ModelRef> {
         self.as_str().into_model_ref()
     }
+
+    fn text(&self) -> Option<&str> {
+        Some(self.as_str())
+    }
 }
 
 impl IntoModelRef for String {
     fn into_model_ref(self) -> Result<ModelRef> {
         self.as_str().into_model_ref()
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(self.as_str())
     }
 }
 

@@ -61,7 +61,9 @@ impl Cache {
         retries: u32,
         progress: Arc<dyn Progress>,
     ) -> Result<Ensured> {
-        let candidate = Candidate { reference: url.into_model_ref()?, sha256, size };
+        // A registered name says more than a reference.
+        let meant = self.get(url);
+        let candidate = Candidate { reference: meant.reference?, sha256: sha256.or(meant.sha256), size };
         self.ensure_any(&[candidate], target, retries, progress).await.map(|any| any.ensured)
     }
 

@@ -178,6 +178,17 @@ pub(crate) fn hash(path: &Path) -> Result<Sha256> {
     }
 }
 
+/// Writes a small file of the user's in one step.
+pub(crate) fn place_text(text: &str, target: &Path) -> io::Result<()> {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".model-cache.").suffix(".part");
+    let mut file = open_new(&builder, folder)?;
+    io::Write::write_all(&mut file, text.as_bytes())?;
+    file.as_file().sync_all()?;
+    keep(file.into_temp_path(), target, folder)
+}
+
 /// Places one blob at one path.
 pub(crate) fn place_one(blob: &Blob, target: &Path) -> Result<()> {
     put(blob, target, ExportOptions::default()).map(|_| ())

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use cache_core::RetryBudget;
 use cache_transfer::FetchJob;
 
+use crate::besides::Besides;
 use crate::cache::blocking;
+use crate::expect::Expected;
 use crate::finish::{self, Arrived, Finish};
 use crate::instead::{self, Instead};
 use crate::look::Look;
@@ -24,16 +26,18 @@ use crate::{
 #[must_use = "nothing is fetched until it is awaited"]
 pub struct Get {
     pub(crate) cache: Cache,
-    reference: Result<ModelRef>,
+    pub(crate) reference: Result<ModelRef>,
     revision: Option<Result<Revision>>,
-    include: Vec<String>,
-    exclude: Vec<String>,
+    pub(crate) include: Vec<String>,
+    pub(crate) exclude: Vec<String>,
     pub(crate) with: Vec<String>,
-    sha256: Option<Sha256>,
+    pub(crate) sha256: Option<Sha256>,
     pub(crate) size: Option<u64>,
     pub(crate) instead: Instead,
     priority: i32,
     pub(crate) progress: Arc<dyn Progress>,
+    /// What a registry entry or a lock file says besides.
+    pub(crate) besides: Besides,
 }
 
 /// A wish that was understood.
@@ -48,6 +52,7 @@ pub(crate) struct Wanted {
     /// Which get goes first while files wait for their turn: the higher one.
     #[expect(dead_code, reason = "the engine takes turns in the order of arrival")]
     pub(crate) priority: i32,
+    pub(crate) expected: Option<Arc<Expected>>,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -66,6 +71,7 @@ impl Get {
             instead: Instead::default(),
             priority: 0,
             progress: Arc::new(NoProgress),
+            besides: Besides::default(),
         }
     }
 
@@ -89,6 +95,10 @@ impl Get {
 
     /// The digest that the one wanted file must have.
     pub fn sha256(mut self, digest: Sha256) -> Self {
+        if let Some(other) = self.sha256.filter(|other| *other != digest) {
+            let text = format!("{}: expected sha256:{digest}, and the registry says sha256:{other}", self.name());
+            self.reference = Err(Error::new(ErrorKind::Integrity, text).with_hint("one of the two is wrong"));
+        }
         self.sha256 = Some(digest);
         self
     }
@@ -110,6 +120,10 @@ impl Get {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not there.
     pub fn peek(self) -> Result<Snapshot> {
+        self.or_instead(self.peek_one(), Self::peek_one, Snapshot::warn)
+    }
+
+    fn peek_one(&self) -> Result<Snapshot> {
         let wanted = self.wanted()?;
         finish::retrying(|| {
             let look = Look::cached(&self.cache, &wanted)?;
@@ -126,6 +140,11 @@ impl Get {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not there and the network may not be asked.
     pub fn without_request(&self) -> Result<Option<Snapshot>> {
+        let warn = |found: &mut Option<Snapshot>, text| found.iter_mut().for_each(|it| it.warn(String::clone(&text)));
+        self.or_instead(self.at_once(), Self::at_once, warn)
+    }
+
+    fn at_once(&self) -> Result<Option<Snapshot>> {
         let wanted = self.wanted()?;
         let answer = finish::retrying(|| {
             let offline = self.cache.is_offline() && Sources::is_remote(&wanted.reference.model);
@@ -170,14 +189,16 @@ impl Get {
         };
         let selection =
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?
-                .with(&self.with)?;
+                .with(&self.with)?
+                .only(self.besides.only.clone());
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
         let (sha256, size, priority) = (self.sha256, self.size, self.priority);
-        Ok(Wanted { reference, revision, selection, sha256, size, priority, budget })
+        let expected = self.besides.expected.clone();
+        Ok(Wanted { reference, revision, selection, sha256, size, expected, priority, budget })
     }
 
     /// Gets it, and notes for the statistics what that took.
-    async fn run(mut self) -> Result<Snapshot> {
+    pub(crate) async fn run(mut self) -> Result<Snapshot> {
         let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
         self.progress = meter.progress();
         let result = self.get().await;
@@ -309,7 +330,7 @@ impl IntoFuture for Get {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run())
+        Box::pin(self.run_or_instead())
     }
 }
 

@@ -12,23 +12,28 @@
 //! A [`Cache`] is cheap: building it opens no connection and starts no thread. [`Cache::get`] needs a tokio runtime;
 //! [`Cache::peek`] and the methods that are not `async` do not, but they read the disk.
 
+mod besides;
 mod builder;
 mod cache;
 pub mod config;
 mod doctor;
 mod ensure;
+mod expect;
 mod export;
 mod fallback;
 mod finish;
 mod get;
 mod headers;
 mod instead;
+mod lock;
 mod look;
 mod memory;
 mod meter;
 mod mirrors;
 #[cfg(feature = "http")]
 mod network;
+mod outdated;
+pub mod registry;
 mod remove;
 mod select;
 mod snapshot;
@@ -57,9 +62,13 @@ pub use export::{ExportOptions, Exported};
 pub use fallback::{Fallback, Policy};
 pub use get::Get;
 pub use instead::{Candidate, Choice, Chosen, Passed};
+pub use lock::{Lock, LockedFile, LockedModel};
 pub use look::{FileState, Look};
 pub use memory::machine_memory;
 pub use mirrors::Mirror;
+pub use outdated::{Moving, UpdatePlan};
+pub use registry::{Entry, EntryVersion, Registry};
+pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
 pub use variants::{NamedBy, Variant};

@@ -235,6 +235,9 @@ impl Look {
         stored: Option<Manifest>,
         moved: Option<Revision>,
     ) -> Result<Self> {
+        if let Some(expected) = &wanted.expected {
+            expected.check(&manifest)?;
+        }
         let chosen = headers::choose(cache, &wanted.selection, &manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
         let digest = wanted.sha256;
@@ -249,6 +252,9 @@ impl Look {
             let mut file = manifest.files[at].clone();
             expect_digest(&mut file, digest)?;
             expect_size(&file, wanted.size)?;
+            if let Some(expected) = &wanted.expected {
+                expected.fill(&mut file);
+            }
             let blob = cache.store().find(&file)?;
             if blob.is_none()
                 && let Some(name) = file.blob_name()

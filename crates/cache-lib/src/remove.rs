@@ -10,7 +10,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::NotCached`] when there is none; [`ErrorKind::Usage`] when the reference names a part of a version.
     pub fn versions(&self, reference: impl IntoModelRef) -> Result<Vec<Version>> {
-        let reference = reference.into_model_ref()?;
+        let reference = self.reference(reference)?;
         if reference.path.is_some() || reference.variant.is_some() {
             return Err(Error::new(ErrorKind::Usage, format!("{reference} names a part of a version"))
                 .with_hint(format!("name the whole: {}", ModelRef { path: None, variant: None, ..reference })));
@@ -44,7 +44,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::NotCached`] when it is not in the store.
     pub fn pin(&self, reference: impl IntoModelRef) -> Result<()> {
-        let reference = reference.into_model_ref()?;
+        let reference = self.reference(reference)?;
         self.versions(&reference)?;
         let commit = self.commit(&reference)?;
         self.store().pin(&reference.model, commit.as_ref())
@@ -55,7 +55,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Storage`] of the store.
     pub fn unpin(&self, reference: impl IntoModelRef) -> Result<bool> {
-        let reference = reference.into_model_ref()?;
+        let reference = self.reference(reference)?;
         let commit = self.commit(&reference)?;
         self.store().unpin(&reference.model, commit.as_ref())
     }

@@ -1,5 +1,8 @@
 //! Which files of a version are wanted.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::variants::{self, Told};
@@ -23,6 +26,7 @@ pub(crate) struct Selection {
     exclude: Option<GlobSet>,
     mmproj: bool,
     with: Option<GlobSet>,
+    only: Option<Arc<BTreeSet<RepoPath>>>,
 }
 
 impl Selection {
@@ -42,6 +46,12 @@ impl Selection {
         self.mmproj = patterns.len() < companions.len();
         self.with = globs(&patterns)?;
         Ok(self)
+    }
+
+    /// Lets in no other files than these.
+    pub(crate) fn only(mut self, paths: Option<Arc<BTreeSet<RepoPath>>>) -> Self {
+        self.only = paths;
+        self
     }
 
     /// The wanted files, by their place in the manifest.
@@ -70,6 +80,9 @@ impl Selection {
         }
         if let Some(exclude) = &self.exclude {
             chosen.retain(|at| !matches(exclude, at));
+        }
+        if let Some(only) = &self.only {
+            chosen.retain(|&at| only.contains(&manifest.files[at].path));
         }
         if chosen.is_empty() && !manifest.files.is_empty() {
             let names = manifest.files.iter().map(|file| file.path.to_string());

@@ -112,6 +112,10 @@ impl Snapshot {
         self.choice.as_ref()
     }
 
+    pub(crate) fn warn(&mut self, warning: String) {
+        self.warnings.push(warning);
+    }
+
     /// What the user should know although all went well.
     #[must_use]
     pub fn warnings(&self) -> &[String] {

@@ -81,6 +81,11 @@ impl Layout {
         revision.as_path().below(&self.model_refs(model))
     }
 
+    /// The user's own names of models.
+    pub(crate) fn registry(&self) -> PathBuf {
+        self.root.join("registry.toml")
+    }
+
     // ---- view
 
     pub(crate) fn hub(&self) -> PathBuf {

@@ -27,6 +27,7 @@ mod publish;
 mod quarantine;
 mod record;
 mod refs;
+mod registry;
 mod space;
 mod store;
 pub mod torture;

@@ -18,6 +18,8 @@ use crate::torture::{Mutant, mutant};
 pub(crate) const GC: &str = "gc";
 /// Name of the lock around changes of manifests.
 pub(crate) const MANIFESTS: &str = "manifests";
+/// Name of the lock around changes of the registry. Taken alone.
+pub(crate) const REGISTRY: &str = "registry";
 const SELF_TEST: &str = "self-test";
 
 #[derive(Debug, Default)]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use cache_lib::config::DigestPolicy;
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Outcome, Result, Snapshot};
+use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Lock, Outcome, Result, Snapshot};
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -42,13 +42,17 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }
-    let wishes = wish::read_all(args)?;
+    let mut wishes = wish::read_all(args)?;
     if wishes.len() > 1 && args.instead.places().next().is_some() {
         return Err(Error::new(ErrorKind::Usage, "another place as fallback is for one file, and several are wanted")
             .with_hint("run it once for each"));
     }
     let cache = builder.build()?;
-    let batch = Batch::new(wishes, args);
+    let lock = args.locked.as_deref().map(Lock::read).transpose()?;
+    if let Some(lock) = lock.as_ref().filter(|_| wishes.is_empty()) {
+        wishes = lock.models().map(|model| Wish::of(&model.reference, args)).collect();
+    }
+    let batch = Batch::new(wishes, args, lock.as_ref());
     // What is there and needs no request costs neither a runtime nor an HTTP client.
     let here = batch.wishes.iter().map(|wish| batch.warm(&cache, wish).transpose()).collect();
     let results = fetch(&cache, &batch, output, here);
@@ -62,11 +66,12 @@ struct Batch<'a> {
     /// For each reference as it was given, which of the wishes it is.
     given: Vec<usize>,
     args: &'a GetArgs,
+    lock: Option<&'a Lock>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(given: Vec<Wish>, args: &'a GetArgs) -> Self {
-        let mut batch = Self { wishes: Vec::new(), given: Vec::with_capacity(given.len()), args };
+    fn new(given: Vec<Wish>, args: &'a GetArgs, lock: Option<&'a Lock>) -> Self {
+        let mut batch = Self { wishes: Vec::new(), given: Vec::with_capacity(given.len()), args, lock };
         let mut known = HashMap::new();
         for wish in given {
             let at = *known.entry(wish.clone()).or_insert_with(|| {
@@ -78,12 +83,20 @@ impl<'a> Batch<'a> {
         batch
     }
 
+    fn get(&self, cache: &Cache, wish: &Wish) -> Get {
+        let get = wish.get(cache, self.args);
+        match self.lock {
+            Some(lock) => get.locked(lock),
+            None => get,
+        }
+    }
+
     fn several(&self) -> bool {
         !self.args.batch.from.is_empty() || self.wishes.len() > 1
     }
 
     fn warm(&self, cache: &Cache, wish: &Wish) -> Result<Option<Got>> {
-        match wish.get(cache, self.args).without_request()? {
+        match self.get(cache, wish).without_request()? {
             None => Ok(None),
             Some(snapshot) => {
                 let exported = self.export(wish, &snapshot)?;
@@ -110,7 +123,7 @@ fn fetch(cache: &Cache, batch: &Batch<'_>, output: &Output, here: Vec<Option<Res
     let (slots, board_of_all) = (&slots, &board);
     let work = stream::iter(missing).for_each_concurrent(SIDE_BY_SIDE, |at| async move {
         let wish = &batch.wishes[at];
-        let get = wish.get(cache, batch.args).progress(board_of_all.progress(&wish.reference));
+        let get = batch.get(cache, wish).progress(board_of_all.progress(&wish.reference));
         let began = Instant::now();
         let got = match get.await {
             Ok(snapshot) => place(wish, batch.args.hard_link, snapshot).await,

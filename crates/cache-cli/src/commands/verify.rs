@@ -1,7 +1,7 @@
 //! `verify`: read stored files again, and mend what is broken.
 
 use cache_lib::units::Size;
-use cache_lib::{BadFile, Cache, Error, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
+use cache_lib::{BadFile, Cache, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
 use serde_json::{Value, json};
 
 use super::count;
@@ -12,7 +12,7 @@ use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u8> {
     let mut references: Vec<Option<ModelRef>> =
-        args.refs.iter().map(|text| text.parse().map(Some).map_err(Error::from)).collect::<Result<_>>()?;
+        args.refs.iter().map(|text| cache.reference(text).map(Some)).collect::<Result<_>>()?;
     if references.is_empty() {
         references.push(None);
     }

@@ -24,7 +24,7 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    fn of(reference: &str, args: &GetArgs) -> Self {
+    pub(super) fn of(reference: &str, args: &GetArgs) -> Self {
         Self {
             reference: reference.to_owned(),
             revision: args.revision.clone(),

@@ -63,6 +63,25 @@ pub(super) fn info(id: &RepoId, repo: &Repo, snapshot: &Snapshot, blobs: bool) -
     info
 }
 
+/// `GET /api/{kind}`: what a list says of one repository. The Hub leaves the files out unless it is asked for `full`.
+pub(super) fn listed(id: &RepoId, repo: &Repo, snapshot: &Snapshot, full: bool) -> Value {
+    let mut info = info(id, repo, snapshot, false);
+    if let (Some(info), false) = (info.as_object_mut(), full) {
+        for key in ["siblings", "sha", "lastModified", "gated", "disabled", "author", "spaces"] {
+            info.remove(key);
+        }
+    }
+    info
+}
+
+/// Whether a list asked for with this query holds a repository.
+pub(super) fn is_listed(id: &RepoId, query: &Query) -> bool {
+    let author = id.name.split_once('/').map_or("", |(author, _)| author);
+    let name = id.name.to_lowercase();
+    query.get("author").is_none_or(|wanted| wanted == author)
+        && query.get("search").is_none_or(|words| name.contains(&words.to_lowercase()))
+}
+
 fn file_entry(path: &str, file: &HubFile, expand: bool, xet: bool, snapshot: &Snapshot) -> Value {
     let mut entry = json!({
         "type": "file", "oid": file.oid.to_string(), "size": file.content.size(), "path": path,

@@ -10,6 +10,8 @@ pub(crate) enum Route {
     Resolve { repo: RepoId, revision: String, path: String },
     /// `/api/resolve-cache/{kind}/{repo}/{commit}/{path}`: where a small file's relative redirect leads.
     Cached { repo: RepoId, revision: String, path: String },
+    /// `/api/{kind}`
+    List { kind: RepoKind },
     /// `/api/{kind}/{repo}` and `/api/{kind}/{repo}/revision/{rev}`
     Info { repo: RepoId, revision: Option<String> },
     /// `/api/{kind}/{repo}/tree/{rev}[/{path}]`
@@ -68,6 +70,7 @@ pub(crate) fn route(path: &str) -> Route {
             let repo = RepoId { kind, name: decode(&rest[..at].join("/")) };
             Route::Cached { repo, revision: rest[at].to_owned(), path: decode(&rest[at + 1..].join("/")) }
         }
+        ["api", kind] => kind_of(kind).map_or(Route::Unknown, |kind| Route::List { kind }),
         ["api", kind, rest @ ..] => {
             let Some(kind) = kind_of(kind) else { return Route::Unknown };
             let (name, rest) = split_name(rest);
@@ -154,6 +157,7 @@ mod tests {
         assert_eq!(route("/o/n/resolve/main/a%2Fb%20c.txt"), file("main", "a/b c.txt"));
         assert_eq!(route("/o/n/resolve/refs%2Fpr%2F1/a"), file("refs/pr/1", "a"));
         assert_eq!(route("/o/n/resolve/refs/pr/1/a"), file("refs/pr/1", "a"));
+        assert_eq!(route("/api/models"), Route::List { kind: RepoKind::Model });
         let bare = RepoId::parse("gpt2");
         assert_eq!(route("/api/models/gpt2"), Route::Info { repo: bare.clone(), revision: None });
         let tree = Route::Tree { repo: bare, revision: "main".to_owned(), path: "x/y".to_owned() };

@@ -166,6 +166,19 @@ impl State {
                 let file = file.ok_or_else(|| Refusal::entry(snapshot.commit.as_str()))?;
                 Ok(resolve::direct(self, snapshot.commit.as_str(), &path, file, get))
             }
+            Route::List { kind } => {
+                let readable = |repo: &Repo| match &repo.access {
+                    Access::Private(users) => user.is_some_and(|user| users.contains(user)),
+                    Access::Public | Access::Gated(_) => true,
+                };
+                let all = repos.iter().filter(|(id, repo)| id.kind == kind && readable(repo));
+                let entries = all
+                    .filter(|(id, _)| api::is_listed(id, query))
+                    .filter_map(|(id, repo)| Some(api::listed(id, repo, repo.find("main")?, query.is_on("full"))));
+                let host = get.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+                let url = host.map_or_else(|| self.hub_url.clone(), |host| format!("http://{host}"));
+                Ok(api::page(entries.collect(), self.config.page_size, &format!("{url}{path}"), query))
+            }
             Route::Info { repo: id, revision } => {
                 let (repo, snapshot) = find(&id, revision.as_deref().unwrap_or("main"))?;
                 json(api::info(&id, repo, snapshot, query.is_on("blobs")))

@@ -1,0 +1,91 @@
+//! `lock`: commits and digests of models, written down.
+
+use cache_lib::{Cache, Error, ErrorKind, Lock, LockedModel, Result};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use super::{count, short};
+use crate::args::LockArgs;
+use crate::output::Output;
+use crate::progress::Board;
+use crate::{failure, signals};
+
+pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8> {
+    let before = match Lock::read(&args.file) {
+        Ok(lock) => lock,
+        Err(error) if error.kind() == ErrorKind::NotFound => Lock::default(),
+        Err(error) => return Err(error),
+    };
+    let refs = wanted(args, &before)?;
+    let mut lock = if args.from.is_some() { Lock::default() } else { before.clone() };
+    let board = Board::start(output.is_quiet());
+    let locked = signals::run(async {
+        let one = |reference: &String| cache.get(reference).progress(board.progress(reference)).lock();
+        Ok(join_all(refs.iter().map(one)).await)
+    });
+    drop(board);
+    let mut errors: Vec<Error> = Vec::new();
+    let mut rows = Vec::new();
+    for (reference, result) in refs.iter().zip(locked?) {
+        match result {
+            Ok(model) => {
+                rows.push((moved(&before, &model), model.clone()));
+                lock.insert(model);
+            }
+            Err(error) => errors.push(if refs.len() > 1 { error.context(reference) } else { error }),
+        }
+    }
+    errors.iter().for_each(|error| output.tell(error));
+    // Half a lock would be taken for a whole one.
+    if errors.is_empty() {
+        lock.write(&args.file)?;
+    }
+    answer(args, output, &rows, &errors);
+    Ok(failure::worst(errors.iter().map(Error::kind)))
+}
+
+fn answer(args: &LockArgs, output: &Output, rows: &[(String, LockedModel)], errors: &[Error]) {
+    if output.is_json() {
+        let models: Vec<Value> = rows.iter().map(|(state, model)| json!({ "state": state, "locked": model })).collect();
+        let errors: Vec<Value> = errors.iter().map(failure::json).collect();
+        output.json(&json!({ "file": args.file, "models": models, "errors": errors }));
+        return;
+    }
+    if !errors.is_empty() {
+        output.remark(format_args!("{} was not written", args.file.display()));
+        return;
+    }
+    for (state, model) in rows {
+        let files = count(model.files.len(), "file");
+        output.line(format_args!("{} {} {files}, {state}", model.reference, short(&model.commit)));
+    }
+}
+
+fn moved(before: &Lock, model: &LockedModel) -> String {
+    match before.models().find(|known| known.reference == model.reference) {
+        None => "new".to_owned(),
+        Some(known) if known == model => "as before".to_owned(),
+        Some(known) if known.commit == model.commit => "other files than before".to_owned(),
+        Some(known) => format!("was {}", short(&known.commit)),
+    }
+}
+
+/// The references to lock: those given, those in the list, or those in the file.
+fn wanted(args: &LockArgs, before: &Lock) -> Result<Vec<String>> {
+    let mut refs: Vec<String> = match &args.from {
+        Some(list) => {
+            let text = super::registry::read(list)?;
+            let lines = text.lines().map(|line| line.split_once(" #").map_or(line, |(line, _)| line).trim());
+            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+        }
+        None if args.refs.is_empty() => before.models().map(|model| model.reference.clone()).collect(),
+        None => args.refs.clone(),
+    };
+    refs.sort();
+    refs.dedup();
+    if refs.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "there is nothing to lock")
+            .with_hint(format!("name models: model-cache lock {} REF…", args.file.display())));
+    }
+    Ok(refs)
+}

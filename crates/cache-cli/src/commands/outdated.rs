@@ -1,0 +1,148 @@
+//! `outdated` and `update`: what has moved at its source, and fetching that.
+
+use cache_lib::units::Size;
+use cache_lib::{Cache, Error, Moving, Outcome, Result, Snapshot, UpdatePlan};
+use serde_json::{Value, json};
+
+use super::{count, short};
+use crate::args::{OutdatedArgs, UpdateArgs};
+use crate::output::{Output, table};
+use crate::progress::Board;
+use crate::{failure, signals};
+
+pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> Result<u8> {
+    let found = signals::run(cache.outdated(&args.refs))?;
+    let moved = found.iter().filter(|moving| moving.moved()).count();
+    if output.is_json() {
+        output.json(&json!({ "moved": moved, "models": found.iter().map(entry).collect::<Vec<_>>() }));
+    } else if found.is_empty() {
+        output.remark("nothing here that could move");
+    } else {
+        let mut rows = vec![["MODEL", "REVISION", "HERE", "THERE", "CHANGED", ""].map(str::to_owned).to_vec()];
+        rows.extend(found.iter().map(row));
+        output.write(&table(&rows));
+        output.remark(format_args!("{moved} of {} moved", found.len()));
+    }
+    let failed = tell(output, &found);
+    Ok(if failed == 0 { u8::from(args.exit_code && moved > 0) } else { failed })
+}
+
+/// What could not be asked; the exit code of it.
+fn tell(output: &Output, found: &[Moving]) -> u8 {
+    let errors: Vec<&Error> = found.iter().filter_map(|moving| moving.there.as_ref().err()).collect();
+    errors.iter().for_each(|error| output.tell(error));
+    failure::worst(errors.iter().map(|error| error.kind()))
+}
+
+fn state(moving: &Moving) -> &'static str {
+    match (&moving.there, &moving.here) {
+        (Err(_), _) => "not asked",
+        (Ok(_), None) => "not here",
+        (Ok(_), Some(_)) if !moving.moved() => "",
+        (Ok(_), Some(_)) if moving.held => "moved, held by the registry",
+        (Ok(_), Some(_)) => "moved",
+    }
+}
+
+fn row(moving: &Moving) -> Vec<String> {
+    let name = moving.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let changed = moving.published.as_deref().unwrap_or("-");
+    vec![
+        format!("{}{name}", moving.model),
+        moving.revision.to_string(),
+        moving.here.as_ref().map_or("-", short).to_owned(),
+        moving.there.as_ref().map_or("?", short).to_owned(),
+        changed.split('T').next().unwrap_or(changed).to_owned(),
+        state(moving).to_owned(),
+    ]
+}
+
+fn entry(moving: &Moving) -> Value {
+    json!({
+        "name": moving.name,
+        "model": moving.model,
+        "revision": moving.revision,
+        "here": moving.here,
+        "there": moving.there.as_ref().ok(),
+        "changed": moving.published,
+        "held": moving.held,
+        "moved": moving.moved(),
+        "error": moving.there.as_ref().err().map(failure::json),
+    })
+}
+
+pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Result<u8> {
+    let found = signals::run(cache.outdated(&args.refs))?;
+    let mut plans = Vec::new();
+    for moving in &found {
+        if let Some(plan) = cache.update(moving)? {
+            plans.push((moving, plan));
+        } else if moving.moved() {
+            output.remark(format_args!(
+                "{} is held at {}; `model-cache registry add … --pin --replace` moves it",
+                moving.name.as_deref().unwrap_or_default(),
+                moving.here.as_ref().map_or("", short)
+            ));
+        }
+    }
+    let not_asked = tell(output, &found);
+    let mut kinds = Vec::new();
+    let mut done = Vec::new();
+    for (moving, plan) in plans {
+        match one(moving, plan, args.dry_run, output) {
+            Ok(value) => done.push(value),
+            Err(error) => {
+                output.tell(&error);
+                kinds.push(error.kind());
+                done.push(
+                    json!({ "model": moving.model, "revision": moving.revision, "error": failure::json(&error) }),
+                );
+            }
+        }
+    }
+    if output.is_json() {
+        output.json(&json!({ "dry_run": args.dry_run, "updated": done }));
+    } else if done.is_empty() {
+        output.remark("nothing to update");
+    }
+    let failed = failure::worst(kinds.into_iter());
+    Ok(if failed == 0 { not_asked } else { failed })
+}
+
+fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Result<Value> {
+    let whole = plan.only.is_none();
+    let part = match &plan.only {
+        Some(only) => format!("the {} that are here", count(only.len(), "file")),
+        None => "all files".to_owned(),
+    };
+    let (paths, bytes): (Vec<String>, u64) = if dry_run {
+        let look = signals::run(plan.get.look())?;
+        let missing: Vec<_> = look.missing().collect();
+        let bytes = missing.iter().filter_map(|file| file.size).sum();
+        (missing.iter().map(|file| file.path.to_string()).collect(), bytes)
+    } else {
+        let snapshot = fetch(moving, plan, output)?;
+        let new: Vec<_> = snapshot.files().iter().filter(|file| file.outcome == Outcome::Fetched).collect();
+        let bytes = new.iter().map(|file| file.size).sum();
+        (new.iter().map(|file| file.path.to_string()).collect(), bytes)
+    };
+    let (here, there) = (moving.here.as_ref().map_or("-", short), moving.there.as_ref().map_or("?", short));
+    if !output.is_json() {
+        let verb = if dry_run { "would take" } else { "took" };
+        output.line(format_args!("{} {here} -> {there}", moving.reference()));
+        output.remark(format_args!("  {verb} {part}: {} new ({})", count(paths.len(), "file"), Size(bytes)));
+    }
+    Ok(json!({
+        "model": moving.model, "revision": moving.revision, "from": moving.here, "to": moving.there.as_ref().ok(),
+        "whole": whole, "fetched": paths, "fetched_bytes": bytes,
+    }))
+}
+
+fn fetch(moving: &Moving, plan: UpdatePlan, output: &Output) -> Result<Snapshot> {
+    let label = moving.reference().to_string();
+    let board = Board::start(output.is_quiet());
+    let get = plan.get.progress(board.progress(&label));
+    let result = signals::run(async { get.await });
+    drop(board);
+    result
+}

@@ -1,0 +1,108 @@
+//! What files must be, said by a registry entry or a lock file rather than by their source.
+
+use std::collections::BTreeMap;
+
+use crate::{Digests, Error, ErrorKind, FileEntry, Manifest, RepoPath, Result, Sha256};
+
+/// What one file must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ExpectedFile {
+    pub(crate) size: Option<u64>,
+    pub(crate) digests: Digests,
+}
+
+impl From<Sha256> for ExpectedFile {
+    fn from(sha256: Sha256) -> Self {
+        Self { size: None, digests: Digests { sha256: Some(sha256), ..Digests::default() } }
+    }
+}
+
+/// What some files of a version must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Expected {
+    /// Who says so, for errors.
+    who: String,
+    files: BTreeMap<RepoPath, ExpectedFile>,
+}
+
+impl Expected {
+    pub(crate) fn new(who: String, files: BTreeMap<RepoPath, ExpectedFile>) -> Self {
+        Self { who, files }
+    }
+
+    /// Refuses a listing that differs, before any byte is fetched.
+    pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
+        for (path, expected) in &self.files {
+            let file = manifest.file(path).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::NotFound,
+                    format!("{} has no file {path}, which {} lists", manifest.version, self.who),
+                )
+                .with_hint("it was locked or registered at another version: do it again for this one")
+            })?;
+            self.compare(file, expected)?;
+        }
+        Ok(())
+    }
+
+    fn compare(&self, file: &FileEntry, expected: &ExpectedFile) -> Result<()> {
+        let differ = |expected: &dyn std::fmt::Display, actual: &dyn std::fmt::Display| {
+            Error::new(
+                ErrorKind::Integrity,
+                format!("{}: {} says {expected}, and the source has {actual}", file.path, self.who),
+            )
+            .with_hint("nothing was fetched: either the file was changed where it comes from, or the record of it here")
+        };
+        if let (Some(size), Some(actual)) = (expected.size, file.size)
+            && size != actual
+        {
+            return Err(differ(&format_args!("{size} bytes"), &format_args!("{actual}")));
+        }
+        if let (Some(sha256), Some(actual)) = (expected.digests.sha256, file.blob_name())
+            && sha256 != actual
+        {
+            return Err(differ(&format_args!("sha256:{sha256}"), &format_args!("sha256:{actual}")));
+        }
+        if let (Some(id), Some(actual)) = (expected.digests.git_sha1, file.digests.git_sha1)
+            && id != actual
+        {
+            return Err(differ(&format_args!("git-sha1:{id}"), &format_args!("git-sha1:{actual}")));
+        }
+        Ok(())
+    }
+
+    /// Gives a file the digest that it must have, where its source gives none or a weaker one.
+    pub(crate) fn fill(&self, file: &mut FileEntry) {
+        let Some(expected) = self.files.get(&file.path) else { return };
+        file.size = file.size.or(expected.size);
+        file.digests.sha256 = file.digests.sha256.or(expected.digests.sha256);
+        file.digests.git_sha1 = file.digests.git_sha1.or(expected.digests.git_sha1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Commit, ModelId, Version};
+
+    #[test]
+    fn a_listing_that_differs_is_refused_and_a_bare_one_filled_in() {
+        let digest = |c: &str| c.repeat(64).parse::<Sha256>().unwrap();
+        let path = |text| RepoPath::parse(text).unwrap();
+        let mut file = FileEntry::new(path("x.bin"));
+        let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
+        let listed = |file: &FileEntry| Manifest::new(version.clone(), vec![file.clone()]).unwrap();
+        let says = |name, digest: Sha256| Expected::new("the lock".to_owned(), [(path(name), digest.into())].into());
+
+        says("x.bin", digest("1")).check(&listed(&file)).unwrap();
+        says("x.bin", digest("1")).fill(&mut file);
+        assert_eq!(file.digests.sha256, Some(digest("1")));
+        says("x.bin", digest("1")).check(&listed(&file)).unwrap();
+        let error = says("x.bin", digest("2")).check(&listed(&file)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        for part in ["x.bin", "the lock", &"1".repeat(64), &"2".repeat(64)] {
+            assert!(error.message().contains(part), "{part}: {error}");
+        }
+        assert_eq!(says("y.bin", digest("1")).check(&listed(&file)).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+}

@@ -1,0 +1,168 @@
+//! The registry: names of the user's own for models, with versions, and what they mean.
+//!
+//! Names are looked up before a text is parsed as a reference, and only texts that could be one (no slash before an
+//! `@`) cost a look: `org/name` never does.
+
+mod discover;
+mod entry;
+mod file;
+mod name;
+mod platform;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use discover::{Discovered, Search};
+pub use entry::{Entry, EntryVersion};
+pub use file::Registry;
+pub use name::Name;
+use name::Written;
+use platform::Machine;
+
+use crate::expect::Expected;
+use crate::{Cache, Error, ErrorKind, IntoModelRef, ModelRef, Result, Sha256};
+
+/// What a text means, once the registry was asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Meant {
+    pub(crate) reference: ModelRef,
+    pub(crate) fallbacks: Vec<ModelRef>,
+    pub(crate) expected: Option<Arc<Expected>>,
+    pub(crate) sha256: Option<Sha256>,
+}
+
+impl Meant {
+    fn plain(reference: ModelRef) -> Self {
+        Self { reference, fallbacks: Vec::new(), expected: None, sha256: None }
+    }
+}
+
+impl Cache {
+    /// The registered names. Reads one file of the store.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when the file makes no sense, [`ErrorKind::Storage`] when it cannot be read.
+    pub fn registry(&self) -> Result<Registry> {
+        read(self.store().registry()?.as_deref(), &self.registry_path())
+    }
+
+    /// Changes the registered names, durably. Processes that do so at the same time take turns; an error changes
+    /// nothing. Blocks.
+    ///
+    /// # Errors
+    /// Those of `change` and of [`Cache::registry`]; [`ErrorKind::Storage`] in a read-only store.
+    pub fn change_registry<T>(&self, change: impl FnOnce(&mut Registry) -> Result<T>) -> Result<T> {
+        let path = self.registry_path();
+        self.store().change_registry(|text| {
+            let mut registry = read(text, &path)?;
+            let before = registry.clone();
+            let answer = change(&mut registry)?;
+            let after = (registry != before).then(|| registry.to_text().map(String::into_bytes)).transpose()?;
+            Ok((after, answer))
+        })
+    }
+
+    /// The reference that a text means: the registry's, if the text is a registered name, else the text itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] when it is no reference, [`ErrorKind::NotFound`] when the name has no such version.
+    pub fn reference(&self, reference: impl IntoModelRef) -> Result<ModelRef> {
+        match self.written(reference.text(), false)? {
+            Some(meant) => Ok(meant.reference),
+            None => reference.into_model_ref(),
+        }
+    }
+
+    /// As [`reference`](Self::reference), with all that the entry says, and refused where it is for other machines.
+    pub(crate) fn meant(&self, reference: impl IntoModelRef) -> Result<Meant> {
+        match self.written(reference.text(), true)? {
+            Some(meant) => Ok(meant),
+            None => reference.into_model_ref().map(Meant::plain),
+        }
+    }
+
+    fn written(&self, text: Option<&str>, here: bool) -> Result<Option<Meant>> {
+        let Some((text, written)) = text.and_then(|text| Some((text, Written::read(text)?))) else { return Ok(None) };
+        let Some(bytes) = self.store().registry()? else { return Ok(None) };
+        if !may_name(&bytes, written.name) {
+            return Ok(None);
+        }
+        let whence = self.registry_path();
+        let registry = Registry::parse_unchecked(utf8(&bytes, &whence)?, &whence)?;
+        let Some((_, entry)) = registry.entry(&written) else { return Ok(None) };
+        let (name, version, found) = registry.find(text)?;
+        if here {
+            check_machine(&format!("{name}@{version}"), entry, found)?;
+        }
+        let mut reference = found.target()?;
+        let part = |what: &str| {
+            Error::new(
+                ErrorKind::Usage,
+                format!("{text}: {name}@{version} names a {what} already: {}", found.reference),
+            )
+            .with_hint("leave it out, or write the reference instead of the name")
+        };
+        if let Some(variant) = written.variant {
+            if reference.variant.as_deref().is_some_and(|own| own != variant) {
+                return Err(part("quantisation"));
+            }
+            // Parsed in its place, so that it is checked as one that a user writes.
+            reference.variant = format!("name:{variant}").parse::<ModelRef>()?.variant;
+        }
+        if let Some(path) = written.path()? {
+            if reference.path.as_ref().is_some_and(|own| *own != path) {
+                return Err(part("file"));
+            }
+            reference.path = Some(path);
+        }
+        let who = format!("the registry ({name}@{version})");
+        let files: BTreeMap<_, _> = found.files.iter().map(|(path, sha256)| (path.clone(), (*sha256).into())).collect();
+        let expected = (!files.is_empty()).then(|| Arc::new(Expected::new(who, files)));
+        Ok(Some(Meant { reference, fallbacks: found.fallbacks()?, expected, sha256: found.sha256 }))
+    }
+
+    fn registry_path(&self) -> String {
+        format!("the registry of {}", self.store().root().display())
+    }
+}
+
+fn read(text: Option<&[u8]>, whence: &str) -> Result<Registry> {
+    let Some(bytes) = text else { return Ok(Registry::default()) };
+    Registry::parse(utf8(bytes, whence)?, whence)
+}
+
+fn utf8<'a>(bytes: &'a [u8], whence: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::Usage, format!("{whence} is no text: {error}")))
+}
+
+/// Whether a registry can hold a name: it is in the text, or something in the text is escaped.
+fn may_name(text: &[u8], name: &str) -> bool {
+    text.contains(&b'\\') || text.windows(name.len()).any(|part| part == name.as_bytes())
+}
+
+fn check_machine(what: &str, entry: &Entry, found: &EntryVersion) -> Result<()> {
+    if found.platforms.is_empty() {
+        return Ok(());
+    }
+    let machine = Machine::this();
+    if machine.fits(&found.platforms) {
+        return Ok(());
+    }
+    let others: Vec<String> = entry
+        .versions
+        .iter()
+        .rev()
+        .filter(|(_, other)| machine.fits(&other.platforms))
+        .map(|(version, _)| version.to_string())
+        .collect();
+    let error = Error::new(
+        ErrorKind::Unsupported,
+        format!("{what} is for {}, and this machine is {machine}", found.platforms.join(", ")),
+    );
+    Err(match others.is_empty() {
+        true => error.with_hint("no other version fits either; `model-cache registry show` says what there is"),
+        false => error.with_hint(format!("versions that fit: {}", others.join(", "))),
+    })
+}
