@@ -6,6 +6,8 @@ use std::time::Duration;
 use cache_lib::{Error, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) mod compressed;
+
 /// Every byte of a model lands once, verified, in one store that every program can use.
 #[derive(Debug, Parser)]
 #[command(name = "model-cache", arg_required_else_help = true, propagate_version = false, max_term_width = 100)]
@@ -97,6 +99,8 @@ pub(crate) struct GetArgs {
     /// Refuse files that come without a digest to check them against.
     #[arg(long)]
     pub(crate) require_digest: bool,
+    #[command(flatten)]
+    pub(crate) compressed: compressed::CompressedArgs,
     /// The most that all transfers together may take, such as 50MB/s.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<Rate>,

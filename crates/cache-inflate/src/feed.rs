@@ -78,8 +78,8 @@ impl Feed {
         feed.accept(body)?;
         let size = feed.promised.unwrap_or_default();
         // Hashing costs as much as unpacking does; without a digest it would be for nothing.
-        feed.hasher = (!feed.packed.digests.is_empty())
-            .then(|| DigestVerifier::hasher(&listing::compressed(&feed.packed), size));
+        feed.hasher =
+            (!feed.packed.digests.is_empty()).then(|| DigestVerifier::hasher(&listing::compressed(&feed.packed), size));
         Ok(feed)
     }
 

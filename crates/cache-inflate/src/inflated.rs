@@ -119,7 +119,13 @@ impl Inflated {
         Manifest::new(version, files).map(Some)
     }
 
-    async fn inflate(&self, version: &Version, file: &FileEntry, packed: &Packed, options: OpenOptions) -> Result<Body> {
+    async fn inflate(
+        &self,
+        version: &Version,
+        file: &FileEntry,
+        packed: &Packed,
+        options: OpenOptions,
+    ) -> Result<Body> {
         let permit = DECODERS.acquire().await.map_err(|_| Error::interrupted())?;
         let verifiable = file.is_verifiable();
         let inner = Arc::clone(&self.inner);
@@ -142,8 +148,11 @@ impl Inflated {
 }
 
 fn no_such(model: &ModelId, revision: &Revision) -> Error {
-    Error::new(ErrorKind::NotFound, format!("{model}@{revision}: that is another version, or one with compressed files"))
-        .with_hint("leave the revision out for the present version, or add --keep-compressed")
+    Error::new(
+        ErrorKind::NotFound,
+        format!("{model}@{revision}: that is another version, or one with compressed files"),
+    )
+    .with_hint("leave the revision out for the present version, or add --keep-compressed")
 }
 
 #[async_trait]

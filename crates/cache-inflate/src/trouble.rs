@@ -60,11 +60,8 @@ pub(crate) fn too_long(packed: &Packed, most: u64, known: bool) -> Error {
 /// Less came out than should.
 pub(crate) fn too_short(packed: &Packed, expected: u64, actual: u64) -> Error {
     let Packed { path, packing, .. } = packed;
-    Error::new(
-        ErrorKind::Integrity,
-        format!("{path}: expected {expected} bytes in the {packing} stream, got {actual}"),
-    )
-    .with_hint("the file at the source is not the one that was listed; run it again")
+    Error::new(ErrorKind::Integrity, format!("{path}: expected {expected} bytes in the {packing} stream, got {actual}"))
+        .with_hint("the file at the source is not the one that was listed; run it again")
 }
 
 /// A bomb.

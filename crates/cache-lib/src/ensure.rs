@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cache::{Inner, blocking};
-use crate::{Cache, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, export};
+use crate::{Cache, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, compressed, export};
 
 /// How [`Cache::ensure`] found the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,8 @@ impl Cache {
     ///
     /// A target that is there is checked against `sha256` and `size`, as far as they are given, and kept when it is
     /// right. Otherwise the file is fetched into the store, going on from what an earlier run has left, checked, and
-    /// placed in one step: the target is never half-written. `url` may be any reference to one file.
+    /// placed in one step: the target is never half-written. `url` may be any reference to one file; a compressed one is
+    /// kept as it is if the target's name says so too.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] when the source's file has another digest or size; and as for [`Cache::get`].
@@ -50,11 +51,13 @@ impl Cache {
     ) -> Result<Ensured> {
         let reference = url.into_model_ref()?;
         let target = target.as_ref().to_path_buf();
+        let name = target.file_name().and_then(|name| name.to_str());
+        let keep = name.is_some_and(compressed::is_packed);
         let there = target.clone();
         if blocking(move || is_right(&there, sha256, size)).await? {
             return Ok(Ensured::AlreadyPresent);
         }
-        let mut get = self.with_retries(retries).get(&reference).progress(progress);
+        let mut get = self.with_retries(retries).get(&reference).keep_compressed(keep).progress(progress);
         if let Some(sha256) = sha256 {
             get = get.sha256(sha256);
         }

@@ -8,6 +8,7 @@ use cache_core::RetryBudget;
 use cache_transfer::FetchJob;
 
 use crate::cache::blocking;
+use crate::compressed::{self, Told};
 use crate::finish::{self, Arrived, Finish};
 use crate::look::Look;
 use crate::select::Selection;
@@ -26,7 +27,7 @@ pub struct Get {
     revision: Option<Result<Revision>>,
     include: Vec<String>,
     exclude: Vec<String>,
-    sha256: Option<Sha256>,
+    told: Told,
     progress: Arc<dyn Progress>,
 }
 
@@ -36,7 +37,7 @@ pub(crate) struct Wanted {
     pub(crate) reference: ModelRef,
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
-    pub(crate) sha256: Option<Sha256>,
+    pub(crate) told: Told,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
 }
@@ -49,7 +50,7 @@ impl Get {
             revision: None,
             include: Vec::new(),
             exclude: Vec::new(),
-            sha256: None,
+            told: Told::default(),
             progress: Arc::new(NoProgress),
         }
     }
@@ -72,9 +73,22 @@ impl Get {
         self
     }
 
-    /// The digest that the one wanted file must have.
+    /// The digest that the one wanted file must have. Of a file that is decompressed on its way, the plain bytes'.
     pub fn sha256(mut self, digest: Sha256) -> Self {
-        self.sha256 = Some(digest);
+        self.told.sha256 = Some(digest);
+        self
+    }
+
+    /// The digest that the compressed bytes of the one wanted file must have as they are transferred.
+    pub fn sha256_compressed(mut self, digest: Sha256) -> Self {
+        self.told.compressed = Some(digest);
+        self
+    }
+
+    /// Whether a compressed file behind a plain URL is stored as it is. Otherwise `model.gguf.zst` becomes
+    /// `model.gguf`; so do `.gz`, `.xz` and `.bz2`.
+    pub fn keep_compressed(mut self, keep: bool) -> Self {
+        self.told.keep = keep;
         self
     }
 
@@ -141,7 +155,7 @@ impl Get {
         let selection =
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?;
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        Ok(Wanted { reference, revision, selection, sha256: self.sha256, budget })
+        Ok(Wanted { reference, revision, selection, told: self.told.checked()?, budget })
     }
 
     async fn run(self) -> Result<Snapshot> {
@@ -183,7 +197,7 @@ impl Get {
             return Ok((look, Vec::new()));
         }
         self.preflight(&missing).await?;
-        let source = self.cache.0.sources.of(&wanted.reference.model, wanted.sha256)?;
+        let source = self.cache.0.sources.of(&wanted.reference.model, wanted.told)?;
         let version = Arc::new(look.version().clone());
         let jobs: Vec<FetchJob> = missing
             .iter()
@@ -191,7 +205,7 @@ impl Get {
                 version: Arc::clone(&version),
                 file: file.clone(),
                 sources: vec![Arc::clone(&source)],
-                progress: Arc::clone(&self.progress),
+                progress: compressed::progress(file, &self.progress),
             })
             .collect();
         let results = self.cache.0.engine.fetch_all(jobs).await;

@@ -14,6 +14,7 @@
 
 mod builder;
 mod cache;
+mod compressed;
 mod doctor;
 mod ensure;
 mod export;

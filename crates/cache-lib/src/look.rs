@@ -97,7 +97,7 @@ impl Look {
     pub(crate) fn pinned(cache: &Cache, wanted: &Wanted, anything: bool) -> Result<Option<Self>> {
         let stored = if anything || wanted.revision.as_commit().is_some() {
             known(cache, wanted)?
-        } else if let (ModelId::Url(_), Some(sha256)) = (&wanted.reference.model, wanted.sha256) {
+        } else if let (ModelId::Url(_), Some(sha256)) = (&wanted.reference.model, wanted.told.sha256) {
             by_digest(cache, &wanted.reference.model, sha256)?
         } else {
             None
@@ -165,7 +165,7 @@ impl Look {
                 return Ok(look);
             }
         }
-        let manifest = sources.of(model, wanted.sha256)?.resolve(model, &revision, &wanted.budget).await?;
+        let manifest = sources.of(model, wanted.told)?.resolve(model, &revision, &wanted.budget).await?;
         let (own, wish) = (cache.clone(), wanted.clone());
         blocking(move || Self::resolved(&own, &wish, manifest)).await
     }
@@ -215,8 +215,8 @@ impl Look {
     ) -> Result<Self> {
         let chosen = wanted.selection.choose(&manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
-        let digest = wanted.sha256;
-        if digest.is_some() && chosen.len() != 1 {
+        let digest = wanted.told.sha256;
+        if (digest.is_some() || wanted.told.compressed.is_some()) && chosen.len() != 1 {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("a digest is for one file, and {} are wanted", chosen.len()),
@@ -225,6 +225,7 @@ impl Look {
         }
         for at in chosen {
             let mut file = manifest.files[at].clone();
+            wanted.told.fits(&file)?;
             expect_digest(&mut file, digest)?;
             let blob = cache.store().find(&file)?;
             if blob.is_none()

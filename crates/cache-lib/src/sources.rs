@@ -6,7 +6,10 @@ use std::sync::OnceLock;
 
 use cache_core::RetryBudget;
 
-use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
+#[cfg(feature = "http")]
+use crate::compressed;
+use crate::compressed::Told;
+use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Source};
 
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
@@ -54,17 +57,26 @@ impl Sources {
         !matches!(model, ModelId::Folder(_))
     }
 
-    /// The source of a model. `sha256` is what the user says a plain URL's file must have.
-    pub(crate) fn of(&self, model: &ModelId, sha256: Option<Sha256>) -> Result<Arc<dyn Source>> {
-        let _ = sha256;
+    /// The source of a model. `told` is what the user says of a plain URL's file.
+    pub(crate) fn of(&self, model: &ModelId, told: Told) -> Result<Arc<dyn Source>> {
+        let _ = told;
         match model {
             #[cfg(feature = "hf")]
             ModelId::Hub { .. } => Ok(self.hub()?),
             #[cfg(feature = "http")]
-            ModelId::Url(_) => {
+            ModelId::Url(url) => {
                 let mut options = cache_net::HttpSourceOptions::default();
-                options.expected = sha256.map(crate::Digest::Sha256);
-                Ok(Arc::new(cache_net::HttpSource::new(self.http()?, options)))
+                let name = url.public().path().rsplit('/').next().unwrap_or_default();
+                let unpack = cfg!(feature = "compressed") && !told.keep && compressed::is_packed(name);
+                let expected = if unpack { told.compressed } else { told.sha256 };
+                options.expected = expected.map(crate::Digest::Sha256);
+                options.no_lists = unpack && told.sha256.is_some();
+                let http = cache_net::HttpSource::new(self.http()?, options);
+                #[cfg(feature = "compressed")]
+                if unpack {
+                    return Ok(compressed::unpacking(http, told));
+                }
+                Ok(Arc::new(http))
             }
             #[cfg(feature = "local")]
             ModelId::Folder(_) => Ok(Arc::new(cache_local::LocalSource::new(cache_local::LocalConfig::default()))),

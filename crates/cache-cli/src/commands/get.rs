@@ -53,7 +53,7 @@ fn wish(cache: &Cache, args: &GetArgs, reference: &str) -> Get {
     if let Some(sha256) = args.sha256 {
         get = get.sha256(sha256);
     }
-    get
+    args.compressed.apply(get)
 }
 
 fn warm(cache: &Cache, args: &GetArgs, reference: &str) -> Result<Option<Got>> {

@@ -54,7 +54,7 @@ async fn of_every_kind(packing: Packing) -> Vec<Hostile> {
     let half = whole.len() / 2;
     let mut flipped = whole.to_vec();
     flipped[half] ^= 0x10;
-    let zero_member: Bytes = zeros(packing, 1 << 20).await.into();
+    let zero_member: Bytes = zeros(packing, 8 << 20).await.into();
     let empty: Bytes = pack(packing, b"").await.into();
     let other = if packing == Packing::Gzip { Packing::Bzip2 } else { Packing::Gzip };
 

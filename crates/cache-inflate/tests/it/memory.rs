@@ -135,13 +135,12 @@ impl Source for Memory {
         let cut = self.cuts.lock().unwrap().pop_front();
         let repeated: Vec<(Bytes, u64)> = self.parts.clone();
         let chunk = self.chunk;
-        let chunks = repeated
-            .into_iter()
-            .flat_map(|(part, times)| (0..times).map(move |_| part.clone()))
-            .flat_map(move |part| {
+        let chunks = repeated.into_iter().flat_map(|(part, times)| (0..times).map(move |_| part.clone())).flat_map(
+            move |part| {
                 let count = part.len().div_ceil(chunk);
                 (0..count).map(move |at| part.slice(at * chunk..part.len().min((at + 1) * chunk)))
-            });
+            },
+        );
         let mut position = 0;
         let chunks = chunks.filter_map(move |bytes| {
             let before = position;

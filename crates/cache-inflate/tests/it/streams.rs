@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use cache_core::{Digest, Digests, ErrorKind, FileEntry, ModelId, Packing, RepoPath, Result, RetryBudget, Retry};
+use cache_core::{Digest, Digests, ErrorKind, FileEntry, ModelId, Packing, RepoPath, Result, Retry, RetryBudget};
 use cache_inflate::{Inflated, PlainDigests};
 use cache_testkit::{Content, fixtures};
 use futures::StreamExt as _;
@@ -103,7 +103,8 @@ async fn a_body_that_breaks_off_is_continued_where_it_did() {
         let memory = Memory::new(&name(packing), packed.clone()).cuts(&[100_000, 100_000, 250_001, end]);
         let opened = Arc::clone(&memory.opened);
         assert!(read(memory.digests(sha256(&packed)).tags(&["t"])).await.unwrap() == plain, "{packing}");
-        let starts: Vec<u64> = opened.lock().unwrap().iter().map(|range| range.map_or(0, |range| range.start)).collect();
+        let starts: Vec<u64> =
+            opened.lock().unwrap().iter().map(|range| range.map_or(0, |range| range.start)).collect();
         assert_eq!(starts, [0, 100_000, 100_000, 250_001], "{packing}");
     }
 }
