@@ -19,7 +19,7 @@ pub(crate) fn decoding(packed: &Packed, limits: InflateLimits, error: io::Error)
     };
     let Packed { path, packing, .. } = packed;
     let text = error.to_string();
-    if error.kind() == io::ErrorKind::OutOfMemory || TOO_MUCH_MEMORY.iter().any(|part| text.contains(part)) {
+    if TOO_MUCH_MEMORY.iter().any(|part| text.contains(part)) {
         let most = limits.max_memory >> 20;
         return Error::new(
             ErrorKind::Unsupported,
@@ -28,7 +28,10 @@ pub(crate) fn decoding(packed: &Packed, limits: InflateLimits, error: io::Error)
         .with_hint(format!("{KEEP}; then unpack it with `{}`", tool(*packing)));
     }
     let message = match error.kind() {
-        io::ErrorKind::UnexpectedEof => format!("{path}: the {packing} stream ends in the middle"),
+        // What liblzma calls a lack of room (LZMA_BUF_ERROR) is here a lack of input: there is always room.
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::OutOfMemory => {
+            format!("{path}: the {packing} stream ends in the middle")
+        }
         _ => format!("{path}: not a valid {packing} stream: {text}"),
     };
     Error::new(ErrorKind::Integrity, message)
