@@ -147,8 +147,7 @@ async fn xz() -> Vec<Hostile> {
 async fn gzip() -> Vec<Hostile> {
     let make = |name, parts| hostile(name, Packing::Gzip, parts);
     let named = [0x1f, 0x8b, 8, 0x08, 0, 0, 0, 0, 0, 0xff];
-    let whole = pack(Packing::Gzip, b"plain").await;
-    let mut wrong_sum = whole.clone();
+    let mut wrong_sum = pack(Packing::Gzip, b"plain").await;
     let at = wrong_sum.len() - 8;
     wrong_sum[at] ^= 1;
     vec![
