@@ -13,6 +13,7 @@ use std::time::Duration;
 use cache_lib::{Error, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+pub(crate) mod compressed;
 pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::stats::StatsArgs;
@@ -131,6 +132,8 @@ pub(crate) struct GetArgs {
     /// Refuse files that come without a digest to check them against.
     #[arg(long)]
     pub(crate) require_digest: bool,
+    #[command(flatten)]
+    pub(crate) compressed: compressed::CompressedArgs,
     /// The most that all transfers together may take, such as 50MB/s.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<Rate>,

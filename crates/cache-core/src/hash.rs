@@ -10,7 +10,7 @@ pub const BLOCK_SIZE: u64 = 4 << 20;
 /// Computes the digests of a file whose bytes arrive in order.
 ///
 /// SHA-256 is always computed, because it names the blob; git-sha1 and the BLAKE3 block hashes only when asked for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Hasher {
     sha256: sha2::Sha256,
     git_sha1: Option<sha1::Sha1>,
@@ -98,7 +98,7 @@ impl Default for Hasher {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Blocks {
     done: Vec<Blake3>,
     current: blake3::Hasher,

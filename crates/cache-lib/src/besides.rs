@@ -29,7 +29,7 @@ impl Get {
             }
             Ok(Meant { reference, fallbacks, expected, sha256 }) => {
                 let mut get = Self::new(cache, Ok(reference));
-                get.sha256 = sha256;
+                get.told.sha256 = sha256;
                 get.besides = Besides { text, fallbacks, expected, only: None };
                 get
             }

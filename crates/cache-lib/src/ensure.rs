@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use crate::cache::{Inner, blocking};
 use crate::instead::{check_size, goes_on, none_left};
-use crate::{Cache, Candidate, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, export};
+use crate::{
+    Cache, Candidate, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, compressed, export,
+};
 
 /// How [`Cache::ensure`] found the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +35,8 @@ impl Cache {
     ///
     /// A target that is there is checked against `sha256` and `size`, as far as they are given, and kept when it is
     /// right. Otherwise the file is fetched into the store, going on from what an earlier run has left, checked, and
-    /// placed in one step: the target is never half-written. `url` may be any reference to one file.
+    /// placed in one step: the target is never half-written. `url` may be any reference to one file; a compressed one is
+    /// kept as it is if the target's name says so too.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] when the source's file has another digest or size; and as for [`Cache::get`].
@@ -63,7 +66,7 @@ impl Cache {
     ) -> Result<Ensured> {
         // A registered name says more than a reference.
         let meant = self.get(url);
-        let candidate = Candidate { reference: meant.reference?, sha256: sha256.or(meant.sha256), size };
+        let candidate = Candidate { reference: meant.reference?, sha256: sha256.or(meant.told.sha256), size };
         self.ensure_any(&[candidate], target, retries, progress).await.map(|any| any.ensured)
     }
 
@@ -106,7 +109,9 @@ impl Cache {
     /// Fetches a candidate, checks it, and places it in one step.
     async fn place(&self, candidate: &Candidate, target: &Path, progress: Arc<dyn Progress>) -> Result<()> {
         let reference = &candidate.reference;
-        let mut get = self.get(reference).progress(progress);
+        // A target that is named as compressed is to be so.
+        let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(compressed::is_packed);
+        let mut get = self.get(reference).keep_compressed(keep).progress(progress);
         if let Some(sha256) = candidate.sha256 {
             get = get.sha256(sha256);
         }

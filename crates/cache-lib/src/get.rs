@@ -9,6 +9,7 @@ use cache_transfer::FetchJob;
 
 use crate::besides::Besides;
 use crate::cache::blocking;
+use crate::compressed::{self, Told};
 use crate::expect::Expected;
 use crate::finish::{self, Arrived, Finish};
 use crate::instead::{self, Instead};
@@ -31,7 +32,7 @@ pub struct Get {
     pub(crate) include: Vec<String>,
     pub(crate) exclude: Vec<String>,
     pub(crate) with: Vec<String>,
-    pub(crate) sha256: Option<Sha256>,
+    pub(crate) told: Told,
     pub(crate) size: Option<u64>,
     pub(crate) instead: Instead,
     priority: i32,
@@ -46,7 +47,7 @@ pub(crate) struct Wanted {
     pub(crate) reference: ModelRef,
     pub(crate) revision: Revision,
     pub(crate) selection: Selection,
-    pub(crate) sha256: Option<Sha256>,
+    pub(crate) told: Told,
     /// Bytes that the one wanted file must have.
     pub(crate) size: Option<u64>,
     /// Which get goes first while files wait for their turn: the higher one.
@@ -66,7 +67,7 @@ impl Get {
             include: Vec::new(),
             exclude: Vec::new(),
             with: Vec::new(),
-            sha256: None,
+            told: Told::default(),
             size: None,
             instead: Instead::default(),
             priority: 0,
@@ -93,13 +94,26 @@ impl Get {
         self
     }
 
-    /// The digest that the one wanted file must have.
+    /// The digest that the one wanted file must have. Of a file that is decompressed on its way, the plain bytes'.
     pub fn sha256(mut self, digest: Sha256) -> Self {
-        if let Some(other) = self.sha256.filter(|other| *other != digest) {
+        if let Some(other) = self.told.sha256.filter(|other| *other != digest) {
             let text = format!("{}: expected sha256:{digest}, and the registry says sha256:{other}", self.name());
             self.reference = Err(Error::new(ErrorKind::Integrity, text).with_hint("one of the two is wrong"));
         }
-        self.sha256 = Some(digest);
+        self.told.sha256 = Some(digest);
+        self
+    }
+
+    /// The digest that the compressed bytes of the one wanted file must have as they are transferred.
+    pub fn sha256_compressed(mut self, digest: Sha256) -> Self {
+        self.told.compressed = Some(digest);
+        self
+    }
+
+    /// Whether a compressed file behind a plain URL is stored as it is. Otherwise `model.gguf.zst` becomes
+    /// `model.gguf`; so do `.gz`, `.xz` and `.bz2`.
+    pub fn keep_compressed(mut self, keep: bool) -> Self {
+        self.told.keep = keep;
         self
     }
 
@@ -192,9 +206,9 @@ impl Get {
                 .with(&self.with)?
                 .only(self.besides.only.clone());
         let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        let (sha256, size, priority) = (self.sha256, self.size, self.priority);
+        let (told, size, priority) = (self.told.checked()?, self.size, self.priority);
         let expected = self.besides.expected.clone();
-        Ok(Wanted { reference, revision, selection, sha256, size, expected, priority, budget })
+        Ok(Wanted { reference, revision, selection, told, size, expected, priority, budget })
     }
 
     /// Gets it, and notes for the statistics what that took.
@@ -261,7 +275,7 @@ impl Get {
             return Ok((look, Vec::new()));
         }
         self.preflight(&missing).await?;
-        let places = self.cache.0.sources.places(&wanted.reference.model, wanted.sha256)?;
+        let places = self.cache.0.sources.places(&wanted.reference.model, wanted.told)?;
         let version = Arc::new(look.version().clone());
         let jobs: Vec<FetchJob> = missing
             .iter()
@@ -269,7 +283,7 @@ impl Get {
                 version: Arc::clone(&version),
                 file: file.clone(),
                 places: places.clone(),
-                progress: Arc::clone(&self.progress),
+                progress: compressed::progress(file, &self.progress),
             })
             .collect();
         let results = self.cache.0.engine.fetch_all(jobs).await;

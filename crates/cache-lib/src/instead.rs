@@ -176,7 +176,7 @@ pub(crate) fn goes_on(error: &Error) -> bool {
 /// Gets what is wanted, or what may be taken instead.
 pub(crate) async fn run(get: &Get, wanted: Wanted) -> Result<Snapshot> {
     let name = wanted.reference.to_string();
-    let sha256 = wanted.sha256;
+    let sha256 = wanted.told.sha256;
     let first = match &get.instead.variants {
         Some(fallback) => another_variant(get, wanted, fallback).await,
         None => get.run_for(wanted, None).await,
@@ -268,7 +268,7 @@ fn listing(wanted: &Wanted) -> Wanted {
     let mut wish = wanted.clone();
     wish.selection.listing = true;
     wish.selection.variant = None;
-    wish.sha256 = None;
+    wish.told.sha256 = None;
     wish
 }
 

@@ -15,6 +15,7 @@
 mod besides;
 mod builder;
 mod cache;
+mod compressed;
 pub mod config;
 mod doctor;
 mod ensure;

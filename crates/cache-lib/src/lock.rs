@@ -254,7 +254,7 @@ impl Get {
                     path: model.path.clone(),
                     variant: model.variant.clone(),
                 });
-                self.sha256 = None;
+                self.told.sha256 = None;
                 self.besides.fallbacks = Vec::new();
                 self.besides.expected = Some(Arc::new(model.expected()));
                 self.besides.only = Some(Arc::new(model.files.iter().map(|file| file.path.clone()).collect()));

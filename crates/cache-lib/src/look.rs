@@ -107,7 +107,7 @@ impl Look {
     pub(crate) fn pinned(cache: &Cache, wanted: &Wanted, anything: bool) -> Result<Option<Self>> {
         let stored = if anything || wanted.revision.as_commit().is_some() {
             known(cache, wanted)?
-        } else if let (ModelId::Url(_), Some(sha256)) = (&wanted.reference.model, wanted.sha256) {
+        } else if let (ModelId::Url(_), Some(sha256)) = (&wanted.reference.model, wanted.told.sha256) {
             by_digest(cache, &wanted.reference.model, sha256)?
         } else {
             None
@@ -180,7 +180,7 @@ impl Look {
         }
         let manifest = match listed {
             Some(manifest) => manifest,
-            None => sources.of(model, wanted.sha256)?.resolve(model, &revision, &wanted.budget).await?,
+            None => sources.of(model, wanted.told)?.resolve(model, &revision, &wanted.budget).await?,
         };
         let wish = headers::learn(cache, wanted, &manifest).await?;
         let own = cache.clone();
@@ -240,8 +240,8 @@ impl Look {
         }
         let chosen = headers::choose(cache, &wanted.selection, &manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
-        let digest = wanted.sha256;
-        if digest.is_some() && chosen.len() != 1 {
+        let digest = wanted.told.sha256;
+        if (digest.is_some() || wanted.told.compressed.is_some()) && chosen.len() != 1 {
             return Err(Error::new(
                 ErrorKind::Usage,
                 format!("a digest is for one file, and {} are wanted", chosen.len()),
@@ -250,6 +250,7 @@ impl Look {
         }
         for at in chosen {
             let mut file = manifest.files[at].clone();
+            wanted.told.fits(&file)?;
             expect_digest(&mut file, digest)?;
             expect_size(&file, wanted.size)?;
             if let Some(expected) = &wanted.expected {

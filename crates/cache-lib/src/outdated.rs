@@ -7,6 +7,7 @@ use cache_core::RetryBudget;
 use futures::StreamExt as _;
 
 use crate::cache::blocking;
+use crate::compressed::Told;
 use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, ModelRef, RepoPath, Result, Revision, Version};
 
 /// Questions asked side by side.
@@ -188,7 +189,7 @@ impl Cache {
             let newest = self.0.sources.hub()?.newest(model, revision, &budget).await?;
             return Ok((newest.commit, newest.changed));
         }
-        let manifest = self.0.sources.of(model, None)?.resolve(model, revision, &budget).await?;
+        let manifest = self.0.sources.of(model, Told::default())?.resolve(model, revision, &budget).await?;
         Ok((manifest.version.commit, None))
     }
 }

@@ -11,9 +11,12 @@ use url::Url;
 
 use cache_transfer::Place;
 
+#[cfg(feature = "http")]
+use crate::compressed;
+use crate::compressed::Told;
 use crate::config::Settings;
 use crate::mirrors::{Address, Elsewhere, Mirror, OnTheWeb};
-use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
+use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Source};
 
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
@@ -68,17 +71,26 @@ impl Sources {
         !matches!(model, ModelId::Folder(_))
     }
 
-    /// The source of a model. `sha256` is what the user says a plain URL's file must have.
-    pub(crate) fn of(&self, model: &ModelId, sha256: Option<Sha256>) -> Result<Arc<dyn Source>> {
-        let _ = sha256;
+    /// The source of a model. `told` is what the user says of a plain URL's file.
+    pub(crate) fn of(&self, model: &ModelId, told: Told) -> Result<Arc<dyn Source>> {
+        let _ = told;
         match model {
             #[cfg(feature = "hf")]
             ModelId::Hub { .. } => Ok(self.hub()?),
             #[cfg(feature = "http")]
-            ModelId::Url(_) => {
+            ModelId::Url(url) => {
                 let mut options = cache_net::HttpSourceOptions::default();
-                options.expected = sha256.map(crate::Digest::Sha256);
-                Ok(Arc::new(cache_net::HttpSource::new(self.http()?, options)))
+                let name = url.public().path().rsplit('/').next().unwrap_or_default();
+                let unpack = cfg!(feature = "compressed") && !told.keep && compressed::is_packed(name);
+                let expected = if unpack { told.compressed } else { told.sha256 };
+                options.expected = expected.map(crate::Digest::Sha256);
+                options.no_lists = unpack && told.sha256.is_some();
+                let http = cache_net::HttpSource::new(self.http()?, options);
+                #[cfg(feature = "compressed")]
+                if unpack {
+                    return Ok(compressed::unpacking(http, told));
+                }
+                Ok(Arc::new(http))
             }
             #[cfg(feature = "local")]
             ModelId::Folder(_) => Ok(Arc::new(cache_local::LocalSource::new(cache_local::LocalConfig::default()))),
@@ -88,8 +100,8 @@ impl Sources {
     }
 
     /// Where the files of a model can be had: first the authority, then the mirrors that are meant for it.
-    pub(crate) fn places(&self, model: &ModelId, sha256: Option<Sha256>) -> Result<Vec<Place>> {
-        let mut places = vec![Place::from(self.of(model, sha256)?)];
+    pub(crate) fn places(&self, model: &ModelId, told: Told) -> Result<Vec<Place>> {
+        let mut places = vec![Place::from(self.of(model, told)?)];
         for (mirror, source) in self.mirrors_of(model)? {
             places.push(Place { source, preference: mirror.preferred() });
         }
@@ -134,7 +146,9 @@ impl Sources {
                 let inner = cache_net::HttpSource::new(self.http()?, cache_net::HttpSourceOptions::default());
                 Ok(Arc::new(OnTheWeb::new(Arc::new(inner), base)))
             }
-            Address::Model(model) => Ok(Arc::new(Elsewhere::new(self.of(&model, None)?, model))),
+            Address::Model(model) => {
+                Ok(Arc::new(Elsewhere::new(self.of(&model, Told { keep: true, ..Told::default() })?, model)))
+            }
             #[cfg(not(all(feature = "hf", feature = "http")))]
             _ => Err(Error::new(ErrorKind::Unsupported, format!("no source for the mirror {mirror} in this build"))),
         }

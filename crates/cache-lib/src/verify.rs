@@ -8,6 +8,7 @@ use cache_transfer::FetchJob;
 use futures::StreamExt as _;
 
 use crate::cache::blocking;
+use crate::compressed::Told;
 use crate::{
     Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelRef, NoProgress, Outcome, Progress, Result, Sha256,
     Version,
@@ -241,7 +242,8 @@ impl Cache {
         damage: Option<Damage>,
         progress: &Arc<dyn Progress>,
     ) -> Result<()> {
-        let places = self.0.sources.places(&version.model, file.blob)?;
+        let told = Told { sha256: file.blob, compressed: None, keep: file.packed.is_none() };
+        let places = self.0.sources.places(&version.model, told)?;
         let mut file = file.clone();
         // What was stored under this name is what is wanted again, even if the source gave no digest at the time.
         file.digests.sha256 = file.digests.sha256.or(file.blob);

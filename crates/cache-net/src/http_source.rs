@@ -31,6 +31,8 @@ const MAX_KNOWN: usize = 256;
 pub struct HttpSourceOptions {
     /// The digest that the file must have. With it, no list of digests is looked for beside the file.
     pub expected: Option<Digest>,
+    /// Looks for no list of digests beside the file, for a caller who checks what is inside it instead.
+    pub no_lists: bool,
 }
 
 /// Files behind plain URLs, each one a model of its own ([`ModelId::Url`]) whose only revision is `main`.
@@ -67,11 +69,31 @@ impl HttpSource {
         all.insert(url.clone(), known);
     }
 
+    /// What the lists beside a file say of another one in the same folder, such as the plain form of a compressed
+    /// file: `<path>.sha256`, else its line in `SHA256SUMS`. Empty when they say nothing.
+    ///
+    /// # Errors
+    /// As for resolving: a server that does not answer, a list that contradicts itself.
+    pub async fn digests_beside(&self, model: &ModelId, path: &RepoPath) -> Result<Digests> {
+        let mut beside = url_of(model)?.public().clone();
+        beside.set_query(None);
+        if let Ok(mut segments) = beside.path_segments_mut() {
+            segments.pop().push(path.as_str());
+        }
+        let found = sums::beside(&self.http, &beside, &[path.as_str()]).await?;
+        Ok(found.map(|sha256| Digest::Sha256(sha256).into()).unwrap_or_default())
+    }
+
     async fn digests(&self, url: &ModelUrl, path: &RepoPath) -> Result<Digests> {
         if let Some(expected) = self.options.expected {
             return Ok(expected.into());
         }
-        let found = sums::beside(&self.http, url, path).await?;
+        if self.options.no_lists {
+            return Ok(Digests::default());
+        }
+        let in_url = name::in_url(url.expose());
+        let names: Vec<&str> = [Some(path), in_url.as_ref()].into_iter().flatten().map(RepoPath::as_str).collect();
+        let found = sums::beside(&self.http, url.public(), &names).await?;
         Ok(found.map(|sha256| Digest::Sha256(sha256).into()).unwrap_or_default())
     }
 

@@ -4,6 +4,7 @@
 
 mod answers;
 mod batch;
+mod compressed;
 mod config;
 mod failures;
 mod get;

@@ -59,7 +59,7 @@ impl Wish {
         for companion in &args.instead.with {
             get = get.with(companion);
         }
-        get
+        args.compressed.apply(get)
     }
 
     /// Reads a line; `None` when there is nothing on it.

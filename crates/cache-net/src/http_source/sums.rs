@@ -1,10 +1,9 @@
 //! Lists of digests beside a file: `<file>.sha256` and `SHA256SUMS`.
 
-use cache_core::{Error, ErrorKind, ModelUrl, RepoPath, Result, RetryBudget, Sha256};
+use cache_core::{Error, ErrorKind, Result, RetryBudget, Sha256};
 use http::header;
 use url::Url;
 
-use super::name;
 use crate::{HttpClient, HttpRequest, redact};
 
 /// Longest list that is read, in bytes.
@@ -13,19 +12,17 @@ const MAX_LIST: usize = 1 << 20;
 /// Retries for each list.
 const RETRIES: u32 = 2;
 
-/// The digest that a list beside the file has for it. A refusal means that there is no list; a server that does not
-/// answer is an error, lest a bad moment turn a verified file into an unverified one.
-pub(super) async fn beside(http: &HttpClient, url: &ModelUrl, path: &RepoPath) -> Result<Option<Sha256>> {
-    let in_url = name::in_url(url.expose());
-    let names: Vec<&str> = [Some(path), in_url.as_ref()].into_iter().flatten().map(RepoPath::as_str).collect();
-    let (own, shared) = places(url.public());
+/// The digest that a list beside the file has for it, under one of its names. A refusal means that there is no list; a
+/// server that does not answer is an error, lest a bad moment turn a verified file into an unverified one.
+pub(super) async fn beside(http: &HttpClient, url: &Url, names: &[&str]) -> Result<Option<Sha256>> {
+    let (own, shared) = places(url);
     let own = async {
         match own {
-            Some(own) => look(http, own, &names, true).await,
+            Some(own) => look(http, own, names, true).await,
             None => Ok(None),
         }
     };
-    let (own, shared) = futures::future::join(own, look(http, shared, &names, false)).await;
+    let (own, shared) = futures::future::join(own, look(http, shared, names, false)).await;
     Ok(own?.or(shared?))
 }
 

@@ -1,0 +1,113 @@
+//! Files that are decompressed on their way: what the user says of them, and what the user is told.
+
+use std::sync::Arc;
+
+use crate::{Error, ErrorKind, Event, FileEntry, Packing, Progress, RepoPath, Result, Sha256};
+
+/// What the user says of the bytes of a plain URL.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Told {
+    /// The digest of the file as it is stored.
+    pub(crate) sha256: Option<Sha256>,
+    /// The digest of the compressed file.
+    pub(crate) compressed: Option<Sha256>,
+    /// Store a compressed file as it is.
+    pub(crate) keep: bool,
+}
+
+impl Told {
+    /// The same, made consistent: a compressed file that is kept is the file that is stored.
+    pub(crate) fn checked(mut self) -> Result<Self> {
+        if self.keep && self.compressed.is_some() {
+            if self.sha256.is_some() && self.sha256 != self.compressed {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "a compressed file that is kept is one file, and two digests are given for it",
+                )
+                .with_hint("give one digest, or leave out --keep-compressed"));
+            }
+            self.sha256 = self.compressed.take();
+        }
+        Ok(self)
+    }
+
+    /// Refuses a digest of compressed bytes for a file that is not compressed.
+    pub(crate) fn fits(&self, file: &FileEntry) -> Result<()> {
+        if self.compressed.is_none() || file.packed.is_some() {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Usage, format!("{}: it is not decompressed on its way", file.path)).with_hint(
+            "a digest of compressed bytes is for a URL that ends in .gz, .zst, .xz or .bz2; give this one with --sha256",
+        ))
+    }
+}
+
+/// Whether a name is that of a compressed file.
+pub(crate) fn is_packed(name: &str) -> bool {
+    RepoPath::parse(name).is_ok_and(|path| Packing::of(&path).is_some())
+}
+
+/// Who is told of a file: that what an earlier run left cannot be gone on from, too.
+pub(crate) fn progress(file: &FileEntry, progress: &Arc<dyn Progress>) -> Arc<dyn Progress> {
+    match &file.packed {
+        None => Arc::clone(progress),
+        Some(packed) => Arc::new(FromTheBeginning { packing: packed.packing, inner: Arc::clone(progress) }),
+    }
+}
+
+struct FromTheBeginning {
+    packing: Packing,
+    inner: Arc<dyn Progress>,
+}
+
+impl Progress for FromTheBeginning {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Started { path, resumed: 1.., .. } = event {
+            self.inner.event(&Event::Warning(&format!(
+                "{path}: restarts from the beginning, because {} cannot be unpacked from the middle",
+                self.packing
+            )));
+        }
+        self.inner.event(event);
+    }
+}
+
+#[cfg(feature = "compressed")]
+pub(crate) use wrapped::unpacking;
+
+#[cfg(feature = "compressed")]
+mod wrapped {
+    use std::sync::Arc;
+
+    use async_trait::async_trait;
+    use cache_core::RetryBudget;
+    use cache_inflate::{Inflated, PlainDigests};
+    use cache_net::HttpSource;
+
+    use super::Told;
+    use crate::{Digest, Digests, ModelId, RepoPath, Result, Source};
+
+    /// Where the plain file's digest is known from.
+    #[derive(Debug)]
+    struct Plain {
+        said: Option<Digest>,
+        http: Arc<HttpSource>,
+    }
+
+    #[async_trait]
+    impl PlainDigests for Plain {
+        async fn digests(&self, model: &ModelId, path: &RepoPath, _budget: &RetryBudget) -> Result<Digests> {
+            match self.said {
+                Some(said) => Ok(said.into()),
+                None => self.http.digests_beside(model, path).await,
+            }
+        }
+    }
+
+    /// A plain URL whose file is decompressed on its way, if its name says that it is compressed.
+    pub(crate) fn unpacking(http: HttpSource, told: Told) -> Arc<dyn Source> {
+        let http = Arc::new(http);
+        let plain = Plain { said: told.sha256.map(Digest::Sha256), http: Arc::clone(&http) };
+        Arc::new(Inflated::new(http).with_plain_digests(Arc::new(plain)))
+    }
+}
