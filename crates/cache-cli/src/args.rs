@@ -10,7 +10,7 @@ mod stats;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_lib::{Error, Sha256, units};
+use cache_lib::{Error, Mirror, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) mod compressed;
@@ -137,6 +137,10 @@ pub(crate) struct GetArgs {
     /// The most that all transfers together may take, such as 50MB/s.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<Rate>,
+    /// Another place for the files: https://mirror.example, s3://bucket/{model}, https://host/{model} or a folder; may be
+    /// repeated. `{model}` stands for org/name. It need not be trusted: what it sends is checked.
+    #[arg(long, value_name = "URL", value_parser = mirror)]
+    pub(crate) mirror: Vec<Mirror>,
     /// Files fetched side by side.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
@@ -273,6 +277,10 @@ fn told<T>(result: Result<T, Error>) -> Result<T, String> {
         Some(hint) => format!("{}; {hint}", error.message()),
         None => error.message().to_owned(),
     })
+}
+
+fn mirror(text: &str) -> Result<Mirror, String> {
+    told(Mirror::new(text))
 }
 
 fn rate(text: &str) -> Result<Rate, String> {

@@ -65,6 +65,15 @@ pub enum Event<'a> {
         /// What failed.
         reason: &'a str,
     },
+    /// Of a file that came from several sources at once: what one of them brought.
+    Shared {
+        /// Which file.
+        path: &'a RepoPath,
+        /// The source's name, for people.
+        source: &'a str,
+        /// Bytes.
+        bytes: u64,
+    },
     /// A file is in the store.
     Finished {
         /// Which file.

@@ -141,7 +141,7 @@ impl CacheBuilder {
             retries: config.retries,
             token: self.token,
             endpoint: self.endpoint,
-            mirrors: self.mirrors,
+            mirrors: [self.mirrors, settings.mirrors()?].concat(),
             settings,
         });
         let engine = Engine::new(store.clone(), config.clone());

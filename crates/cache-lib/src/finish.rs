@@ -19,12 +19,14 @@ pub(crate) struct Arrived {
     outcome: Outcome,
     verified: bool,
     source: Option<String>,
+    shares: Vec<(String, u64)>,
+    warnings: Vec<String>,
 }
 
 impl Arrived {
     pub(crate) fn new(path: RepoPath, fetched: Fetched) -> Self {
-        let Fetched { blob, outcome, verified, source, .. } = fetched;
-        Self { path, blob, outcome, verified, source }
+        let Fetched { blob, outcome, verified, source, shares, warnings } = fetched;
+        Self { path, blob, outcome, verified, source, shares, warnings }
     }
 }
 
@@ -51,14 +53,14 @@ impl<'a> Finish<'a> {
             let path = state.file.path.clone();
             let link = path.below(folder);
             // What was missing has arrived, in the same order.
-            let (blob, outcome, verified, source) = match &state.blob {
-                Some(blob) => (blob.clone(), Outcome::Hit, state.file.is_verifiable(), None),
+            let (blob, outcome, verified, source, shares) = match &state.blob {
+                Some(blob) => (blob.clone(), Outcome::Hit, state.file.is_verifiable(), None, Vec::new()),
                 None => {
                     let new = arrived.find(|new| new.path == path).ok_or_else(|| vanish(&path))?;
-                    (new.blob.clone(), new.outcome, new.verified, new.source.clone())
+                    (new.blob.clone(), new.outcome, new.verified, new.source.clone(), new.shares.clone())
                 }
             };
-            files.push(FetchedFile { size: blob.size, path, outcome, verified, blob, link, source });
+            files.push(FetchedFile { size: blob.size, path, outcome, verified, blob, link, source, shares });
         }
         Ok(files)
     }
@@ -110,6 +112,7 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
         }
     }
     let mut warnings = finish.look.warnings().to_vec();
+    warnings.extend(finish.arrived.iter().flat_map(|new| new.warnings.iter().cloned()));
     let manifest = with_blobs(finish.look.manifest(), files.iter().map(|file| (&file.path, file.blob.name)));
     let writable = store.read_only().is_none();
     if writable && finish.look.stored() != Some(&manifest) {

@@ -51,7 +51,6 @@ pub(crate) struct Wanted {
     /// Bytes that the one wanted file must have.
     pub(crate) size: Option<u64>,
     /// Which get goes first while files wait for their turn: the higher one.
-    #[expect(dead_code, reason = "the engine takes turns in the order of arrival")]
     pub(crate) priority: i32,
     pub(crate) expected: Option<Arc<Expected>>,
     /// The retries of asking the source; those of fetching are the engine's.
@@ -284,6 +283,7 @@ impl Get {
                 file: file.clone(),
                 places: places.clone(),
                 progress: compressed::progress(file, &self.progress),
+                priority: wanted.priority,
             })
             .collect();
         let results = self.cache.0.engine.fetch_all(jobs).await;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use cache_core::RetryBudget;
 use cache_store::Blob;
 
 use crate::cache::blocking;
@@ -165,8 +166,36 @@ impl Look {
         }
     }
 
-    /// What the source says: the commit first, where that is a smaller question, and the listing only if it is new.
+    /// What the source says, or while it is down a mirror that is trusted.
     async fn ask(cache: &Cache, wanted: &Wanted) -> Result<Self> {
+        let (manifest, warning) = match Self::ask_authority(cache, wanted).await {
+            Err(error) if error.kind() == ErrorKind::Network => Self::ask_trusted(cache, wanted, error).await?,
+            manifest => (manifest?, None),
+        };
+        let wish = headers::learn(cache, wanted, &manifest).await?;
+        let own = cache.clone();
+        let mut look = blocking(move || Self::resolved(&own, &wish, manifest)).await?;
+        look.warnings.extend(warning);
+        Ok(look)
+    }
+
+    /// What the first of the trusted mirrors says that answers; else the authority's error.
+    async fn ask_trusted(cache: &Cache, wanted: &Wanted, error: Error) -> Result<(Manifest, Option<String>)> {
+        let model = &wanted.reference.model;
+        for mirror in cache.0.sources.trusted(model)? {
+            match mirror.resolve(model, &wanted.revision, &RetryBudget::new(1)).await {
+                Ok(manifest) => {
+                    let warning = format!("{error}; the mirror {mirror} says what {model} consists of, and is trusted");
+                    return Ok((manifest, Some(warning)));
+                }
+                Err(other) => tracing::debug!(%mirror, error = %other, "a trusted mirror does not answer either"),
+            }
+        }
+        Err(error)
+    }
+
+    /// What the authority says: the commit first, where that is a smaller question, and the listing only if it is new.
+    async fn ask_authority(cache: &Cache, wanted: &Wanted) -> Result<Manifest> {
         let (model, mut revision) = (&wanted.reference.model, wanted.revision.clone());
         let sources = &cache.0.sources;
         let mut listed = None;
@@ -178,13 +207,10 @@ impl Look {
             let own = cache.clone();
             listed = blocking(move || own.store().manifest(&version)).await?;
         }
-        let manifest = match listed {
-            Some(manifest) => manifest,
-            None => sources.of(model, wanted.told)?.resolve(model, &revision, &wanted.budget).await?,
-        };
-        let wish = headers::learn(cache, wanted, &manifest).await?;
-        let own = cache.clone();
-        blocking(move || Self::resolved(&own, &wish, manifest)).await
+        match listed {
+            Some(manifest) => Ok(manifest),
+            None => sources.of(model, wanted.told)?.resolve(model, &revision, &wanted.budget).await,
+        }
     }
 
     /// The same version for another wish. Asks nobody. Where nobody may be asked, all of it must be in the store.

@@ -39,6 +39,9 @@ struct Active {
     resumed: u64,
     /// Bytes that came, whether or not they were kept.
     moved: u64,
+    /// Bytes that are counted for single ones of several sources.
+    shared: u64,
+    since: Instant,
     /// Another process fetches it, or did.
     waited: bool,
 }
@@ -159,7 +162,8 @@ impl Sum {
                 let begun = self.sources.entry((*source).to_owned()).or_default();
                 begun.busy += 1;
                 begun.since.get_or_insert(now);
-                let file = Active { source: (*source).to_owned(), resumed: *resumed, moved: 0, waited };
+                let file =
+                    Active { source: (*source).to_owned(), resumed: *resumed, moved: 0, shared: 0, since: now, waited };
                 self.active.insert((*path).clone(), file);
             }
             Event::Advanced { path, bytes } => {
@@ -168,9 +172,11 @@ impl Sum {
                 }
             }
             Event::Waiting { path } => {
-                let none = || Active { source: String::new(), resumed: 0, moved: 0, waited: true };
+                let none =
+                    || Active { source: String::new(), resumed: 0, moved: 0, shared: 0, since: now, waited: true };
                 self.active.entry((*path).clone()).or_insert_with(none).waited = true;
             }
+            Event::Shared { path, source, bytes } => self.share(path, source, *bytes, now),
             Event::Retrying { .. } => self.usage.retries += 1,
             Event::Finished { size, outcome: Outcome::Hit, .. } => {
                 self.usage.hits += 1;
@@ -193,6 +199,17 @@ impl Sum {
         }
     }
 
+    /// Of a file that several sources bring, what is one's is no longer all of theirs.
+    fn share(&mut self, path: &RepoPath, source: &str, bytes: u64, now: Instant) {
+        let Some(file) = self.active.get_mut(path) else { return };
+        file.moved = file.moved.saturating_sub(bytes);
+        file.shared = file.shared.saturating_add(bytes);
+        let source = self.sources.entry(source.to_owned()).or_default();
+        source.files += 1;
+        source.bytes = source.bytes.saturating_add(bytes);
+        source.time += now.saturating_duration_since(file.since);
+    }
+
     /// A file is no longer on its way: it is there, with its size, or it is not.
     fn end(&mut self, file: &Active, now: Instant, there: Option<(u64, Outcome)>) {
         let Some(source) = self.sources.get_mut(&file.source) else { return };
@@ -205,6 +222,10 @@ impl Sum {
         match there {
             // What another process fetched is in its statistics.
             Some((_, Outcome::Shared)) => {}
+            // All of it is counted, and all of the time.
+            Some((size, _)) if file.shared > 0 && file.shared >= size.saturating_sub(file.resumed) => {
+                source.time = Duration::ZERO;
+            }
             Some((size, _)) => {
                 let whole = size.saturating_sub(file.resumed);
                 source.files += 1;

@@ -22,8 +22,10 @@ pub struct FetchedFile {
     pub blob: Blob,
     /// The path that programs open.
     pub link: PathBuf,
-    /// The host it came from, if it was fetched just now.
+    /// The source it came from, if it was fetched just now; of several all names.
     pub source: Option<String>,
+    /// Bytes that each of several sources gave, if it came from several at once.
+    pub shares: Vec<(String, u64)>,
 }
 
 /// The wanted files of one version. Until it is dropped, no process evicts them.

@@ -247,7 +247,8 @@ impl Cache {
         let mut file = file.clone();
         // What was stored under this name is what is wanted again, even if the source gave no digest at the time.
         file.digests.sha256 = file.digests.sha256.or(file.blob);
-        let job = FetchJob { version: Arc::new(version.clone()), file, places, progress: Arc::clone(progress) };
+        let job =
+            FetchJob { version: Arc::new(version.clone()), file, places, progress: Arc::clone(progress), priority: 0 };
         match damage {
             Some(damage) => self.0.engine.repair(damage, job).await.map(drop),
             None => self.0.engine.fetch(job).await.map(drop),

@@ -1,5 +1,6 @@
 //! [`HttpConfig`]: how the client behaves.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct HttpConfig {
     pub read_timeout: Duration,
     /// Most requests at one host at a time, each counted until its body has ended.
     pub max_per_host: usize,
+    /// The same for single hosts, by name, with `:port` where it is not the usual one.
+    pub per_host: BTreeMap<String, usize>,
     /// Lets nothing through to the network.
     pub offline: bool,
     /// Trusted certificate authorities in PEM **instead of** the platform's: this is what the variables mean to the
@@ -58,6 +61,7 @@ impl Default for HttpConfig {
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(30),
             max_per_host: 32,
+            per_host: BTreeMap::new(),
             offline: false,
             ca_bundle: None,
             proxies: Proxies::None,

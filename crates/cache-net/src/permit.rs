@@ -1,7 +1,7 @@
 //! Limits the requests at one host. A permit lives as long as the body: tower's own limit would end at the headers, and
 //! downloads would escape it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -36,13 +36,29 @@ pub trait Hold {
 pub struct Permits {
     hosts: Arc<Mutex<HashMap<Origin, Arc<Semaphore>>>>,
     per_host: usize,
+    /// What single hosts get instead.
+    single: Arc<BTreeMap<String, usize>>,
 }
 
 impl Permits {
     /// At most `per_host` requests at a host at a time; 0 counts as 1.
     #[must_use]
     pub fn new(per_host: usize) -> Self {
-        Self { hosts: Arc::default(), per_host: per_host.clamp(1, Semaphore::MAX_PERMITS) }
+        Self { hosts: Arc::default(), per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), single: Arc::default() }
+    }
+
+    /// The same with other numbers for single hosts, by name, with `:port` where it is not the usual one.
+    #[must_use]
+    pub fn with_hosts(mut self, hosts: BTreeMap<String, usize>) -> Self {
+        self.single = Arc::new(hosts);
+        self
+    }
+
+    fn count(&self, origin: &Origin) -> usize {
+        let authority = origin.authority();
+        let name = authority.rsplit_once(':').map_or(authority.as_str(), |(name, _)| name);
+        let single = self.single.get(&authority).or_else(|| self.single.get(name));
+        single.map_or(self.per_host, |&count| count.clamp(1, Semaphore::MAX_PERMITS))
     }
 
     /// Requests that the host may get at this moment.
@@ -57,7 +73,7 @@ impl Permits {
             // A permit holds its semaphore too, so one in use is never forgotten.
             hosts.retain(|_, semaphore| Arc::strong_count(semaphore) > 1);
         }
-        let new = || Arc::new(Semaphore::new(self.per_host));
+        let new = || Arc::new(Semaphore::new(self.count(origin)));
         Arc::clone(hosts.entry(origin.clone()).or_insert_with(new))
     }
 }

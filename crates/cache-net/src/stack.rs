@@ -30,7 +30,7 @@ impl Shared {
         let jitter = config.seed.map_or_else(Jitter::default, Jitter::seeded);
         Self {
             breakers: Breakers::new(config.breaker.clone()),
-            permits: Permits::new(config.max_per_host),
+            permits: Permits::new(config.max_per_host).with_hosts(config.per_host.clone()),
             transport: Transport::new(config.clone()),
             retry: RetryLayer::new(config.retry.clone(), jitter),
             config,

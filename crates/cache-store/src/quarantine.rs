@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cache_core::{Digest, Digests, Error, ErrorKind, Result, Sha256, Version};
 use fs_err as fs;
@@ -128,6 +128,18 @@ impl Store {
         }
         moved.doing(format_args!("put {} in quarantine", path.display()))?;
         Ok(id)
+    }
+
+    /// Removes what has been in quarantine for longer than `age`. Returns how many files that were.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when one cannot be removed.
+    pub fn quarantine_expire(&self, age: Duration) -> Result<usize> {
+        let now = self.0.clock.now();
+        let old = |entry: &QuarantineEntry| now.duration_since(entry.since).is_ok_and(|since| since > age);
+        let expired: Vec<QuarantineEntry> = self.quarantined()?.into_iter().filter(old).collect();
+        expired.iter().try_for_each(|entry| self.quarantine_remove(&entry.id))?;
+        Ok(expired.len())
     }
 
     /// Everything in quarantine, oldest first.

@@ -108,6 +108,7 @@ impl Connection<'_> {
         let mut skip = piece.range.start - body.start.min(piece.range.start);
         let mut pos = piece.range.start;
         let began = Instant::now();
+        let host_limit = transfer.host_limit(&body.host).cloned();
         let ended: Result<(), Error> = loop {
             let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
             if pos >= limit {
@@ -120,6 +121,9 @@ impl Connection<'_> {
             };
             let asked = Instant::now();
             transfer.bandwidth.take(chunk.len() as u64).await;
+            if let Some(limit) = &host_limit {
+                limit.take(chunk.len() as u64).await;
+            }
             let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             skip -= skipped as u64;
             // A server that sends more than it was asked for is not listened to.

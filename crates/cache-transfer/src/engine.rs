@@ -1,15 +1,8 @@
 //! The engine: many files, several sources, one set of limits.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use cache_core::{
-    Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, RetryBudget, Source, Verdict, Version,
-};
-use cache_store::{Blob, PartialKey, Store};
-use futures::StreamExt as _;
-use tokio::sync::Semaphore;
 
 use crate::backoff::Backoff;
 use crate::flight::{self, Batches, Lead, Leadership};
@@ -20,10 +13,19 @@ use crate::pool::{BUFFER, Pool};
 use crate::reporter::Reporter;
 use crate::slots::Slots;
 use crate::transfer::{self, Arrived, Means, What};
+use crate::turns::Turns;
 use crate::{outcome, small};
+use cache_core::{
+    Error, ErrorKind, Event, FileEntry, ModelId, Outcome, Progress, Result, RetryBudget, Source, Verdict, Version,
+};
+use cache_store::{Blob, PartialKey, Store};
+use futures::StreamExt as _;
 
-/// Buffers in the pool: one that fills for each of 32 connections, and as many that are written as disks take at once.
-const BUFFERS: usize = 48;
+/// Memory of one connection: the HTTP client's buffer, and one and a half of ours.
+const CONNECTION: u64 = 256 << 10;
+/// Most buffers in the pool: more than one that fills for each connection, and as many that are written as disks take at
+/// once, bring nothing.
+const BUFFERS: u64 = 48;
 /// Files under way at once, small ones included.
 const SMALL_FILES: usize = 32;
 
@@ -47,6 +49,15 @@ pub struct EngineConfig {
     pub stall_bytes: u64,
     /// Most bytes of a body whose server tells no size: an endless one must not fill the disk.
     pub unsized_bytes: u64,
+    /// Bytes of memory that the buffers of all transfers may take, those of the connections included; 8 MiB is what 32
+    /// connections need. Less means fewer connections.
+    pub memory: u64,
+    /// Whether bytes that failed verification are kept, to be looked at.
+    pub quarantine: bool,
+    /// How long they are kept. `None`: until they are removed.
+    pub quarantine_age: Option<Duration>,
+    /// Bytes a second from single hosts, by name, with `:port` where it is not the usual one.
+    pub hosts: BTreeMap<String, u64>,
     /// Record BLAKE3 hashes of each block, so that a repair can fetch the broken ones alone.
     pub block_hashes: bool,
 }
@@ -62,6 +73,10 @@ impl Default for EngineConfig {
             stall_window: Duration::from_secs(20),
             stall_bytes: 20 << 10,
             unsized_bytes: 256 << 30,
+            memory: 8 << 20,
+            quarantine: true,
+            quarantine_age: None,
+            hosts: BTreeMap::new(),
             block_hashes: true,
         }
     }
@@ -103,6 +118,8 @@ pub struct FetchJob {
     pub places: Vec<Place>,
     /// Who is told.
     pub progress: Arc<dyn Progress>,
+    /// While files wait for their turn the higher goes first; usually 0.
+    pub priority: i32,
 }
 
 /// A file that is in the store.
@@ -135,7 +152,9 @@ pub struct Engine {
     pub(crate) config: Arc<EngineConfig>,
     pub(crate) pool: Pool,
     bandwidth: Bandwidth,
-    pub(crate) large: Arc<Semaphore>,
+    /// The limits of single hosts.
+    pub(crate) hosts: Arc<BTreeMap<String, Bandwidth>>,
+    pub(crate) large: Turns,
     slots: Arc<Mutex<HashMap<String, Slots>>>,
     pub(crate) health: Health,
     batches: Arc<Batches>,
@@ -147,9 +166,12 @@ impl Engine {
     pub fn new(store: Store, config: EngineConfig) -> Self {
         Self {
             store,
-            pool: Pool::new(BUFFERS),
+            pool: Pool::new(buffers(config.memory)),
             bandwidth: Bandwidth::new(config.limit_rate),
-            large: Arc::new(Semaphore::new(config.files.max(1))),
+            hosts: Arc::new(
+                config.hosts.iter().map(|(host, rate)| (host.clone(), Bandwidth::new(Some(*rate)))).collect(),
+            ),
+            large: Turns::new(config.files),
             slots: Arc::default(),
             health: Health::default(),
             batches: Arc::default(),
@@ -335,7 +357,7 @@ impl Engine {
         if is_small(&job.file) {
             return small::fetch(self, &what, key, &lane.backoff, &reporter).await;
         }
-        let _turn = self.large.acquire().await.map_err(|_| Error::interrupted())?;
+        let _turn = self.large.acquire(job.priority).await;
         let mut may_restart = true;
         loop {
             let mut partial = self
@@ -368,7 +390,8 @@ impl Engine {
     }
 
     pub(crate) fn means(&self) -> Means {
-        Means { pool: self.pool.clone(), bandwidth: self.bandwidth.clone(), limits: self.limits() }
+        let (pool, bandwidth, hosts) = (self.pool.clone(), self.bandwidth.clone(), Arc::clone(&self.hosts));
+        Means { pool, bandwidth, hosts, limits: self.limits() }
     }
 
     /// The connections of a source, shared by all files that come from it.
@@ -378,7 +401,8 @@ impl Engine {
             _ => String::new(),
         };
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Slots::new(self.config.connections_per_host);
+        let affordable = usize::try_from(self.config.memory / CONNECTION).unwrap_or(usize::MAX).max(1);
+        let new = || Slots::new(self.config.connections_per_host.min(affordable));
         slots.entry(format!("{source} {host}")).or_insert_with(new).clone()
     }
 
@@ -414,6 +438,11 @@ pub(crate) fn tell_end(job: &FetchJob, result: &Result<Fetched>) {
         }
         Err(error) => job.progress.event(&Event::Failed { path, error }),
     }
+}
+
+/// The buffers that this much memory allows.
+fn buffers(memory: u64) -> usize {
+    usize::try_from((memory / CONNECTION * 3 / 2).clamp(2, BUFFERS)).unwrap_or(2)
 }
 
 /// Whether a file can come from several places at once: it is worth it, and what is wrong would be noticed.

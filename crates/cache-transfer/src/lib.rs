@@ -26,6 +26,7 @@ mod small;
 mod spread;
 mod steer;
 mod transfer;
+mod turns;
 
 pub use engine::{Engine, EngineConfig, FetchJob, Fetched, Place};
 pub use pace::Bandwidth;

@@ -40,12 +40,27 @@ pub(crate) fn fetched(blob: Blob, what: &What, verdict: &Verdict) -> Fetched {
 
 /// Puts wrong bytes out of the way and says what was expected and what came.
 pub(crate) async fn reject(engine: &Engine, partial: Partial, what: &What, hashes: &Hashes, reason: String) -> Error {
+    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source));
+    if !engine.config.quarantine {
+        let mut partial = partial;
+        let dropped = engine.blocking(move |_| partial.restart()).await;
+        return match dropped {
+            Ok(()) => error.with_hint("the source or the way to it altered the bytes; they were thrown away"),
+            Err(kept) => error.with_hint(format!("the bytes could not be thrown away: {kept}")),
+        };
+    }
     let record = QuarantineRecord::new(&reason)
         .with_file(&what.version, &what.file.path)
         .with_source(what.source.to_string())
         .with_digests(what.file.digests.strongest(), hashes.digests());
-    let kept = engine.blocking(move |store| store.quarantine(partial, record)).await;
-    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source));
+    let age = engine.config.quarantine_age;
+    let kept = engine.blocking(move |store| {
+        if let Some(age) = age {
+            store.quarantine_expire(age)?;
+        }
+        store.quarantine(partial, record)
+    });
+    let kept = kept.await;
     match kept {
         Ok(id) => error.with_hint(format!(
             "the bytes are kept: `model-cache quarantine show {id}`; the source or the way to it altered them"

@@ -41,7 +41,7 @@ impl Engine {
             Lead::Leader(leader) => leader,
             Lead::Arrived(blob) => return Ok(outcome::shared(blob, &file)),
         };
-        let _turn = self.large.acquire().await.map_err(|_| Error::interrupted())?;
+        let _turn = self.large.acquire(job.priority).await;
         let name = damage.name;
         // Whoever led before us may have mended it.
         if self.blocking(move |store| store.verify(&name, VerifyMode::Full)).await? == Verified::Intact {

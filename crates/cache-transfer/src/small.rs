@@ -13,7 +13,7 @@ use crate::engine::{Engine, Fetched};
 use crate::outcome;
 use crate::pool::Buffer;
 use crate::reporter::Reporter;
-use crate::transfer::What;
+use crate::transfer::{What, host_limit};
 
 /// Fetches a file that fits one buffer.
 pub(crate) async fn fetch(
@@ -96,6 +96,9 @@ async fn read(engine: &Engine, what: &What, size: u64) -> Result<Read> {
     while let Some(chunk) = pulse.next(&mut body).await? {
         let asked = Instant::now();
         engine.bandwidth().take(chunk.len() as u64).await;
+        if let Some(limit) = host_limit(&engine.hosts, &host) {
+            limit.take(chunk.len() as u64).await;
+        }
         pulse.excuse(asked.elapsed());
         length += chunk.len() as u64;
         if length > size {

@@ -73,7 +73,7 @@ impl Engine {
             warnings: Vec::new(),
             failed: None,
         };
-        let _turn = self.large.acquire().await.map_err(|_| Error::interrupted())?;
+        let _turn = self.large.acquire(job.priority).await;
         spread.run(key).await
     }
 }
@@ -219,7 +219,12 @@ impl Spread<'_> {
 
     async fn publish(&mut self, partial: Partial, hashes: Hashes) -> Result<Fetched> {
         let from = self.shares.iter().filter(|share| !share.ranges.is_empty());
-        let shares = from.clone().map(|share| (share.lane.to_string(), share.ranges.total())).collect();
+        let shares: Vec<(String, u64)> =
+            from.clone().map(|share| (share.lane.to_string(), share.ranges.total())).collect();
+        for (source, bytes) in shares.iter().filter(|_| shares.len() > 1) {
+            let path = &self.what.file.path;
+            self.job.progress.event(&Event::Shared { path, source, bytes: *bytes });
+        }
         let source = names(from.map(|share| &share.lane));
         let verdict = Verdict::Verified;
         let fetched = outcome::publish(self.engine, partial, hashes, &self.what, verdict).await?;

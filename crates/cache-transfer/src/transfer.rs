@@ -3,6 +3,7 @@
 //! With one source the first answer tells whether it serves ranges. With several, the size is known beforehand and each
 //! takes pieces as fast as it can: who is slow loses the rest of its piece to who is not, and so its share.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ const FIRST_PIECE: u64 = 16 << 20;
 pub(crate) struct Means {
     pub(crate) pool: Pool,
     pub(crate) bandwidth: Bandwidth,
+    pub(crate) hosts: Arc<BTreeMap<String, Bandwidth>>,
     pub(crate) limits: Limits,
 }
 
@@ -68,6 +70,11 @@ impl Transfer {
     /// The entity tag of the bytes we have: the one that the first lane's carry.
     pub(crate) fn tag(&self) -> Option<String> {
         self.lanes.first().and_then(|lane| lane.tag())
+    }
+
+    /// The limit of one host, if it has one.
+    pub(crate) fn host_limit(&self, host: &str) -> Option<&Bandwidth> {
+        host_limit(&self.means.hosts, host)
     }
 
     pub(crate) async fn buffer(&self) -> Result<Buffer> {
@@ -225,6 +232,12 @@ async fn attempt(
     }
     let brought = sink.plan().take_brought();
     Ok(Arrived::Hashed(sink.finish().await?, brought))
+}
+
+/// The limit of a host that is named as in `Body::host`; without the port it is that of all its ports.
+pub(crate) fn host_limit<'a>(hosts: &'a BTreeMap<String, Bandwidth>, host: &str) -> Option<&'a Bandwidth> {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    hosts.get(host).or_else(|| hosts.get(name))
 }
 
 /// The names of lanes, for people.

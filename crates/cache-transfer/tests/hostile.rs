@@ -41,6 +41,7 @@ async fn fetch(store: &Store, server: &FaultServer, expected: Option<Sha256>) ->
         file,
         places: vec![Place { source, preference: 0 }],
         progress: Arc::new(NoProgress),
+        priority: 0,
     };
     Ok(engine.fetch(job).await?.blob.name)
 }

@@ -39,6 +39,9 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(rate) = args.limit_rate {
         builder = builder.limit_rate(rate.0);
     }
+    for mirror in &args.mirror {
+        builder = builder.mirror(mirror.clone());
+    }
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }

@@ -4,8 +4,9 @@ use cache_store::{EvictOrder, StoreOptions};
 use cache_transfer::EngineConfig;
 
 use super::keys::KEYS;
-use super::settings::{DigestPolicy, Policy, Settings};
+use super::settings::{DigestPolicy, MirrorSettings, Policy, Settings};
 use super::{Preset, Value};
+use crate::{Mirror, Result};
 
 impl Settings {
     /// For the store.
@@ -26,8 +27,21 @@ impl Settings {
         config.connections_per_host = self.transfer.connections.unwrap_or(config.connections_per_host);
         config.stall_window = self.transfer.stall_timeout.unwrap_or(config.stall_window);
         config.limit_rate = self.transfer.limit_rate;
+        config.memory = self.transfer.memory.unwrap_or(config.memory);
+        config.quarantine = self.store.quarantine.unwrap_or(config.quarantine);
+        config.quarantine_age = self.store.quarantine_max_age;
+        let rates = self.hosts.iter().filter_map(|(host, limits)| Some((host.clone(), limits.limit_rate?)));
+        config.hosts = rates.collect();
         config.require_digest = self.verify.digest == DigestPolicy::Require;
         config
+    }
+
+    /// The mirrors, in the order of their names.
+    pub(crate) fn mirrors(&self) -> Result<Vec<Mirror>> {
+        let mirror = |(name, said): (&String, &MirrorSettings)| {
+            read_mirror(said).map_err(|error| error.context(format_args!("mirrors.{name}")))
+        };
+        self.mirrors.iter().map(mirror).collect()
     }
 
     /// For the HTTP client, above what the environment says of certificates and proxies.
@@ -37,11 +51,22 @@ impl Settings {
         config.connect_timeout = self.network.connect_timeout.unwrap_or(config.connect_timeout);
         config.read_timeout = self.network.read_timeout.unwrap_or(config.read_timeout);
         config.max_per_host = self.transfer.connections.unwrap_or(config.max_per_host);
+        let connections = self.hosts.iter().filter_map(|(host, limits)| Some((host.clone(), limits.connections?)));
+        config.per_host = connections.collect();
         config.ca_bundle = self.network.ca_bundle.clone().or(config.ca_bundle);
         if self.network.proxy == super::Proxy::None {
             config.proxies = cache_net::Proxies::None;
         }
         config
+    }
+}
+
+fn read_mirror(said: &MirrorSettings) -> Result<Mirror> {
+    let patterns = said.models.iter().map(String::as_str).filter(|&pattern| pattern != "*");
+    let mirror = Mirror::new(&said.url)?.models(patterns)?.preference(said.preference).trusted(said.trusted);
+    match &said.token {
+        Some(token) => Ok(mirror.token(token.read()?)),
+        None => Ok(mirror),
     }
 }
 

@@ -48,7 +48,7 @@ impl Bench {
 
 fn job(sources: &[&Arc<Scripted>], file: &FileEntry) -> FetchJob {
     let places = sources.iter().map(|&source| Place::from(Arc::clone(source) as Arc<dyn Source>)).collect();
-    FetchJob { version: version(), file: file.clone(), places, progress: Arc::new(NoProgress) }
+    FetchJob { version: version(), file: file.clone(), places, progress: Arc::new(NoProgress), priority: 0 }
 }
 
 #[tokio::test]
