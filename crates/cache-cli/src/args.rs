@@ -70,7 +70,7 @@ pub(crate) enum Command {
 }
 
 const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_K_M, hf://datasets/org/name, \
-                        https://host/file.gguf, or ./folder";
+                        https://host/file.gguf, s3://bucket/prefix, or ./folder";
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {

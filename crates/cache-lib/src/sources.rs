@@ -68,6 +68,8 @@ impl Sources {
             }
             #[cfg(feature = "local")]
             ModelId::Folder(_) => Ok(Arc::new(cache_local::LocalSource::new(cache_local::LocalConfig::default()))),
+            #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+            ModelId::Bucket(bucket) => Ok(self.bucket(bucket)?),
             other => Err(Error::new(ErrorKind::Unsupported, format!("no source for {other} in this build"))
                 .with_hint(format!("build model-cache with the feature `{}`", other.scheme()))),
         }
@@ -97,6 +99,12 @@ impl Sources {
                 cache_net::HttpClient::new(config)
             })
             .clone()
+    }
+
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn bucket(&self, bucket: &crate::Bucket) -> Result<Arc<cache_object::ObjectSource>> {
+        let config = cache_object::ObjectConfig::from_env();
+        cache_object::ObjectSource::new(bucket, &config, self.http()?).map(Arc::new)
     }
 
     #[cfg(feature = "hf")]
