@@ -1,5 +1,8 @@
 //! The arguments, and how they are explained.
 
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub(crate) mod push;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -56,6 +59,9 @@ pub(crate) enum Command {
     Pin(ManyArgs),
     /// Undo a pin.
     Unpin(ManyArgs),
+    /// Push a model into a bucket, each blob once, verified there.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    Push(push::PushArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),

@@ -10,6 +10,8 @@ mod info;
 mod ls;
 mod path;
 mod pin;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod push;
 mod quarantine;
 mod rm;
 mod verify;
@@ -32,6 +34,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Gc(args) => gc::run(&open(shared)?, args, output),
         Command::Pin(args) => pin::pin(&open(shared)?, args, output),
         Command::Unpin(args) => pin::unpin(&open(shared)?, args, output),
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        Command::Push(args) => push::run(&open(shared)?, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor => doctor::run(shared, output),

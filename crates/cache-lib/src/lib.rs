@@ -20,6 +20,8 @@ mod export;
 mod finish;
 mod get;
 mod look;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod push;
 mod remove;
 mod select;
 mod snapshot;
@@ -34,6 +36,8 @@ pub use cache_core::{
     GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing, PathError,
     Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{
     AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictPlan, EvictPolicy, EvictReport,
     EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry, QuarantineRecord, Store,
@@ -45,6 +49,8 @@ pub use ensure::Ensured;
 pub use export::{ExportOptions, Exported};
 pub use get::Get;
 pub use look::{FileState, Look};
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use push::Push;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 

@@ -10,10 +10,14 @@ pub(crate) const HEADER: &str = "x-amz-checksum-sha256";
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The SHA-256 of the whole object, where the headers give one. `…-N` is a checksum of `N` parts' checksums.
+/// The SHA-256 of the whole object, where the headers give one. `…-N` is a checksum of `N` parts' checksums, as is every
+/// SHA-256 of an object that was sent in parts: their ETag ends so too. Not every server says so with the checksum.
 pub(crate) fn of_object(headers: &HeaderMap) -> Option<Sha256> {
-    let composite = headers.get("x-amz-checksum-type").is_some_and(|kind| kind.as_bytes() == b"COMPOSITE");
-    if composite { None } else { decode(headers.get(HEADER)?.to_str().ok()?.trim()) }
+    let text = |name: &str| Some(headers.get(name)?.to_str().ok()?.trim());
+    let kind = text("x-amz-checksum-type");
+    let in_parts = text("etag").is_some_and(|tag| tag.trim_matches('"').contains('-'));
+    let composite = kind == Some("COMPOSITE") || (in_parts && kind != Some("FULL_OBJECT"));
+    if composite { None } else { decode(text(HEADER)?) }
 }
 
 /// The SHA-256 of these bytes.
@@ -83,6 +87,9 @@ mod tests {
         headers.insert("x-amz-checksum-type", HeaderValue::from_static("COMPOSITE"));
         assert_eq!(of_object(&headers), None);
         headers.remove("x-amz-checksum-type");
+        headers.insert("etag", HeaderValue::from_static("\"9b2cf535f27731c974343645a3985328-2\""));
+        assert_eq!(of_object(&headers), None);
+        headers.remove("etag");
         headers.insert(HEADER, HeaderValue::try_from(format!("{}-2", encode(of(b"x")))).unwrap());
         assert_eq!(of_object(&headers), None);
     }

@@ -103,7 +103,7 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 }
 
 /// Whether a variable says yes, as the clouds' own programs read it.
-fn is_yes(name: &str) -> bool {
+pub(crate) fn is_yes(name: &str) -> bool {
     variable(name).is_some_and(|value| matches!(&*value.to_ascii_lowercase(), "1" | "true" | "yes" | "on"))
 }
 

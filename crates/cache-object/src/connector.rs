@@ -14,6 +14,7 @@ use object_store::ClientOptions;
 use object_store::client::{self, HttpConnector, HttpError, HttpErrorKind, HttpResponseBody, HttpService};
 use url::{Host, Url};
 
+use crate::config::is_yes;
 use crate::refusal;
 
 /// Longest wait for the service that gives a machine in a cloud its credentials. On every other machine nothing answers
@@ -61,6 +62,8 @@ pub(crate) struct Budget(pub(crate) RetryBudget);
 pub(crate) struct Connector {
     pub(crate) http: HttpClient,
     pub(crate) kind: BucketKind,
+    /// The bucket, for people.
+    pub(crate) shown: String,
 }
 
 impl HttpConnector for Connector {
@@ -90,39 +93,46 @@ impl HttpService for Connector {
         if !body.is_empty() {
             request = request.body(body);
         }
-        let answer = if metadata {
-            let answer = tokio::time::timeout(METADATA_PATIENCE, self.http.send(request)).await;
-            answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::Network, "no answer")))
-                .map_err(|error| error.with_source(NoMetadata))
-        } else {
-            self.http.send(request).await
-        };
+        if metadata {
+            return self.ask_metadata(request).await.map_err(|error| carried(error.with_source(NoMetadata)));
+        }
+        let answer = self.http.send(request).await;
         match errand {
             Some(errand) => Ok(deliver(&errand, answer)),
-            None => self.pass(answer, metadata).await,
+            None => self.pass(answer).await.map_err(carried),
         }
     }
 }
 
 impl Connector {
     /// Gives `object_store` a success, and a refusal as a typed error.
-    async fn pass(
-        &self,
-        answer: Result<cache_net::HttpResponse>,
-        metadata: bool,
-    ) -> Result<client::HttpResponse, HttpError> {
-        let answer = answer.map_err(carried)?;
-        if !answer.status().is_success() && !metadata {
-            let reply = refusal::Reply::of(answer).await;
-            return Err(carried(refusal::refused(self.kind, "the request", &reply)));
+    async fn pass(&self, answer: Result<cache_net::HttpResponse>) -> Result<client::HttpResponse> {
+        let answer = answer?;
+        if !answer.status().is_success() {
+            return Err(refusal::refused(self.kind, &self.shown, &refusal::Reply::of(answer).await));
         }
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = answer.bytes(MAX_ANSWER).await.map_err(carried)?;
-        let mut response = http::Response::new(HttpResponseBody::from(body));
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        Ok(response)
+        handed(answer).await
     }
+
+    /// Asks the service that gives a machine in a cloud its credentials.
+    async fn ask_metadata(&self, request: HttpRequest) -> Result<client::HttpResponse> {
+        let none = |why: &str| Error::new(ErrorKind::Network, format!("{}: {why}", self.shown));
+        if self.kind == BucketKind::S3 && is_yes("AWS_EC2_METADATA_DISABLED") {
+            return Err(none("the metadata service is not to be asked"));
+        }
+        let answer = tokio::time::timeout(METADATA_PATIENCE, self.http.send(request)).await;
+        let answer = answer.unwrap_or_else(|_| Err(none("the metadata service does not answer")))?;
+        if answer.status().is_success() { handed(answer).await } else { Err(none("the metadata service refuses")) }
+    }
+}
+
+/// A success, whole.
+async fn handed(answer: cache_net::HttpResponse) -> Result<client::HttpResponse> {
+    let (status, headers) = (answer.status(), answer.headers().clone());
+    let mut response = http::Response::new(HttpResponseBody::from(answer.bytes(MAX_ANSWER).await?));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
 }
 
 /// Keeps the answer and tells `object_store` that all is done.

@@ -12,7 +12,7 @@ mod document;
 mod layout;
 mod listing;
 mod profile;
-//mod push;
+mod push;
 mod refusal;
 mod source;
 mod store;
@@ -21,7 +21,7 @@ mod xml;
 
 pub use config::{AzureConfig, GcsConfig, ObjectConfig, S3Config, S3Credentials};
 pub use document::FORMAT;
-//pub use push::{PushOptions, Pushed, Verify, push};
+pub use push::{PushOptions, Pushed, Verify, push};
 pub use source::ObjectSource;
 
 #[cfg(test)]

@@ -51,7 +51,11 @@ pub(crate) fn no_retries() -> RetryConfig {
 impl BucketStore {
     /// Prepares; nobody is asked yet.
     pub(crate) fn new(bucket: &Bucket, config: &ObjectConfig, http: HttpClient) -> Result<Self> {
-        let connector = Connector { http: http.clone(), kind: bucket.kind() };
+        let connector = Connector {
+            http: http.clone(),
+            kind: bucket.kind(),
+            shown: format!("{}://{}", bucket.kind().scheme(), bucket.name()),
+        };
         let made = match bucket.kind() {
             #[cfg(feature = "s3")]
             BucketKind::S3 => address::s3(bucket.name(), config, connector)?,
