@@ -7,15 +7,17 @@ use std::sync::Arc;
 
 use cache_object::{PushOptions, Pushed, Verify};
 
+use crate::cache::blocking;
 use crate::{
-    Cache, Error, ErrorKind, FileEntry, Get, IntoModelRef, Manifest, ModelId, NoProgress, Progress, Result, Revision,
+    Cache, Error, ErrorKind, FileEntry, Get, IntoModelRef, Manifest, ModelId, ModelRef, NoProgress, Progress, Result,
+    Revision,
 };
 
 /// A wish to push a model. Await it.
 #[must_use = "nothing is pushed until it is awaited"]
 pub struct Push {
     cache: Cache,
-    get: Get,
+    reference: Result<ModelRef>,
     target: Result<ModelId>,
     options: PushOptions,
     revision: Option<Result<Revision>>,
@@ -30,7 +32,7 @@ impl Cache {
         let target = target.into_model_ref().map(|reference| reference.model);
         Push {
             cache: self.clone(),
-            get: self.get(reference),
+            reference: reference.into_model_ref(),
             target,
             options: PushOptions::default(),
             revision: None,
@@ -77,10 +79,20 @@ impl Push {
             return Err(Error::new(ErrorKind::NotCached, message).with_hint("leave out --offline"));
         }
         let source = self.cache.0.sources.bucket(&target)?;
-        let mut get = self.get.progress(Arc::clone(&self.progress));
-        if let Some(revision) = self.revision {
-            get = get.revision(revision?.as_str());
-        }
+        let revision = self.revision.transpose()?;
+        let get = || {
+            let get = Get::new(self.cache.clone(), self.reference.clone());
+            match &revision {
+                Some(revision) => get.revision(revision.as_str()),
+                None => get,
+            }
+        };
+        // Files that are here already would be counted twice.
+        let here = {
+            let get = get();
+            blocking(move || Ok(get.peek().is_ok())).await?
+        };
+        let get = if here { get() } else { get().progress(Arc::clone(&self.progress)) };
         // The lease keeps the blobs until the end.
         let snapshot = get.await?;
         let revision = snapshot.revision();
@@ -114,6 +126,6 @@ impl IntoFuture for Push {
 
 impl std::fmt::Debug for Push {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Push").field("get", &self.get).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Push").field("reference", &self.reference).field("target", &self.target).finish_non_exhaustive()
     }
 }

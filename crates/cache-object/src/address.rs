@@ -8,9 +8,9 @@ use cache_core::{Error, ErrorKind, Result};
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use url::Url;
 
+use crate::store::Cloud;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use crate::{ObjectConfig, config::check_http, connector::Connector, store::no_retries};
-use crate::store::Cloud;
 
 /// A cloud set up for a bucket.
 pub(crate) struct Made {
@@ -74,8 +74,7 @@ pub(crate) fn s3(bucket: &str, config: &ObjectConfig, connector: Connector) -> R
     let base = match &settings.endpoint {
         Some(endpoint) => endpoint.clone(),
         None => Url::parse(&format!("https://s3.{region}.amazonaws.com")).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("{region:?} is not a region: {error}"))
-                .with_hint("check AWS_REGION")
+            Error::new(ErrorKind::Usage, format!("{region:?} is not a region: {error}")).with_hint("check AWS_REGION")
         })?,
     };
     let address = addressed(&base, bucket, path_style);

@@ -86,9 +86,11 @@ impl HttpService for Connector {
         // One piece stays what it is.
         let body = body.collect().await?.to_bytes();
         let metadata = is_metadata(&url);
-        let mut request = HttpRequest::new(parts.method, url)
-            .redirects(RedirectPolicy::None)
-            .budget(if metadata { RetryBudget::none() } else { budget });
+        let mut request = HttpRequest::new(parts.method, url).redirects(RedirectPolicy::None).budget(if metadata {
+            RetryBudget::none()
+        } else {
+            budget
+        });
         request.headers = parts.headers;
         if !body.is_empty() {
             request = request.body(body);

@@ -33,11 +33,7 @@ pub(crate) struct Found {
 }
 
 /// All objects below the prefix, sorted; none when there is nothing.
-pub(crate) async fn list(
-    store: &BucketStore,
-    prefix: Option<&RepoPath>,
-    budget: &RetryBudget,
-) -> Result<Vec<Found>> {
+pub(crate) async fn list(store: &BucketStore, prefix: Option<&RepoPath>, budget: &RetryBudget) -> Result<Vec<Found>> {
     let folder = prefix.map(|prefix| format!("{prefix}/"));
     let mut found = Vec::new();
     let mut token: Option<String> = None;

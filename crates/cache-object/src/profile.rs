@@ -43,9 +43,8 @@ impl Profile {
         }
         let keys = section(credentials, name);
         if chosen.is_some() && settings.is_none() && keys.is_none() {
-            return Err(Error::new(ErrorKind::Usage, format!("there is no AWS profile {name:?}")).with_hint(
-                "look into ~/.aws/config and ~/.aws/credentials, or name another with AWS_PROFILE",
-            ));
+            return Err(Error::new(ErrorKind::Usage, format!("there is no AWS profile {name:?}"))
+                .with_hint("look into ~/.aws/config and ~/.aws/credentials, or name another with AWS_PROFILE"));
         }
         let mut settings = settings.unwrap_or_default();
         // The credentials file counts more where both have the same.

@@ -264,9 +264,8 @@ impl Work<'_> {
             revision: Some(self.revision.clone()),
             files,
         };
-        let text = serde_json::to_vec_pretty(&document).map_err(|error| {
-            Error::new(ErrorKind::Storage, format!("the manifest cannot be written: {error}"))
-        })?;
+        let text = serde_json::to_vec_pretty(&document)
+            .map_err(|error| Error::new(ErrorKind::Storage, format!("the manifest cannot be written: {error}")))?;
         let text = Bytes::from(text);
         if !self.options.as_files {
             self.store.write(&self.key(&layout::manifest(commit)), text.clone(), budget).await?;

@@ -84,6 +84,7 @@ const UNKNOWN_KEY: &[&str] = &[
     "NotSignedUp",
     "InvalidAuthenticationInfo",
     "AuthenticationFailed",
+    "AuthorizationFailure",
     "NoAuthenticationInformation",
 ];
 const WRONG_KEY: &[&str] = &["SignatureDoesNotMatch", "InvalidSecurity"];

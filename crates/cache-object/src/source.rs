@@ -100,7 +100,8 @@ impl ObjectSource {
             }
         }
         let Some(document) = self.document(bucket, DOCUMENT, budget).await? else { return Ok(None) };
-        let named = document.revision.as_ref() == Some(revision) || revision.as_commit().as_ref() == Some(&document.commit);
+        let named =
+            document.revision.as_ref() == Some(revision) || revision.as_commit().as_ref() == Some(&document.commit);
         if named {
             return Ok(Some(document));
         }
@@ -182,13 +183,17 @@ impl ObjectSource {
     }
 
     /// Where a file lies, and where else if it is not there.
-    async fn places(&self, version: &Version, path: &RepoPath, budget: &RetryBudget) -> Result<(String, Option<String>)> {
+    async fn places(
+        &self,
+        version: &Version,
+        path: &RepoPath,
+        budget: &RetryBudget,
+    ) -> Result<(String, Option<String>)> {
         let bucket = self.bucket(&version.model)?;
         let prefix = bucket.prefix();
         let own = || below(prefix, path.as_str());
-        let absent = || {
-            Error::new(ErrorKind::NotFound, format!("{version} has no file {path}")).with_host(&*self.store.host)
-        };
+        let absent =
+            || Error::new(ErrorKind::NotFound, format!("{version} has no file {path}")).with_host(&*self.store.host);
         let lone = prefix.filter(|prefix| prefix.file_name() == path.as_str()).map(ToString::to_string);
         match self.keys(bucket, &version.commit, budget).await? {
             Keys::Plain => Ok((own(), lone)),
@@ -206,7 +211,8 @@ impl ObjectSource {
         let quoted = tag.map(|tag| format!("\"{tag}\""));
         let answer = self.store.ask(key, Ask { range, tag: quoted, head: false }, &options.budget).await?;
         // A server that ignores the condition may still tell by its tag that this is another object.
-        let another = answer.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag_of(&answer).as_deref() != tag;
+        let another =
+            answer.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag_of(&answer).as_deref() != tag;
         let gone = tag.is_some() && answer.status() == StatusCode::RANGE_NOT_SATISFIABLE;
         let changed = answer.status() == StatusCode::PRECONDITION_FAILED || another || gone;
         Ok(if changed { None } else { Some(answer) })

@@ -83,7 +83,14 @@ impl Upload<'_> {
     }
 
     /// One part, and how many bytes were sent for it.
-    async fn part(&self, s3: &S3Address, id: &str, number: usize, span: Span, kept: Option<Part>) -> Result<(Part, u64)> {
+    async fn part(
+        &self,
+        s3: &S3Address,
+        id: &str,
+        number: usize,
+        span: Span,
+        kept: Option<Part>,
+    ) -> Result<(Part, u64)> {
         let _place = self.places(span.length).await?;
         let known = kept.as_ref().and_then(|part| part.sha256.clone());
         if let (Some(part), None) = (&kept, &known) {
