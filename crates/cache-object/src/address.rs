@@ -1,15 +1,11 @@
 //! Where each cloud's buckets are, and how `object_store` is set up for them.
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use std::sync::Arc;
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use cache_core::{Error, ErrorKind, Result};
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use url::Url;
 
 use crate::store::Cloud;
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 use crate::{ObjectConfig, config::check_http, connector::Connector, store::no_retries};
 
 /// A cloud set up for a bucket.
@@ -20,7 +16,6 @@ pub(crate) struct Made {
     pub(crate) s3: Option<Arc<S3Address>>,
 }
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 impl Made {
     fn new(host: String, cloud: impl Cloud) -> Self {
         Self {
@@ -43,7 +38,6 @@ pub(crate) struct S3Address {
     pub(crate) anonymous: bool,
 }
 
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 fn unusable(error: &object_store::Error) -> Error {
     crate::connector::unwrapped(error).unwrap_or_else(|| {
         Error::new(ErrorKind::Usage, format!("the object store cannot be set up: {error}"))
@@ -52,7 +46,6 @@ fn unusable(error: &object_store::Error) -> Error {
 }
 
 /// Host and port of an address.
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 fn host_of(url: &Url) -> String {
     match (url.host_str().unwrap_or_default(), url.port()) {
         (host, Some(port)) => format!("{host}:{port}"),

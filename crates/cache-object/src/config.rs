@@ -6,6 +6,7 @@ use cache_core::{Error, ErrorKind, Result};
 use cache_net::Secret;
 use url::Url;
 
+#[cfg(feature = "s3")]
 use crate::profile::Profile;
 
 /// Settings of the object stores. The default reads nothing from the environment.
@@ -107,6 +108,7 @@ pub(crate) fn is_yes(name: &str) -> bool {
     variable(name).is_some_and(|value| matches!(&*value.to_ascii_lowercase(), "1" | "true" | "yes" | "on"))
 }
 
+#[cfg(feature = "s3")]
 impl S3Config {
     /// These settings with what the environment says of the rest, and who asks. The order is that of the AWS command
     /// line: what was said here, variables, the profile.
@@ -141,6 +143,7 @@ impl S3Config {
     }
 }
 
+#[cfg(feature = "s3")]
 fn from_variables() -> Option<S3Credentials> {
     Some(S3Credentials {
         access_key_id: Secret::new(variable("AWS_ACCESS_KEY_ID")?),
@@ -149,6 +152,7 @@ fn from_variables() -> Option<S3Credentials> {
     })
 }
 
+#[cfg(feature = "gcs")]
 impl GcsConfig {
     pub(crate) fn resolved(&self, environment: bool) -> Result<Self> {
         let mut settings = self.clone();
@@ -164,6 +168,7 @@ impl GcsConfig {
     }
 }
 
+#[cfg(feature = "azure")]
 impl AzureConfig {
     pub(crate) fn resolved(&self, environment: bool) -> Result<Self> {
         let mut settings = self.clone();

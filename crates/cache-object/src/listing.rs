@@ -44,7 +44,7 @@ pub(crate) async fn list(store: &BucketStore, prefix: Option<&RepoPath>, budget:
         let page = store.cloud.list_paginated(folder.as_deref(), options).await;
         let page = page.map_err(|error| store.explain(&error))?;
         for object in page.result.objects {
-            found.extend(entry(object, folder.as_deref())?);
+            found.extend(entry(&object, folder.as_deref())?);
         }
         if found.len() > MAX_OBJECTS {
             let message = format!("{}: more than {MAX_OBJECTS} objects", store.shown(folder.as_deref().unwrap_or("")));
@@ -65,7 +65,7 @@ pub(crate) async fn list(store: &BucketStore, prefix: Option<&RepoPath>, budget:
 }
 
 /// An object as an entry; `None` for the marker of the prefix itself.
-fn entry(object: ObjectMeta, folder: Option<&str>) -> Result<Option<Found>> {
+fn entry(object: &ObjectMeta, folder: Option<&str>) -> Result<Option<Found>> {
     let key = object.location.as_ref();
     let Some(name) = folder.map_or(Some(key), |folder| key.strip_prefix(folder)) else { return Ok(None) };
     if name.is_empty() {

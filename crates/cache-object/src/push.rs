@@ -10,6 +10,7 @@ mod s3;
 mod upload;
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -196,10 +197,9 @@ impl Work<'_> {
         let mut objects = HashMap::new();
         for (file, entry) in files.iter().zip(&self.manifest.files) {
             let key = self.key(file.key.as_str());
-            if !objects.contains_key(&key) {
-                let (path, local) = (file.path.clone(), blob_path(entry)?);
-                let object = Object { path, key: key.clone(), sha256: file.sha256, size: file.size, local };
-                objects.insert(key, object);
+            if let Entry::Vacant(vacant) = objects.entry(key) {
+                let (path, key, local) = (file.path.clone(), vacant.key().clone(), blob_path(entry)?);
+                vacant.insert(Object { path, key, sha256: file.sha256, size: file.size, local });
             }
         }
         let mut objects: Vec<Object> = objects.into_values().collect();

@@ -46,6 +46,7 @@ impl Reply {
     }
 
     /// Reads a body that is a refusal in spite of its status, as S3 sends when it finds out late.
+    #[cfg(feature = "s3")]
     pub(crate) fn late(host: &str, body: &str) -> Option<Self> {
         let error = xml::elements(body, "Error").next()?;
         Some(Self {
@@ -223,13 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn the_right_region_is_named_and_a_late_refusal_is_read() {
+    fn the_right_region_is_named() {
         let mut moved = reply(400, "AuthorizationHeaderMalformed");
         moved.region = Some("eu-central-1".to_owned());
         assert_eq!(refused(BucketKind::S3, "x", &moved).hint(), Some("set AWS_REGION=eu-central-1"));
+        assert!(reply(404, "NoSuchKey").is_absent() && !reply(404, "NoSuchBucket").is_absent());
+    }
+
+    #[test]
+    #[cfg(feature = "s3")]
+    fn a_late_refusal_is_read() {
         let late = Reply::late("h", "<?xml?>\n<Error><Code>InternalError</Code><Message>Oh</Message></Error>").unwrap();
         assert_eq!(late.code.as_deref(), Some("InternalError"));
         assert!(Reply::late("h", "<CompleteMultipartUploadResult></CompleteMultipartUploadResult>").is_none());
-        assert!(reply(404, "NoSuchKey").is_absent() && !reply(404, "NoSuchBucket").is_absent());
     }
 }

@@ -27,8 +27,10 @@ pub(crate) struct BucketStore {
     pub(crate) name: String,
     /// Where the requests go, for people.
     pub(crate) host: String,
-    pub(crate) http: HttpClient,
     pub(crate) cloud: Arc<dyn Cloud>,
+    /// For requests that `object_store` does not know.
+    #[cfg(feature = "s3")]
+    pub(crate) http: HttpClient,
     /// What only S3 can do.
     #[cfg(feature = "s3")]
     pub(crate) s3: Option<Arc<address::S3Address>>,
@@ -51,11 +53,10 @@ pub(crate) fn no_retries() -> RetryConfig {
 impl BucketStore {
     /// Prepares; nobody is asked yet.
     pub(crate) fn new(bucket: &Bucket, config: &ObjectConfig, http: HttpClient) -> Result<Self> {
-        let connector = Connector {
-            http: http.clone(),
-            kind: bucket.kind(),
-            shown: format!("{}://{}", bucket.kind().scheme(), bucket.name()),
-        };
+        #[cfg(feature = "s3")]
+        let own = http.clone();
+        let connector =
+            Connector { http, kind: bucket.kind(), shown: format!("{}://{}", bucket.kind().scheme(), bucket.name()) };
         let made = match bucket.kind() {
             #[cfg(feature = "s3")]
             BucketKind::S3 => address::s3(bucket.name(), config, connector)?,
@@ -78,8 +79,9 @@ impl BucketStore {
             kind: bucket.kind(),
             name: bucket.name().to_owned(),
             host: made.host,
-            http,
             cloud: made.cloud,
+            #[cfg(feature = "s3")]
+            http: own,
             #[cfg(feature = "s3")]
             s3: made.s3,
         })
@@ -93,11 +95,13 @@ impl BucketStore {
     /// Asks for an object: the answer as it came, whatever its status.
     pub(crate) async fn ask(&self, key: &str, ask: Ask, budget: &RetryBudget) -> Result<HttpResponse> {
         let errand = Errand::new(budget);
-        let mut options = GetOptions::default();
-        options.range = ask.range.map(|range| GetRange::Bounded(range.start..range.end));
-        options.if_match = ask.tag;
-        options.head = ask.head;
-        options.extensions = errand.extensions();
+        let options = GetOptions {
+            range: ask.range.map(|range| GetRange::Bounded(range.start..range.end)),
+            if_match: ask.tag,
+            head: ask.head,
+            extensions: errand.extensions(),
+            ..GetOptions::default()
+        };
         let path = self.path(key)?;
         let done = self.cloud.get_opts(&path, options).await;
         self.answered(errand, done.err())
@@ -118,8 +122,7 @@ impl BucketStore {
     /// Writes a small object, or replaces it.
     pub(crate) async fn write(&self, key: &str, bytes: Bytes, budget: &RetryBudget) -> Result<HttpResponse> {
         let errand = Errand::new(budget);
-        let mut options = PutOptions::default();
-        options.extensions = errand.extensions();
+        let options = PutOptions { extensions: errand.extensions(), ..PutOptions::default() };
         let done = self.cloud.put_opts(&self.path(key)?, bytes.into(), options).await;
         let answer = self.answered(errand, done.err())?;
         if answer.status().is_success() { Ok(answer) } else { Err(self.refusal(key, answer).await) }

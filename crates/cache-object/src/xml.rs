@@ -24,6 +24,7 @@ fn unescaped(text: &str) -> String {
 }
 
 /// A text as it stands in an element.
+#[cfg(feature = "s3")]
 pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -42,6 +43,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "s3")]
     fn a_text_survives() {
         assert_eq!(unescaped(&escaped("\"a<&amp;>\"")), "\"a<&amp;>\"");
     }

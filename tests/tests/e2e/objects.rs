@@ -37,10 +37,10 @@ fn there_and_back(variables: &Variables, target: &str, model: &Path) {
 }
 
 /// A folder with two files, the larger of which is sent in parts.
-fn two_files(world: &World, seed: u64) -> String {
+fn two_files(world: &World, seed: u64, size: u64) -> String {
     let folder = world.folder().join(format!("model-{seed}"));
     fs_err::create_dir_all(&folder).unwrap();
-    fs_err::write(folder.join("model.bin"), Content::seeded(seed, 40 << 20).to_vec().unwrap()).unwrap();
+    fs_err::write(folder.join("model.bin"), Content::seeded(seed, size).to_vec().unwrap()).unwrap();
     fs_err::write(folder.join("config.json"), format!("{{\"seed\": {seed}}}")).unwrap();
     folder.to_str().unwrap().to_owned()
 }
@@ -95,10 +95,11 @@ fn azurite_keeps_a_real_model() {
 fn a_push_that_was_killed_goes_on_where_it_was() {
     let Some(store) = Store::seaweed() else { return };
     let world = World::new();
-    let folder = two_files(&world, 1);
+    let folder = two_files(&world, 1, 64 << 20);
     let link = Link::to(store.port());
     let variables = store.s3().with("AWS_ENDPOINT_URL", &link.url);
-    link.stall_up(30 << 20);
+    // Four parts of 8 MiB go side by side, so the first four have arrived and the others have not.
+    link.stall_up(48 << 20);
     let mut command = world.command(&["push", &folder, "s3://models/m", "--quiet"]);
     let child = command.envs(variables.pairs()).spawn().unwrap();
     until("the push is in the middle", || link.is_stalled());
@@ -108,16 +109,16 @@ fn a_push_that_was_killed_goes_on_where_it_was() {
     run(&World::new(), &store.s3(), &["get", "s3://models/m/manifest.json"]).fails(3, "no object");
     link.open();
     run(&world, &variables, &["push", &folder, "s3://models/m"]).ok();
-    assert!(link.sent_up() < 30 << 20, "all was sent again: {}", link.sent_up());
+    assert!(link.sent_up() < 40 << 20, "all was sent again: {}", link.sent_up());
     let got = run(&World::new(), &store.s3(), &["get", "s3://models/m", "--json"]).ok().json();
-    assert_eq!(got["results"][0]["bytes"].as_u64(), Some((40 << 20) + 11), "{got}");
+    assert_eq!(got["results"][0]["bytes"].as_u64(), Some((64 << 20) + 11), "{got}");
 }
 
 #[test]
 fn altered_and_swapped_objects_are_quarantined() {
     let Some(store) = Store::moto() else { return };
     let world = World::new();
-    let folder = two_files(&world, 2);
+    let folder = two_files(&world, 2, 20 << 20);
     run(&world, &store.s3(), &["push", &folder, "s3://models/m", "--as-files"]).ok();
     let other = world.folder().join("other");
     fs_err::write(&other, "{\"seed\": 3}").unwrap();
@@ -170,7 +171,7 @@ fn an_object_that_changes_on_the_way_is_never_mixed() {
 fn what_a_bucket_refuses_is_said() {
     let Some(store) = Store::seaweed() else { return };
     let world = World::new();
-    let folder = two_files(&world, 4);
+    let folder = two_files(&world, 4, 20 << 20);
     let good = store.s3();
     run(&world, &good, &["get", "s3://nowhere/m"]).fails(3, "no such bucket");
     run(&world, &good, &["get", "s3://models/nothing"]).fails(3, "no object");

@@ -119,6 +119,7 @@ impl Store {
             format!("-filer.port={filer}"),
             format!("-filer.port.grpc={filer_grpc}"),
             "-master.volumeSizeLimitMB=256".to_owned(),
+            "-s3.autoCreateBucket=false".to_owned(),
             "-s3.port.iceberg=0".to_owned(),
             "-s3.port.lance=0".to_owned(),
         ]);

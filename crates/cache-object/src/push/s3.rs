@@ -70,14 +70,22 @@ impl Upload<'_> {
         let spans: Vec<(Span, Option<Part>)> =
             (1..).zip(self.local.parts(self.part_size)).map(|(number, span)| (span, fits(number, span))).collect();
         let kept = spans.iter().filter(|(_, part)| part.is_some());
-        self.started(kept.map(|(span, _)| span.length).sum());
+        let resumed = kept.map(|(span, _)| span.length).sum();
+        self.started(resumed);
         let upload = id.as_str();
         let parts = (1..)
             .zip(spans)
             .map(|(number, (span, kept))| async move { self.part(s3, upload, number, span, kept).await });
         let side_by_side = self.options.concurrency.clamp(1, 64);
         let parts: Vec<(Part, u64)> = futures::stream::iter(parts).buffered(side_by_side).try_collect().await?;
-        self.complete(s3, &id, &parts).await?;
+        match self.complete(s3, &id, &parts).await {
+            // What an earlier push left does not fit.
+            Err(error) if resumed > 0 && error.kind() == ErrorKind::Network => {
+                tracing::debug!(key, %error, "sending all parts anew");
+                return Box::pin(self.send_parts_to_s3(s3, true)).await;
+            }
+            other => other?,
+        }
         tracing::debug!(key, parts = parts.len(), "the parts were put together");
         Ok(parts.iter().map(|(_, sent)| sent).sum())
     }
@@ -92,16 +100,12 @@ impl Upload<'_> {
         kept: Option<Part>,
     ) -> Result<(Part, u64)> {
         let _place = self.places(span.length).await?;
-        let known = kept.as_ref().and_then(|part| part.sha256.clone());
-        if let (Some(part), None) = (&kept, &known) {
-            // The server keeps no checksums of parts; the whole is proven in the end.
-            return Ok((part.clone(), 0));
-        }
         let (bytes, digest) = self.local.read(span).await?;
         let sha256 = checksum::encode(digest);
         if let Some(part) = kept {
-            if known.as_ref() == Some(&sha256) {
-                return Ok((part, 0));
+            // A server that lists no checksums of parts compares them when the parts are put together.
+            if part.sha256.as_ref().is_none_or(|known| *known == sha256) {
+                return Ok((Part { sha256: Some(sha256), ..part }, 0));
             }
             self.progress.event(&cache_core::Event::Advanced {
                 path: &self.object.path,
