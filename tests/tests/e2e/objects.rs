@@ -161,10 +161,15 @@ fn an_object_that_changes_on_the_way_is_never_mixed() {
     until("the fetch is in the middle", || link.is_stalled());
     put(&new);
     link.open();
-    let run = finish(child);
-    let bytes = if run.code == 0 { fs_err::read(run.path().join("model.bin")).unwrap() } else { Vec::new() };
-    let either = [&old, &new].into_iter().any(|path| fs_err::read(path).unwrap() == bytes);
-    assert!(either || run.code == 4, "a mixture: {run:?}");
+    let ended = finish(child);
+    if ended.code == 0 {
+        let bytes = fs_err::read(ended.path().join("model.bin")).unwrap();
+        assert!([&old, &new].into_iter().any(|path| fs_err::read(path).unwrap() == bytes), "a mixture: {ended:?}");
+    } else {
+        ended.fails(4, "changed while it was fetched");
+    }
+    let again = run(&world, &store.s3(), &["get", "s3://models/m"]).ok();
+    assert!(fs_err::read(again.path().join("model.bin")).unwrap() == fs_err::read(&new).unwrap());
 }
 
 #[test]
@@ -219,6 +224,16 @@ fn a_profile_gives_keys_and_endpoint() {
     store.aws(&["s3", "cp", "--quiet", file.to_str().unwrap(), "s3://models/one/one.txt"]);
     let run = world.run_with(&[("AWS_PROFILE", "lab"), ("AWS_ALLOW_HTTP", "true")], &["get", "s3://models/one"]).ok();
     assert_eq!(fs_err::read_to_string(run.path().join("one.txt")).unwrap(), "one");
+}
+
+#[test]
+fn a_hostile_key_is_refused() {
+    let Some(store) = Store::moto() else { return };
+    for (prefix, key) in [("a", "a/NUL.txt"), ("b", "b/x\\y"), ("c", "c/../../etc/passwd"), ("d", "d//x")] {
+        store.aws(&["s3api", "put-object", "--bucket", "models", "--key", key]);
+        let world = World::new();
+        run(&world, &store.s3(), &["get", &format!("s3://models/{prefix}")]).fails(4, "refused");
+    }
 }
 
 fn source(store: &Store) -> (ObjectSource, cache_core::ModelId) {

