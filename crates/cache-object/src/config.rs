@@ -190,7 +190,8 @@ impl AzureConfig {
 /// Reads the address of an endpoint; `localhost:9000` is one too, as some programs write it.
 pub(crate) fn endpoint(text: &str) -> Result<Url> {
     let parse = |text: &str| Url::parse(text).ok().filter(|url| url.has_host() && url.scheme().starts_with("http"));
-    parse(text).or_else(|| parse(&format!("http://{text}"))).ok_or_else(|| {
+    let written = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    parse(&written).ok_or_else(|| {
         Error::new(ErrorKind::Usage, format!("{text:?} is not the address of an object store"))
             .with_hint("write https://host or https://host:port")
     })

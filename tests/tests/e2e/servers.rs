@@ -59,10 +59,20 @@ pub(crate) fn minilm() -> Option<PathBuf> {
     found
 }
 
-/// Ports that nobody used a moment ago.
+/// Ports that nobody uses, outside of those that the system gives to connections. Tests run in processes of their own, so
+/// each begins to look elsewhere.
 fn ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    let now = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap();
+    let mut next = (u64::from(std::process::id()) * 97 + u64::from(now.subsec_nanos())) % 20_000;
+    std::array::from_fn(|_| {
+        loop {
+            next = (next + 1) % 20_000;
+            let port = u16::try_from(next + 10_000).unwrap();
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return port;
+            }
+        }
+    })
 }
 
 /// An object store with a bucket named `models`. It ends with the test, however that ends.
@@ -82,53 +92,69 @@ impl Drop for Store {
 }
 
 impl Store {
-    fn start(mut command: Command, port: u16, folder: tempfile::TempDir) -> Self {
-        let child = command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = child.spawn().unwrap();
-        let store = Self { child, port, id: "AKIDEXAMPLE", secret: "a-secret-for-tests", _folder: folder };
-        until("the object store answers", || {
-            let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, port)) else { return false };
-            stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-            let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-            asked.is_ok() && stream.read(&mut [0; 16]).is_ok_and(|read| read > 0)
-        });
-        store
+    /// Starts a server and waits for its answer. One that ends at once, as when somebody was faster to take its port,
+    /// is started again.
+    fn start(make: impl Fn(&Path) -> (Command, u16)) -> Self {
+        for _ in 0..5 {
+            let folder = tempfile::tempdir().unwrap();
+            let (mut command, port) = make(folder.path());
+            command.current_dir(folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            let child = command.spawn().unwrap();
+            let mut store = Self { child, port, id: "AKIDEXAMPLE", secret: "a-secret-for-tests", _folder: folder };
+            let mut ended = false;
+            until("the object store answers", || {
+                ended = store.child.try_wait().unwrap().is_some();
+                ended || store.answers()
+            });
+            if !ended {
+                return store;
+            }
+        }
+        panic!("the object store ends as soon as it is started");
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)) else { return false };
+        stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        asked.is_ok() && stream.read(&mut [0; 16]).is_ok_and(|read| read > 0)
     }
 
     /// SeaweedFS, which checks signatures. `reader` with the secret `reads` may only read.
     pub(crate) fn seaweed() -> Option<Self> {
         let weed = tool("weed")?;
         tool("aws")?;
-        let folder = tempfile::tempdir().unwrap();
-        let config = folder.path().join("s3.json");
-        fs_err::write(
-            &config,
-            r#"{"identities":[
+        let store = Self::start(|folder| {
+            let config = folder.join("s3.json");
+            fs_err::write(
+                &config,
+                r#"{"identities":[
                 {"name":"admin","credentials":[{"accessKey":"AKIDEXAMPLE","secretKey":"a-secret-for-tests"}],
                  "actions":["Admin","Read","List","Tagging","Write"]},
                 {"name":"reader","credentials":[{"accessKey":"reader","secretKey":"reads"}],"actions":["Read","List"]}
             ]}"#,
-        )
-        .unwrap();
-        let [s3, master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3_grpc] = ports();
-        let mut command = Command::new(weed);
-        command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-volume.max=20"]).args([
-            format!("-dir={}", folder.path().display()),
-            format!("-s3.config={}", config.display()),
-            format!("-s3.port={s3}"),
-            format!("-s3.port.grpc={s3_grpc}"),
-            format!("-master.port={master}"),
-            format!("-master.port.grpc={master_grpc}"),
-            format!("-volume.port={volume}"),
-            format!("-volume.port.grpc={volume_grpc}"),
-            format!("-filer.port={filer}"),
-            format!("-filer.port.grpc={filer_grpc}"),
-            "-master.volumeSizeLimitMB=256".to_owned(),
-            "-s3.autoCreateBucket=false".to_owned(),
-            "-s3.port.iceberg=0".to_owned(),
-            "-s3.port.lance=0".to_owned(),
-        ]);
-        let store = Self::start(command, s3, folder);
+            )
+            .unwrap();
+            let [s3, master, master_grpc, volume, volume_grpc, filer, filer_grpc, s3_grpc] = ports();
+            let mut command = Command::new(&weed);
+            command.args(["server", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-filer", "-s3", "-volume.max=20"]).args([
+                format!("-dir={}", folder.display()),
+                format!("-s3.config={}", config.display()),
+                format!("-s3.port={s3}"),
+                format!("-s3.port.grpc={s3_grpc}"),
+                format!("-master.port={master}"),
+                format!("-master.port.grpc={master_grpc}"),
+                format!("-volume.port={volume}"),
+                format!("-volume.port.grpc={volume_grpc}"),
+                format!("-filer.port={filer}"),
+                format!("-filer.port.grpc={filer_grpc}"),
+                "-master.volumeSizeLimitMB=256".to_owned(),
+                "-s3.autoCreateBucket=false".to_owned(),
+                "-s3.port.iceberg=0".to_owned(),
+                "-s3.port.lance=0".to_owned(),
+            ]);
+            (command, s3)
+        });
         store.aws(&["s3", "mb", "s3://models"]);
         Some(store)
     }
@@ -137,10 +163,12 @@ impl Store {
     pub(crate) fn moto() -> Option<Self> {
         let moto = tool("moto_server")?;
         tool("aws")?;
-        let [port] = ports();
-        let mut command = Command::new(moto);
-        command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
-        let store = Self::start(command, port, tempfile::tempdir().unwrap());
+        let store = Self::start(|_| {
+            let [port] = ports();
+            let mut command = Command::new(&moto);
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            (command, port)
+        });
         store.aws(&["s3", "mb", "s3://models"]);
         Some(store)
     }
@@ -149,11 +177,13 @@ impl Store {
     pub(crate) fn azurite() -> Option<Self> {
         let azurite = tool("azurite-blob")?;
         let python = tool("python")?;
-        let [port] = ports();
-        let mut command = Command::new(azurite);
-        command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
-        command.args(["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]);
-        let mut store = Self::start(command, port, tempfile::tempdir().unwrap());
+        let mut store = Self::start(|_| {
+            let [port] = ports();
+            let mut command = Command::new(&azurite);
+            command.args(["--blobHost", "127.0.0.1", "--blobPort", &port.to_string()]);
+            command.args(["--inMemoryPersistence", "--silent", "--skipApiVersionCheck", "--disableTelemetry"]);
+            (command, port)
+        });
         (store.id, store.secret) = (AZURITE_ACCOUNT, AZURITE_KEY);
         let url = format!("{}/{AZURITE_ACCOUNT}", store.url());
         let mut make = Command::new(python);
