@@ -28,21 +28,21 @@ pub(super) fn run(cache: &Cache, args: &PushArgs, output: &Output) -> Result<u8>
 
 fn report(args: &PushArgs, pushed: &Pushed, output: &Output) {
     let target = args.target.trim_end_matches('/');
-    let reference = format!("{target}@{}", pushed.revision);
     output.remark(format_args!(
-        "{target}@{}: {} sent ({}), {} there already",
+        "{target}: {} is {} now; {} sent ({}), {} there already",
+        pushed.revision,
         short(&pushed.commit),
         count(pushed.uploaded, "object"),
         Size(pushed.sent_bytes),
         count(pushed.present, "object"),
     ));
     if !output.is_json() {
-        output.line(&reference);
+        output.line(target);
         return;
     }
     output.json(&json!({
         "ref": args.reference,
-        "target": reference,
+        "target": target,
         "commit": pushed.commit,
         "revision": pushed.revision,
         "uploaded": pushed.uploaded,
