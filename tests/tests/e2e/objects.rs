@@ -14,7 +14,7 @@ use crate::servers::{Link, Store, Variables, minilm, refusing};
 use crate::signals::signal;
 use crate::world::{Run, World, finish, tree, until};
 
-/// The command with these variables, each time with a store of its own unless it is the usual one.
+/// The command with these variables.
 fn run(world: &World, variables: &Variables, arguments: &[&str]) -> Run {
     world.run_with(&variables.pairs(), arguments)
 }

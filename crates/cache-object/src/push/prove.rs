@@ -22,7 +22,7 @@ pub(super) enum Proof {
 }
 
 impl Upload<'_> {
-    /// Looks at what lies there. `sent`: by this push, just now.
+    /// Looks at what lies there.
     pub(super) async fn prove(&self) -> Result<Proof> {
         let (object, store) = (self.object, self.store);
         let head = Ask { head: true, ..Ask::default() };
