@@ -51,6 +51,7 @@ fn clippy() -> Result<()> {
 fn test(count: &mut Count) -> Result<()> {
     tools::subcommand("cargo-nextest")?;
     tools::venv()?;
+    tools::node()?;
     tests_run::run(cargo(&["nextest", "run"]).args(ALL), count)
 }
 

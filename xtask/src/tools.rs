@@ -50,3 +50,23 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
     fs::write(stamp, wanted)?;
     Ok(Some(venv))
 }
+
+/// What is installed by npm, with the version.
+const NODE: &str = "azurite@3.37.0";
+
+/// A folder with the programs of npm in it: `None` where there is no npm.
+pub(crate) fn node() -> Result<Option<PathBuf>> {
+    let node = target().join("node");
+    let stamp = node.join("stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|there| there == NODE) {
+        return Ok(Some(node));
+    }
+    if found("npm").is_none() {
+        println!("no npm: the tests against Azurite are skipped");
+        return Ok(None);
+    }
+    fs::create_dir_all(&node)?;
+    shell::run(Command::new("npm").args(["install", "--silent", "--no-audit", "--prefix"]).arg(&node).arg(NODE))?;
+    fs::write(stamp, NODE)?;
+    Ok(Some(node))
+}

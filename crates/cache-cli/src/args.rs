@@ -4,6 +4,8 @@ mod batch;
 mod config;
 mod doctor;
 mod instead;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub(crate) mod push;
 mod registry;
 mod stats;
 
@@ -81,6 +83,9 @@ pub(crate) enum Command {
     Outdated(OutdatedArgs),
     /// Fetch what has moved: the same files that are here of the old commit.
     Update(UpdateArgs),
+    /// Push a model into a bucket, each blob once, verified there.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    Push(push::PushArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
@@ -100,7 +105,7 @@ pub(crate) enum Command {
 }
 
 const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_K_M, hf://datasets/org/name, \
-                        https://host/file.gguf, or ./folder";
+                        https://host/file.gguf, s3://bucket/prefix, or ./folder";
 
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {

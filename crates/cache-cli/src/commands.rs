@@ -13,6 +13,8 @@ mod ls;
 mod outdated;
 mod path;
 mod pin;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod push;
 mod quarantine;
 mod registry;
 mod rm;
@@ -44,6 +46,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Lock(args) => lock::run(&open(shared)?, args, output),
         Command::Outdated(args) => outdated::outdated(&open(shared)?, args, output),
         Command::Update(args) => outdated::update(&open(shared)?, args, output),
+        #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+        Command::Push(args) => push::run(&open(shared)?, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),

@@ -34,6 +34,8 @@ mod mirrors;
 #[cfg(feature = "http")]
 mod network;
 mod outdated;
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod push;
 pub mod registry;
 mod remove;
 mod select;
@@ -51,6 +53,8 @@ pub use cache_core::{
     FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{
     AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictOrder, EvictPlan, EvictPolicy,
     EvictReport, EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry,
@@ -68,6 +72,8 @@ pub use look::{FileState, Look};
 pub use memory::machine_memory;
 pub use mirrors::Mirror;
 pub use outdated::{Moving, UpdatePlan};
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use push::Push;
 pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};

@@ -94,8 +94,10 @@ impl Sources {
             }
             #[cfg(feature = "local")]
             ModelId::Folder(_) => Ok(Arc::new(cache_local::LocalSource::new(cache_local::LocalConfig::default()))),
+            #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+            ModelId::Bucket(bucket) => Ok(self.bucket(bucket)?),
             other => Err(Error::new(ErrorKind::Unsupported, format!("no source for {other} in this build"))
-                .with_hint(format!("build model-cache with the feature `{}`", other.scheme()))),
+                .with_hint(format!("build model-cache with the feature `{}`", feature(other)))),
         }
     }
 
@@ -180,6 +182,11 @@ impl Sources {
             .clone()
     }
 
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn bucket(&self, bucket: &crate::Bucket) -> Result<Arc<cache_object::ObjectSource>> {
+        cache_object::ObjectSource::new(bucket, &self.settings.settings.object_config(), self.http()?).map(Arc::new)
+    }
+
     #[cfg(feature = "hf")]
     pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
         let mut config =
@@ -207,5 +214,14 @@ impl Sources {
                 Ok(Arc::new(source))
             })
             .clone()
+    }
+}
+
+/// The cargo feature that a model's source is behind.
+fn feature(model: &ModelId) -> &'static str {
+    match model.scheme() {
+        "gs" => "gcs",
+        "az" => "azure",
+        scheme => scheme,
     }
 }

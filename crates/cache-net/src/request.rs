@@ -39,6 +39,8 @@ pub struct HttpRequest {
     pub redirects: RedirectPolicy,
     /// The body, if there is one.
     pub body: Option<Bytes>,
+    /// Whether it may be repeated although its method does not promise that this does no harm.
+    pub repeatable: bool,
 }
 
 impl HttpRequest {
@@ -52,6 +54,7 @@ impl HttpRequest {
             budget: RetryBudget::default(),
             redirects: RedirectPolicy::default(),
             body: None,
+            repeatable: false,
         }
     }
 
@@ -96,6 +99,13 @@ impl HttpRequest {
     #[must_use]
     pub fn redirects(mut self, redirects: RedirectPolicy) -> Self {
         self.redirects = redirects;
+        self
+    }
+
+    /// Lets it be repeated whatever its method: the caller knows that this does no harm.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.repeatable = true;
         self
     }
 
@@ -166,7 +176,7 @@ impl Call for Exchange {
     }
 
     fn is_idempotent(&self) -> bool {
-        self.request.method.is_idempotent()
+        self.request.repeatable || self.request.method.is_idempotent()
     }
 }
 

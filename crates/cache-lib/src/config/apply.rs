@@ -44,6 +44,28 @@ impl Settings {
         self.mirrors.iter().map(mirror).collect()
     }
 
+    /// For buckets: what is configured counts before what the clouds' own variables and files say.
+    #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+    pub(crate) fn object_config(&self) -> cache_object::ObjectConfig {
+        let mut config = cache_object::ObjectConfig::from_env();
+        let Self { s3, gcs, azure, .. } = self;
+        config.s3.endpoint.clone_from(&s3.endpoint);
+        config.s3.region.clone_from(&s3.region);
+        config.s3.profile.clone_from(&s3.profile);
+        config.s3.path_style = s3.path_style;
+        config.s3.allow_http = s3.allow_http.unwrap_or(false);
+        config.s3.anonymous = s3.anonymous.unwrap_or(false);
+        config.gcs.endpoint.clone_from(&gcs.endpoint);
+        config.gcs.credentials_file.clone_from(&gcs.service_account);
+        config.gcs.allow_http = gcs.allow_http.unwrap_or(false);
+        config.gcs.anonymous = gcs.anonymous.unwrap_or(false);
+        config.azure.endpoint.clone_from(&azure.endpoint);
+        config.azure.account.clone_from(&azure.account);
+        config.azure.allow_http = azure.allow_http.unwrap_or(false);
+        config.azure.anonymous = azure.anonymous.unwrap_or(false);
+        config
+    }
+
     /// For the HTTP client, above what the environment says of certificates and proxies.
     #[cfg(feature = "http")]
     pub(crate) fn http_config(&self) -> cache_net::HttpConfig {

@@ -1,0 +1,86 @@
+//! Digests that lie beside the files: `SHA256SUMS`, and `name.sha256`.
+
+use std::collections::HashMap;
+
+use cache_core::{Error, ErrorKind, RepoPath, Result, RetryBudget, Sha256};
+use futures::{StreamExt as _, TryStreamExt as _};
+
+use crate::layout::{SUMS, below};
+use crate::listing::Found;
+use crate::store::BucketStore;
+
+/// Longest list that is read, in bytes: some 100,000 lines.
+const MAX_LIST: u64 = 16 << 20;
+
+/// Most lists that are read.
+const MAX_LISTS: usize = 1_000;
+
+/// How many are read side by side.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Gives the objects the digests that lists among them name. A list speaks for what lies below its own folder.
+pub(crate) async fn apply(
+    store: &BucketStore,
+    prefix: Option<&RepoPath>,
+    mut found: Vec<Found>,
+    budget: &RetryBudget,
+) -> Result<Vec<Found>> {
+    let lists = found.iter().filter(|object| is_list(object.path.file_name()) && object.size <= MAX_LIST);
+    let lists: Vec<RepoPath> = lists.take(MAX_LISTS).map(|object| object.path.clone()).collect();
+    let read = lists.into_iter().map(|list| async move {
+        let key = below(prefix, list.as_str());
+        let bytes = store.read(&key, usize::try_from(MAX_LIST).unwrap_or(usize::MAX), budget).await?;
+        Ok::<_, Error>((list, bytes.unwrap_or_default()))
+    });
+    let read: Vec<_> = futures::stream::iter(read).buffered(SIDE_BY_SIDE).try_collect().await?;
+    let mut known: HashMap<String, Sha256> = HashMap::new();
+    for (list, bytes) in read {
+        let text = String::from_utf8_lossy(&bytes);
+        for (path, sha256) in entries(&list, &text) {
+            if known.insert(path.clone(), sha256).is_some_and(|other| other != sha256) {
+                return Err(Error::new(ErrorKind::Integrity, format!("two lists name different digests for {path}"))
+                    .with_host(&*store.host)
+                    .with_hint(format!("{} or another list is out of date", store.shown(&below(prefix, SUMS)))));
+            }
+        }
+    }
+    for object in &mut found {
+        object.sha256 = known.get(object.path.as_str()).copied();
+    }
+    Ok(found)
+}
+
+fn is_list(name: &str) -> bool {
+    name.eq_ignore_ascii_case(SUMS) || name.strip_suffix(".sha256").is_some_and(|own| !own.is_empty())
+}
+
+/// The files that a list speaks for.
+fn entries(list: &RepoPath, text: &str) -> Vec<(String, Sha256)> {
+    let folder = list.as_str().strip_suffix(list.file_name()).unwrap_or_default();
+    let own = list.file_name().strip_suffix(".sha256");
+    let lines = text.lines().filter_map(|line| {
+        let line = line.trim();
+        let (sha256, name) = line.split_once([' ', '\t']).map_or((line, None), |(hex, name)| (hex, Some(name)));
+        let name = name.map(|name| name.trim_start().trim_start_matches('*').trim_start_matches("./")).or(own)?;
+        Some((format!("{folder}{name}"), sha256.parse().ok()?))
+    });
+    lines.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_read_as_sha256sum_writes_them() {
+        let hex = "ab".repeat(32);
+        let read = |list: &str, text: &str| {
+            let found = entries(&RepoPath::parse(list).unwrap(), text);
+            found.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
+        };
+        assert_eq!(read("SHA256SUMS", &format!("{hex}  a.bin\n{hex} *sub/b c\n# no\nxyz  d\n")), ["a.bin", "sub/b c"]);
+        assert_eq!(read("sub/SHA256SUMS", &format!("{hex}  ./a")), ["sub/a"]);
+        assert_eq!(read("sub/a.bin.sha256", &hex), ["sub/a.bin"]);
+        assert_eq!(read("a.bin.sha256", &format!("{hex}  a.bin")), ["a.bin"]);
+    }
+}
