@@ -109,7 +109,7 @@ impl Mirror {
         }
         let ModelId::Hub { name, .. } = model else {
             // A name with slashes and colons is no part of an address.
-            return Ok((!self.address.contains(MODEL)).then(|| self.plain(web, &self.address)).transpose()?);
+            return (!self.address.contains(MODEL)).then(|| self.plain(web, &self.address)).transpose();
         };
         self.plain(web, &self.address.replace(MODEL, name.as_str())).map(Some)
     }

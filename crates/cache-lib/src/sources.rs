@@ -39,6 +39,9 @@ impl std::fmt::Debug for SourceSettings {
     }
 }
 
+/// Sources of mirrors, by model and address.
+type Mirrors = HashMap<(ModelId, String), Arc<dyn Source>>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     settings: SourceSettings,
@@ -47,7 +50,7 @@ pub(crate) struct Sources {
     #[cfg(feature = "hf")]
     hub: OnceLock<Result<Arc<cache_hf::HfSource>>>,
     /// The mirrors in use, by model and address: what they have learned is kept.
-    mirrors: Arc<Mutex<HashMap<(ModelId, String), Arc<dyn Source>>>>,
+    mirrors: Arc<Mutex<Mirrors>>,
 }
 
 impl Sources {
