@@ -73,6 +73,8 @@ pub(crate) struct Twist {
     pub(crate) stall: Option<(u64, crate::hub::Gate)>,
     /// The lowest bit of this byte is wrong.
     pub(crate) flip: Option<u64>,
+    /// The lowest bit of the first of so many bytes is wrong, again and again.
+    pub(crate) flip_every: Option<u64>,
 }
 
 /// How fast, and who counts.
@@ -143,6 +145,12 @@ impl FileBody {
         {
             let mut wrong = bytes.to_vec();
             wrong[crate::content::to_usize(index)] ^= 1;
+            bytes = wrong.into();
+        }
+        if let Some(every) = self.flow.twist.flip_every.filter(|&every| every > 0) {
+            let mut wrong = bytes.to_vec();
+            let first = crate::content::to_usize(self.at.next_multiple_of(every) - self.at);
+            wrong.iter_mut().skip(first).step_by(crate::content::to_usize(every)).for_each(|byte| *byte ^= 1);
             bytes = wrong.into();
         }
         let length = bytes.len() as u64;

@@ -14,6 +14,7 @@ mod local;
 mod locked;
 mod many;
 mod mend;
+mod mirrors;
 mod network;
 mod objects;
 mod offline;

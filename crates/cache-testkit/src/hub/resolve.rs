@@ -162,6 +162,7 @@ fn flow(state: &State, file: &HubFile, get: &Get<'_>) -> Flow {
     let twist = match get.trouble {
         Some(Trouble::Cut(at)) => Twist { cut: Some(*at), ..Twist::default() },
         Some(Trouble::Stall(at)) => Twist { stall: Some((*at, state.gate.clone())), ..Twist::default() },
+        Some(Trouble::FlipEvery(bytes)) => Twist { flip_every: Some(*bytes), ..Twist::default() },
         Some(Trouble::Flip(at)) => Twist { flip: Some(*at), ..Twist::default() },
         _ => Twist::default(),
     };

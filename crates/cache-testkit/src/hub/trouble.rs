@@ -32,6 +32,8 @@ pub enum Trouble {
     Stall(u64),
     /// The lowest bit of this byte of the file is wrong.
     Flip(u64),
+    /// The lowest bit of the first of every so many bytes of the file is wrong.
+    FlipEvery(u64),
 }
 
 /// Which requests get into trouble.
