@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: this command beside others, in one run, interleaved, as ratios.
 
+mod bucket;
 mod case;
 mod cases;
 mod chart;

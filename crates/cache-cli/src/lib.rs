@@ -22,6 +22,12 @@ pub fn command() -> clap::Command {
     Arguments::command().version(version()).bin_name("model-cache")
 }
 
+/// All configuration keys, as a page in Markdown.
+#[must_use]
+pub fn configuration() -> String {
+    cache_lib::config::reference()
+}
+
 /// Commit and features behind the version.
 fn version() -> &'static str {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();

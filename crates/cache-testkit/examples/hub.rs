@@ -1,10 +1,11 @@
 //! Serves a folder tree as a Hub: `cargo run --release -p cache-testkit --example hub -- --root DIR [--port N]
 //! [--rate BYTES] [--latency MS] [--threads N] [--page-size N] [--relative-redirects] [--token TOKEN=USER]
-//! [--gated REPO] [--private REPO] [--tag REPO=TAG] [--pull REPO]`
+//! [--gated REPO] [--private REPO] [--tag REPO=TAG] [--pull REPO] [--flip-every BYTES] [--die-after REQUESTS]`
 //!
 //! `DIR/org/name/…` become models, `DIR/datasets/org/name/…` and `DIR/spaces/org/name/…` the other kinds.
 //! `--rate` holds for each connection. Gated and private repositories are open to the user of the first token. `--tag`
-//! tags the only commit there is, `--pull` adds `refs/pr/1` with the same files. The first line on stdout is the address to give to
+//! tags the only commit there is, `--pull` adds `refs/pr/1` with the same files. With `--flip-every` all files lie, with
+//! `--die-after` their requests get no answer after so many, and the last ones break off. The first line on stdout is the address to give to
 //! `HF_ENDPOINT`. It serves until stdin ends or it is killed.
 
 use std::collections::HashMap;
@@ -14,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::Commit;
-use cache_testkit::{Access, Content, Files, Hub, HubConfig};
+use cache_testkit::{Access, Content, Files, Hub, HubConfig, Matches, Origin, Trouble};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut config = HubConfig::default();
     let mut root = None;
     let mut users: Vec<(String, String)> = Vec::new();
+    let mut troubles = Vec::new();
     let (mut gated, mut private, mut tags, mut pulls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -37,11 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--private" => private.push(value()?),
             "--tag" => tags.push(pair(&value()?)?),
             "--pull" => pulls.push(value()?),
+            "--flip-every" => troubles.push((files(), Trouble::FlipEvery(value()?.parse()?))),
+            "--die-after" => troubles.push((files().after(value()?.parse()?), Trouble::Hangup)),
             other => return Err(format!("unknown argument {other}").into()),
         }
     }
     let root = root.ok_or("--root DIR is needed")?;
     let hub = Hub::spawn(config)?;
+    troubles.into_iter().for_each(|(requests, trouble)| hub.trouble(requests, trouble));
     for (token, user) in &users {
         hub.add_user(token, user);
     }
@@ -73,6 +78,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Served from another thread; the end of stdin is the end of whoever started this.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     Ok(())
+}
+
+/// The requests for files.
+fn files() -> Matches {
+    Matches::path("model.safetensors").at(Origin::Cdn)
 }
 
 /// `NAME=VALUE`

@@ -1,5 +1,7 @@
 //! The cases of the table, and who takes part in each.
 
+mod sources;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -12,7 +14,8 @@ use crate::bench::fixtures::Stage;
 use crate::shell::{self, found};
 
 /// All cases, in the order of the report.
-pub(crate) const NAMES: [&str; 7] = ["uncapped", "throttled", "small", "warm", "library", "many", "verify"];
+pub(crate) const NAMES: [&str; 10] =
+    ["uncapped", "throttled", "small", "warm", "library", "many", "verify", "spread", "failover", "s3"];
 
 /// Our name in every table.
 const OURS: &str = "model-cache";
@@ -25,7 +28,10 @@ pub(crate) fn make(name: &str, stage: &Stage) -> Result<Case> {
         "warm" => warm(stage),
         "library" => library(stage),
         "many" => Ok(many(stage)),
-        _ => verify(stage),
+        "verify" => verify(stage),
+        "spread" => sources::spread(stage),
+        "failover" => sources::failover(stage),
+        _ => sources::s3(stage),
     }
 }
 

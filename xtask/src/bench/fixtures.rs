@@ -1,5 +1,6 @@
 //! Files, servers and folders that the cases share.
 
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Result;
 use crate::bench::Ours;
+use crate::bench::bucket::Bucket;
 use crate::shell::found;
 
 /// A throttled connection's rate in nginx: 25 MB a second.
@@ -39,7 +41,7 @@ pub(crate) struct Stage {
     pub(crate) web: Option<String>,
     /// The hub's address.
     pub(crate) hub: String,
-    _servers: Vec<Server>,
+    servers: RefCell<Vec<Server>>,
 }
 
 impl Stage {
@@ -57,8 +59,24 @@ impl Stage {
         }
         let mut servers = Vec::new();
         let web = nginx(&folder, &files, &mut servers)?;
-        let hub = hub(&ours.hub, &models, &mut servers)?;
-        Ok(Self { folder, ours, size, web, hub, _servers: servers })
+        let hub = hub(&ours.hub, &models, &[], &mut servers)?;
+        Ok(Self { folder, ours, size, web, hub, servers: RefCell::new(servers) })
+    }
+
+    /// Another hub with the model `org/large`, which serves, lies or dies as these arguments say.
+    pub(crate) fn another_hub(&self, arguments: &[&str]) -> Result<String> {
+        let models = self.folder.join("large");
+        large_file(&models.join("org/large"), "model.safetensors", self.size / 2)?;
+        hub(&self.ours.hub, &models, arguments, &mut self.servers.borrow_mut())
+    }
+
+    /// SeaweedFS with the large file in the bucket `bench`; `None` where it or `aws` is missing.
+    pub(crate) fn seaweed(&self) -> Result<Option<Bucket>> {
+        Bucket::start(self)
+    }
+
+    pub(crate) fn keep(&self, child: Child) {
+        self.servers.borrow_mut().push(Server(child));
     }
 
     /// Where contenders write.
@@ -68,7 +86,7 @@ impl Stage {
 
     /// Removes what contenders wrote; the served files stay for the next time.
     pub(crate) fn tidy_up(&self) -> Result<()> {
-        for folder in ["out", "warm", "verify"].map(|name| self.folder.join(name)) {
+        for folder in ["out", "warm", "verify", "weed"].map(|name| self.folder.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(folder)?;
             }
@@ -160,11 +178,11 @@ fn middling_model(folder: &Path, number: usize) -> Result<()> {
     Ok(())
 }
 
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
-fn wait_for(port: u16) -> Result<()> {
+pub(crate) fn wait_for(port: u16) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(10) {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -213,11 +231,12 @@ fn configuration(port: u16, files: &Path, scratch: &Path) -> String {
     )
 }
 
-fn hub(program: &Path, models: &Path, servers: &mut Vec<Server>) -> Result<String> {
+fn hub(program: &Path, models: &Path, arguments: &[&str], servers: &mut Vec<Server>) -> Result<String> {
     let mut child = Command::new(program)
         .arg("--root")
         .arg(models)
         .args(["--threads", "2"])
+        .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -24,6 +24,7 @@ fn command() -> clap::Command {
 pub(crate) fn all() -> Result<Outputs> {
     let mut outputs = Outputs::new();
     outputs.insert("docs/cli.md".into(), markdown::reference(&command()).into_bytes());
+    outputs.insert("docs/configuration.md".into(), cache_cli::configuration().into_bytes());
     let folder = tempfile::tempdir()?;
     clap_mangen::generate_to(command(), folder.path())?;
     for entry in fs::read_dir(folder.path())? {
