@@ -9,7 +9,9 @@ use crate::get::Wanted;
 use crate::look::Look;
 use crate::snapshot::FetchedFile;
 use crate::units::Size;
-use crate::{Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, Outcome, RepoPath, Result, Sha256, Snapshot};
+use crate::{
+    Bucket, Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, Outcome, RepoPath, Result, Sha256, Snapshot,
+};
 
 /// A file that was fetched just now.
 #[derive(Debug)]
@@ -141,6 +143,7 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
     let path = match (&version.model, &finish.wanted.selection.path, &files[..]) {
         (_, Some(path), _) => path.below(&folder),
         (ModelId::Url(_), None, [file]) => file.link.clone(),
+        (ModelId::Bucket(bucket), None, [file]) if is_object(bucket, &file.path) => file.link.clone(),
         (_, None, [file]) if finish.wanted.selection.variant.is_some() => file.link.clone(),
         _ => folder.clone(),
     };
@@ -178,6 +181,11 @@ pub(crate) fn remember(cache: &Cache, manifest: &Manifest, arrived: &[Arrived]) 
         return Ok(());
     }
     cache.store().put_manifest(&with_blobs(manifest, arrived.iter().map(|new| (&new.path, new.blob.name))))
+}
+
+/// Whether a bucket's prefix is that of this one object, rather than of a folder that holds it.
+fn is_object(bucket: &Bucket, path: &RepoPath) -> bool {
+    bucket.prefix().and_then(|prefix| prefix.segments().last()) == Some(path.as_str())
 }
 
 /// Whether two paths lead to one file.

@@ -70,8 +70,7 @@ fn seaweedfs_keeps_a_real_model_and_amazons_program_reads_it() {
     let got = run(&raw, &store.s3(), &["get", "s3://models/raw/"]).ok();
     assert_eq!(tree(&got.path()), tree(&model));
     let got = run(&raw, &store.s3(), &["get", "s3://models/raw/vocab.txt"]).ok();
-    let file = got.path().join("vocab.txt");
-    assert_eq!(fs_err::read(file).unwrap(), fs_err::read(model.join("vocab.txt")).unwrap());
+    assert_eq!(fs_err::read(got.path()).unwrap(), fs_err::read(model.join("vocab.txt")).unwrap());
 }
 
 #[test]
