@@ -65,9 +65,9 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// The entity tag of the bytes we have: the one that the first lane's carry.
+    /// The entity tag by which the authority knows the bytes we have. A mirror's means nothing to the next process.
     pub(crate) fn tag(&self) -> Option<String> {
-        self.lanes.first().and_then(|lane| lane.tag())
+        self.lanes.iter().find(|lane| lane.authority).and_then(|lane| lane.tag())
     }
 
     pub(crate) async fn buffer(&self) -> Result<Buffer> {
