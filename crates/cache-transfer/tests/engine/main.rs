@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod mirrors;
+mod outlasting;
 mod source;
 
 use std::sync::atomic::{AtomicU64, Ordering};
