@@ -74,6 +74,11 @@ impl Transfer {
         self.means.pool.take().await.ok_or_else(Error::interrupted)
     }
 
+    /// Whether who needs a buffer has to wait.
+    pub(crate) fn lacks_buffers(&self) -> bool {
+        self.means.pool.is_empty()
+    }
+
     /// What a lane's next connection is to fetch.
     pub(crate) fn next_piece(&self, lane: &Lane) -> Option<Piece> {
         if !lane.ranges() {

@@ -114,3 +114,36 @@ async fn what_cannot_be_compared_is_not_called_verified() {
     assert!(!fetched.verified && bench.read(&fetched) == bytes);
     assert_eq!(mirror.opens(), 0);
 }
+
+#[tokio::test]
+async fn connections_that_bring_hardly_anything_do_not_keep_the_buffers_from_the_others() {
+    let bench = Bench::with(|config| {
+        config.stall_window = Duration::from_secs(600);
+        config.files = 100;
+    });
+    // More connections than there are buffers, each with a little in one.
+    let files: Vec<Vec<u8>> = (0..60).map(|nth| data((256 << 10) + nth)).collect();
+    let stall = |(nth, bytes): (usize, &Vec<u8>)| {
+        Scripted::named(format!("stalled {nth}").leak(), bytes.clone(), |_, _| Answer::Stall(1000))
+    };
+    let stalled: Vec<_> = files.iter().enumerate().map(stall).collect();
+    let bench = &bench;
+    let stuck = files.iter().enumerate().map(|(nth, bytes)| {
+        let sources = &stalled;
+        async move { bench.fetch(&sources[nth], &entry(bytes)).await }
+    });
+    let fetch = async {
+        while stalled.iter().filter(|source| source.sent() > 0).count() < 48 {
+            tokio::task::yield_now().await;
+        }
+        for size in [1000, 9 * MIB] {
+            let bytes = data(size);
+            let fetched = bench.fetch(&honest("hub", &bytes), &entry(&bytes)).await.unwrap();
+            assert!(bench.read(&fetched) == bytes);
+        }
+    };
+    tokio::select! {
+        _ = futures::future::join_all(stuck) => unreachable!("they stall"),
+        () = fetch => {}
+    }
+}
