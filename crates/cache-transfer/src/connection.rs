@@ -113,7 +113,8 @@ impl Connection<'_> {
         let began = Instant::now();
         let ended: Result<(), Error> = loop {
             let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
-            if pos >= limit {
+            // Its lane may have been given up meanwhile: others fetch the rest.
+            if pos >= limit || lane.given_up().is_some() {
                 break Ok(());
             }
             let next = tokio::select! {
