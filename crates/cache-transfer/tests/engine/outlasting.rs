@@ -147,3 +147,20 @@ async fn connections_that_bring_hardly_anything_do_not_keep_the_buffers_from_the
         () = fetch => {}
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_liar_is_not_asked_for_a_repair_either() {
+    let bytes = data(20 * MIB);
+    let (hub, false_one) = (honest("hub", &bytes), liar("liar", &bytes));
+    let bench = Bench::new();
+    let file = entry(&bytes);
+    let (fetched, words) = fetch(&bench, &[&hub, &false_one], &file).await;
+    assert_eq!(words.len(), 1, "{words:?}");
+    crate::flip(&fetched.blob.path, 9);
+    let verified = bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap();
+    let cache_store::Verified::Damaged(damage) = verified else { unreachable!("the damage was not seen") };
+    let asked = false_one.opens();
+    let down = Scripted::named("hub", bytes.clone(), |_, _| Answer::Fail(Error::new(ErrorKind::Network, "down")));
+    bench.engine.repair(damage, job(&[&down, &false_one], &file)).await.unwrap_err();
+    assert_eq!(false_one.opens(), asked);
+}
