@@ -62,7 +62,13 @@ impl Engine {
             What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(&first.source) };
         let reporter =
             Reporter::new(job.file.path.clone(), job.file.size, Arc::clone(&job.progress), Arc::clone(leader));
-        let lanes = places.iter().map(|(authority, place)| self.lane(job, *authority, place));
+        // While there are others to turn to, nobody is waited for long.
+        let hasty = self.with_retries(self.config.retries.min(1));
+        let last = places.iter().map(|(_, place)| place.preference).min();
+        let lanes = places.iter().map(|(authority, place)| {
+            let engine = if Some(place.preference) == last { self } else { &hasty };
+            engine.lane(job, *authority, place)
+        });
         let mut spread = Spread {
             engine: self,
             job,

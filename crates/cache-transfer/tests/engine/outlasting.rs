@@ -164,3 +164,14 @@ async fn a_liar_is_not_asked_for_a_repair_either() {
     bench.engine.repair(damage, job(&[&down, &false_one], &file)).await.unwrap_err();
     assert_eq!(false_one.opens(), asked);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_long_for_a_preferred_source_while_there_are_others() {
+    let bytes = data(20 * MIB);
+    let (hub, near) = (honest("hub", &bytes), dead("near", &bytes));
+    let bench = Bench::new();
+    let mut job = job(&[&hub], &entry(&bytes));
+    job.places.push(Place { source: Arc::clone(&near) as Arc<dyn Source>, preference: 1 });
+    bench.engine.fetch(job).await.unwrap();
+    assert!(near.opens() <= 8, "{}: two rounds of four connections", near.opens());
+}
