@@ -17,6 +17,9 @@ use crate::sink::Sink;
 use crate::slots::Slot;
 use crate::transfer::Transfer;
 
+/// How long a buffer may fill while others wait for one.
+const FILLING: Duration = Duration::from_millis(100);
+
 /// Why a connection ends before the file is complete.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -111,10 +114,19 @@ impl Connection<'_> {
         let host_limit = transfer.host_limit(&body.host).cloned();
         let ended: Result<(), Error> = loop {
             let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
-            if pos >= limit {
+            // Its lane may have been given up meanwhile: others fetch the rest.
+            if pos >= limit || lane.given_up().is_some() {
                 break Ok(());
             }
-            let chunk = match pulse.next(&mut body).await {
+            let next = tokio::select! {
+                biased;
+                next = pulse.next(&mut body) => next,
+                () = tokio::time::sleep_until(writer.overdue), if writer.buffer.is_some() => {
+                    writer.make_room(transfer).await?;
+                    continue;
+                }
+            };
+            let chunk = match next {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break end_of_stream(transfer, &body, pos, limit),
                 Err(error) => break Err(error),
@@ -238,6 +250,8 @@ fn endless(transfer: &Transfer, body: &Body) -> Error {
 struct Writer<'a> {
     sink: &'a Arc<Sink>,
     buffer: Option<Buffer>,
+    /// When the buffer has filled long enough.
+    overdue: Instant,
     at: u64,
     lane: usize,
     under_way: Option<JoinHandle<Result<()>>>,
@@ -245,14 +259,18 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(sink: &'a Arc<Sink>, at: u64, lane: usize) -> Self {
-        Self { sink, buffer: None, at, lane, under_way: None }
+        Self { sink, buffer: None, overdue: Instant::now(), at, lane, under_way: None }
     }
 
     async fn push(&mut self, mut bytes: &[u8], transfer: &Transfer) -> Result<()> {
         while !bytes.is_empty() {
             let buffer = match &mut self.buffer {
                 Some(buffer) => buffer,
-                empty => empty.insert(transfer.buffer().await?),
+                empty => {
+                    let buffer = transfer.buffer().await?;
+                    self.overdue = Instant::now() + FILLING;
+                    empty.insert(buffer)
+                }
             };
             let taken = buffer.fill(bytes);
             bytes = &bytes[taken..];
@@ -261,6 +279,12 @@ impl<'a> Writer<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Hands over a buffer that hardly fills, if others wait for one.
+    async fn make_room(&mut self, transfer: &Transfer) -> Result<()> {
+        self.overdue = Instant::now() + FILLING;
+        if transfer.lacks_buffers() { self.flush().await } else { Ok(()) }
     }
 
     async fn write(&mut self) -> Result<()> {

@@ -282,7 +282,7 @@ impl Engine {
     /// The places to ask and whether each is the authority: the preferred first, those that were down last, none that
     /// lied. Of a file that nothing can check only the authority's word counts.
     fn in_order(&self, job: &FetchJob) -> Vec<(bool, Place)> {
-        let checked = job.file.is_verifiable() && job.file.packed.is_none();
+        let checked = is_checked(&job.file);
         let places = job.places.iter().enumerate().map(|(rank, place)| (rank == 0, place.clone()));
         let mut places: Vec<(bool, Place)> = places
             .filter(|(authority, place)| *authority || (checked && !self.health.is_liar(&place.source.to_string())))
@@ -447,7 +447,12 @@ fn buffers(memory: u64) -> usize {
 
 /// Whether a file can come from several places at once: it is worth it, and what is wrong would be noticed.
 fn may_spread(file: &FileEntry) -> bool {
-    file.size.is_some() && !is_small(file) && !file.digests.is_empty() && file.packed.is_none()
+    file.size.is_some() && !is_small(file) && is_checked(file)
+}
+
+/// Whether a digest that is computed on the way tells wrong bytes, whoever sends them.
+fn is_checked(file: &FileEntry) -> bool {
+    (file.digests.sha256.is_some() || file.digests.git_sha1.is_some()) && file.packed.is_none()
 }
 
 /// Whether the file fits one buffer.

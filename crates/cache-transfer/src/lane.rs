@@ -103,6 +103,17 @@ impl Lane {
         let _ = self.given_up.set(error);
     }
 
+    /// Whether no other source can help after this error of it.
+    pub(crate) fn is_final(&self, error: &Error) -> bool {
+        match error.kind() {
+            ErrorKind::Network | ErrorKind::Integrity | ErrorKind::Unsupported => false,
+            // A mirror need not have everything, nor let everyone in.
+            ErrorKind::NotFound | ErrorKind::Unauthorized => self.authority,
+            // Trouble on this machine is everybody's.
+            _ => true,
+        }
+    }
+
     /// Why it is not used for this file any more.
     pub(crate) fn given_up(&self) -> Option<&Error> {
         self.given_up.get()

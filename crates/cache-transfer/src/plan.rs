@@ -237,13 +237,15 @@ impl Plan {
         free
     }
 
-    /// A write of [`Plan::begin_write`] is over, well or not.
+    /// A write of [`Plan::begin_write`] has failed.
     pub(crate) fn end_write(&mut self, range: ByteRange) {
         self.writing.retain(|&own| own != range);
     }
 
-    /// These bytes are in the file, brought by a lane. Returns how many of them are new.
+    /// These bytes are in the file, brought by a lane; their write is over. Returns how many of them are new.
     pub(crate) fn landed(&mut self, range: ByteRange, lane: usize) -> u64 {
+        // In one step: in between, another lane could write over them.
+        self.end_write(range);
         let before = self.done.total();
         self.done.insert(range);
         if self.brought.len() <= lane {

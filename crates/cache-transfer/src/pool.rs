@@ -27,6 +27,11 @@ impl Pool {
         Self { permits: Arc::new(Semaphore::new(buffers)), free: Arc::default() }
     }
 
+    /// Whether all buffers are on loan.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.permits.available_permits() == 0
+    }
+
     /// Waits for a buffer. It comes empty.
     pub(crate) async fn take(&self) -> Option<Buffer> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;

@@ -49,7 +49,10 @@ impl Engine {
             return Ok(outcome::shared(blob, &file));
         }
         let mut failed = None;
-        for place in &job.places {
+        for (rank, place) in job.places.iter().enumerate() {
+            if rank > 0 && self.health.is_liar(&place.source.to_string()) {
+                continue;
+            }
             match self.mend_from(damage, job, &file, place, &leader).await {
                 Ok(blob) => {
                     let source = Some(place.source.to_string());

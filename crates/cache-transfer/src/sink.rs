@@ -81,9 +81,9 @@ impl Sink {
             if result.is_ok() {
                 result = self.file.write_all_at(&bytes[part(range.start)..part(range.end)], range.start);
             }
-            self.plan().end_write(range);
-            if result.is_ok() {
-                self.landed(range, lane);
+            match result {
+                Ok(()) => self.landed(range, lane),
+                Err(_) => self.plan().end_write(range),
             }
         }
         result.map_err(|error| Error::storage("write what was fetched", error))

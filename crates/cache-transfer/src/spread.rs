@@ -62,7 +62,13 @@ impl Engine {
             What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(&first.source) };
         let reporter =
             Reporter::new(job.file.path.clone(), job.file.size, Arc::clone(&job.progress), Arc::clone(leader));
-        let lanes = places.iter().map(|(authority, place)| self.lane(job, *authority, place));
+        // While there are others to turn to, nobody is waited for long.
+        let hasty = self.with_retries(self.config.retries.min(1));
+        let last = places.iter().map(|(_, place)| place.preference).min();
+        let lanes = places.iter().map(|(authority, place)| {
+            let engine = if Some(place.preference) == last { self } else { &hasty };
+            engine.lane(job, *authority, place)
+        });
         let mut spread = Spread {
             engine: self,
             job,
@@ -80,7 +86,6 @@ impl Engine {
 
 impl Spread<'_> {
     async fn run(&mut self, key: &PartialKey) -> Result<Fetched> {
-        let mut unknown = true;
         loop {
             let lanes: Vec<Arc<Lane>> = self.shares.iter().map(|share| Arc::clone(&share.lane)).collect();
             if lanes.is_empty() {
@@ -93,27 +98,36 @@ impl Spread<'_> {
                     move |store| store.partial(&key, None)
                 })
                 .await?;
-            // Bytes of an earlier process are nobody's.
-            unknown &= !partial.recorded().is_empty();
+            let unknown = !self.are_known(partial.recorded());
             let means = self.engine.means();
             let arrived = transfer::run(&self.what, &lanes, &means, &mut partial, &self.reporter).await;
             self.note_failures();
-            let (hashes, brought) = match arrived? {
-                Arrived::Hashed(hashes, brought) => (hashes, brought),
-                Arrived::Local(path) => {
+            let (hashes, brought) = match arrived {
+                Ok(Arrived::Hashed(hashes, brought)) => (hashes, brought),
+                Err(error) if self.go_on_alone(&error) => continue,
+                Err(error) => return Err(error),
+                Ok(Arrived::Local(path)) => {
                     drop(partial);
                     return outcome::adopt(self.engine, path, &self.what.file, &*self.what.source).await;
                 }
             };
+            // The authority's file may have changed on the way: then nothing is left of what was there before.
+            let all_new = Some(brought.iter().map(RangeSet::total).sum()) == self.what.file.size;
+            if all_new {
+                self.shares.iter_mut().for_each(|share| share.ranges = RangeSet::default());
+            }
             for (share, ranges) in self.shares.iter_mut().zip(brought) {
                 ranges.as_slice().iter().for_each(|&range| share.ranges.insert(range));
             }
-            let Verdict::Rejected { reason } = outcome::judge(&self.what.file, &hashes) else {
-                self.expose(partial.file()).await?;
-                return self.publish(partial, hashes).await;
+            let reason = match outcome::judge(&self.what.file, &hashes) {
+                Verdict::Rejected { reason } => reason,
+                verdict => {
+                    self.expose(partial.file()).await?;
+                    return self.publish(partial, hashes, verdict).await;
+                }
             };
             let contributors = self.shares.iter().filter(|share| !share.ranges.is_empty()).count();
-            if std::mem::take(&mut unknown) {
+            if unknown && !all_new {
                 self.begin_anew(&mut partial, &hashes)?;
             } else if contributors <= 1 {
                 self.blame_one(partial, &hashes, reason).await;
@@ -121,6 +135,24 @@ impl Spread<'_> {
                 self.suspect(&mut partial).await?;
             }
         }
+    }
+
+    /// Whether it is remembered who brought these ranges. Bytes of an earlier process are nobody's.
+    fn are_known(&self, recorded: &[ByteRange]) -> bool {
+        let mut known = RangeSet::default();
+        self.shares.iter().flat_map(|share| share.ranges.as_slice()).for_each(|&range| known.insert(range));
+        recorded.iter().all(|&range| known.contains(range))
+    }
+
+    /// After all lanes have failed: whether one of them might do without the others.
+    fn go_on_alone(&mut self, error: &Error) -> bool {
+        let may_help = |share: &Share| share.lane.given_up().is_some_and(|error| !share.lane.is_final(error));
+        if self.shares.len() < 2 || !self.shares.iter().all(may_help) {
+            return false;
+        }
+        self.failed.get_or_insert_with(|| error.clone());
+        self.drop_given_up();
+        !self.shares.is_empty()
     }
 
     /// Sources that could not be reached come last for a while.
@@ -137,7 +169,7 @@ impl Spread<'_> {
         partial.restart()?;
         self.reporter.restarted(hashes.length);
         self.shares.iter_mut().for_each(|share| share.ranges = RangeSet::default());
-        self.suspects.clear();
+        self.acquit();
         Ok(())
     }
 
@@ -152,26 +184,48 @@ impl Spread<'_> {
         let error = outcome::reject(self.engine, partial, &what, hashes, reason).await;
         self.accuse(&lane);
         self.failed.get_or_insert(error);
+        self.acquit();
         self.drop_given_up();
     }
 
-    /// Lanes that were given up are of no use for another try.
-    fn drop_given_up(&mut self) {
-        self.shares.retain(|share| share.lane.given_up().is_none());
+    /// Another one lied, or nobody knows who: the suspects can be asked again.
+    fn acquit(&mut self) {
+        let suspects = std::mem::take(&mut self.suspects).into_iter();
+        self.shares.extend(suspects.map(|Suspect { lane, .. }| Share { lane, ranges: RangeSet::default() }));
     }
 
-    /// Takes the mirrors' bytes out, to have them from the others; all of them while the authority is there to bring
-    /// them, else one after the other.
+    /// Lanes that were given up are of no use for another try, but for one that serves no ranges: it can send the whole
+    /// when nobody else is left.
+    fn drop_given_up(&mut self) {
+        let whole = self.shares.iter().map(|share| &share.lane).filter(|lane| !lane.ranges());
+        let whole = whole.max_by_key(|lane| lane.authority).cloned();
+        self.shares.retain(|share| share.lane.given_up().is_none());
+        if let Some(lane) = whole.filter(|_| self.shares.is_empty()) {
+            let place = Place { source: Arc::clone(&lane.source), preference: lane.preference };
+            let lane = self.engine.lane(self.job, lane.authority, &place);
+            self.shares.push(Share { lane, ranges: RangeSet::default() });
+        }
+    }
+
+    /// Takes bytes out, to have them from the others: those of the mirrors while the authority is there to bring them;
+    /// else those of all who cannot be asked again; else those of one mirror after the other.
     async fn suspect(&mut self, partial: &mut Partial) -> Result<()> {
-        let authority = self.shares.iter().any(|share| share.lane.authority && share.lane.given_up().is_none());
-        let mut taken = Vec::new();
+        let is_dead = |share: &Share| share.lane.given_up().is_some();
+        let authority = self.shares.iter().any(|share| share.lane.authority && !is_dead(share));
+        let dead = self.shares.iter().any(|share| is_dead(share) && !share.ranges.is_empty());
+        let mut taken: Vec<Share> = Vec::new();
         let mut at = 0;
         while at < self.shares.len() {
             let share = &self.shares[at];
-            if share.lane.authority || share.ranges.is_empty() || (!authority && !taken.is_empty()) {
-                at += 1;
-            } else {
+            let suspected = match (authority, dead) {
+                (true, _) => !share.lane.authority,
+                (false, true) => is_dead(share),
+                (false, false) => taken.is_empty(),
+            };
+            if suspected && !share.ranges.is_empty() {
                 taken.push(self.shares.remove(at));
+            } else {
+                at += 1;
             }
         }
         let mut keep = RangeSet::default();
@@ -189,7 +243,7 @@ impl Spread<'_> {
         if self.shares.iter().all(|share| share.lane.given_up().is_some()) {
             let why = self.shares.iter().find_map(|share| share.lane.given_up().cloned());
             self.failed = self.failed.take().or(why);
-            self.shares.clear();
+            self.drop_given_up();
         }
         Ok(())
     }
@@ -217,7 +271,7 @@ impl Spread<'_> {
         self.warnings.push(words);
     }
 
-    async fn publish(&mut self, partial: Partial, hashes: Hashes) -> Result<Fetched> {
+    async fn publish(&mut self, partial: Partial, hashes: Hashes, verdict: Verdict) -> Result<Fetched> {
         let from = self.shares.iter().filter(|share| !share.ranges.is_empty());
         let shares: Vec<(String, u64)> =
             from.clone().map(|share| (share.lane.to_string(), share.ranges.total())).collect();
@@ -226,7 +280,6 @@ impl Spread<'_> {
             self.job.progress.event(&Event::Shared { path, source, bytes: *bytes });
         }
         let source = names(from.map(|share| &share.lane));
-        let verdict = Verdict::Verified;
         let fetched = outcome::publish(self.engine, partial, hashes, &self.what, verdict).await?;
         let warnings = std::mem::take(&mut self.warnings);
         Ok(Fetched { source: Some(source), shares, warnings, ..fetched })

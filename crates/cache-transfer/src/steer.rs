@@ -189,22 +189,17 @@ impl Field<'_> {
     /// Goes on without a lane, if that helps.
     fn give_up(&mut self, at: usize, error: Error) -> Result<(), Stop> {
         let Some(lane) = self.lanes.get(at).map(|one| Arc::clone(&one.lane)) else { return Err(error.into()) };
-        let final_word = match error.kind() {
-            ErrorKind::Network | ErrorKind::Integrity | ErrorKind::Unsupported => false,
-            // A mirror need not have everything, nor let everyone in.
-            ErrorKind::NotFound | ErrorKind::Unauthorized => lane.authority,
-            // Trouble on this machine is everybody's.
-            _ => true,
-        };
+        let final_word = lane.is_final(&error);
         if lane.given_up().is_some() && !final_word {
             return Ok(());
         }
         tracing::debug!(source = %lane, %error, "not used any more for this file");
         lane.give_up(error.clone());
         if final_word || !self.lanes.iter().any(Standing::is_alive) {
-            // What the first one said is the reason; the others were only tried because of it.
-            let first = self.lanes.first().and_then(|one| one.lane.given_up().cloned());
-            return Err(first.filter(|_| !final_word).unwrap_or(error).into());
+            // What the authority said is the reason, else what the first one said.
+            let authority = self.lanes.iter().find(|one| one.lane.authority).or(self.lanes.first());
+            let reason = authority.and_then(|one| one.lane.given_up().cloned());
+            return Err(reason.filter(|_| !final_word).unwrap_or(error).into());
         }
         Ok(())
     }

@@ -67,9 +67,9 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
-    /// The entity tag of the bytes we have: the one that the first lane's carry.
+    /// The entity tag by which the authority knows the bytes we have. A mirror's means nothing to the next process.
     pub(crate) fn tag(&self) -> Option<String> {
-        self.lanes.first().and_then(|lane| lane.tag())
+        self.lanes.iter().find(|lane| lane.authority).and_then(|lane| lane.tag())
     }
 
     /// The limit of one host, if it has one.
@@ -79,6 +79,11 @@ impl Transfer {
 
     pub(crate) async fn buffer(&self) -> Result<Buffer> {
         self.means.pool.take().await.ok_or_else(Error::interrupted)
+    }
+
+    /// Whether who needs a buffer has to wait.
+    pub(crate) fn lacks_buffers(&self) -> bool {
+        self.means.pool.is_empty()
     }
 
     /// What a lane's next connection is to fetch.

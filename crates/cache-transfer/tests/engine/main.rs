@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod mirrors;
+mod outlasting;
 mod source;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -338,7 +339,7 @@ async fn a_damaged_blob_is_mended_by_its_broken_range_alone() {
     assert_eq!(mender.sent(), 4 * MIB as u64, "one block");
 }
 
-fn flip(path: &std::path::Path, at: u64) {
+pub(crate) fn flip(path: &std::path::Path, at: u64) {
     use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
     fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o644)).unwrap();
     let file = fs_err::OpenOptions::new().read(true).write(true).open(path).unwrap().into_file();

@@ -51,6 +51,7 @@ pub(crate) struct Scripted {
     /// Permits let stalled and held streams go on.
     pub(crate) gate: Arc<Semaphore>,
     tell_size: bool,
+    tag: &'static str,
 }
 
 impl fmt::Debug for Scripted {
@@ -88,6 +89,7 @@ impl Scripted {
             sent: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
             tell_size: true,
+            tag: TAG,
         })
     }
 
@@ -97,6 +99,13 @@ impl Scripted {
     ) -> Arc<Self> {
         let mut source = Arc::into_inner(Self::new(data, script)).unwrap();
         source.tell_size = false;
+        Arc::new(source)
+    }
+
+    /// Its bytes carry this tag.
+    pub(crate) fn tagged(self: Arc<Self>, tag: &'static str) -> Arc<Self> {
+        let mut source = Arc::into_inner(self).unwrap();
+        source.tag = tag;
         Arc::new(source)
     }
 
@@ -138,7 +147,7 @@ impl Source for Scripted {
             asked.len() - 1
         };
         let answer = (self.script)(nth, options.range);
-        let (mut data, mut tag) = (&self.data, TAG);
+        let (mut data, mut tag) = (&self.data, self.tag);
         let mut flipped = None;
         let mut range = options.range.unwrap_or(ByteRange { start: 0, end: data.len() as u64 });
         let mut ranges = true;
