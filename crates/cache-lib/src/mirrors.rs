@@ -6,7 +6,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cache_core::{OpenOptions, Opened, RetryBudget};
 use globset::{Glob, GlobMatcher};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::{Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, ModelUrl, Result, Revision, Source, Version};
 
@@ -151,17 +151,23 @@ pub(crate) enum Address {
 pub(crate) struct Elsewhere {
     inner: Arc<dyn Source>,
     model: ModelId,
-    listing: OnceCell<Manifest>,
+    /// Asked for once, and again after a file was not as listed.
+    listing: Mutex<Option<Arc<Manifest>>>,
 }
 
 impl Elsewhere {
     pub(crate) fn new(inner: Arc<dyn Source>, model: ModelId) -> Self {
-        Self { inner, model, listing: OnceCell::new() }
+        Self { inner, model, listing: Mutex::default() }
     }
 
-    async fn listing(&self, budget: &RetryBudget) -> Result<&Manifest> {
-        let main = Revision::main();
-        self.listing.get_or_try_init(|| self.inner.resolve(&self.model, &main, budget)).await
+    async fn listing(&self, budget: &RetryBudget) -> Result<Arc<Manifest>> {
+        let mut known = self.listing.lock().await;
+        if let Some(listing) = &*known {
+            return Ok(Arc::clone(listing));
+        }
+        let listing = Arc::new(self.inner.resolve(&self.model, &Revision::main(), budget).await?);
+        *known = Some(Arc::clone(&listing));
+        Ok(listing)
     }
 }
 
@@ -183,10 +189,14 @@ impl Source for Elsewhere {
 
     async fn open(&self, _version: &Version, file: &FileEntry, options: OpenOptions) -> Result<Opened> {
         let listing = self.listing(&options.budget).await?;
-        let Some(entry) = same(listing, file) else {
+        let Some(entry) = same(&listing, file) else {
             return Err(Error::new(ErrorKind::NotFound, format!("the mirror {self} has no file {}", file.path)));
         };
-        self.inner.open(&listing.version, entry, options).await
+        let opened = self.inner.open(&listing.version, entry, options).await;
+        if opened.as_ref().is_err_and(|error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Integrity)) {
+            *self.listing.lock().await = None;
+        }
+        opened
     }
 
     fn is_local(&self) -> bool {

@@ -108,7 +108,7 @@ impl Sources {
     pub(crate) fn places(&self, model: &ModelId, told: Told) -> Result<Vec<Place>> {
         let mut places = vec![Place::from(self.of(model, told)?)];
         for (mirror, source) in self.mirrors_of(model)? {
-            places.push(Place { source, preference: mirror.preferred() });
+            places.push(Place::from(source).preferred(mirror.preferred()).named(mirror.to_string()));
         }
         Ok(places)
     }

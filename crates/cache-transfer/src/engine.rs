@@ -98,11 +98,27 @@ pub struct Place {
     pub source: Arc<dyn Source>,
     /// Places of the highest preference are used side by side; the others only when none of those is left.
     pub preference: i32,
+    /// What is learned of it is kept under this name: that it lied, is down, or how many connections it repays.
+    pub name: String,
+}
+
+impl Place {
+    /// The same with another preference; 0 when not set.
+    #[must_use]
+    pub fn preferred(self, preference: i32) -> Self {
+        Self { preference, ..self }
+    }
+
+    /// The same under another name than the source's own, which several sources may share.
+    #[must_use]
+    pub fn named(self, name: impl Into<String>) -> Self {
+        Self { name: name.into(), ..self }
+    }
 }
 
 impl From<Arc<dyn Source>> for Place {
     fn from(source: Arc<dyn Source>) -> Self {
-        Self { source, preference: 0 }
+        Self { preference: 0, name: source.to_string(), source }
     }
 }
 
@@ -284,12 +300,9 @@ impl Engine {
     fn in_order(&self, job: &FetchJob) -> Vec<(bool, Place)> {
         let checked = is_checked(&job.file);
         let places = job.places.iter().enumerate().map(|(rank, place)| (rank == 0, place.clone()));
-        let mut places: Vec<(bool, Place)> = places
-            .filter(|(authority, place)| *authority || (checked && !self.health.is_liar(&place.source.to_string())))
-            .collect();
-        places.sort_by_key(|(_, place)| {
-            (self.health.is_down(&place.source.to_string()), std::cmp::Reverse(place.preference))
-        });
+        let mut places: Vec<(bool, Place)> =
+            places.filter(|(authority, place)| *authority || (checked && !self.health.is_liar(&place.name))).collect();
+        places.sort_by_key(|(_, place)| (self.health.is_down(&place.name), std::cmp::Reverse(place.preference)));
         places
     }
 
@@ -307,7 +320,7 @@ impl Engine {
         let mut left = places.len();
         for (authority, place) in places {
             left -= 1;
-            let name = place.source.to_string();
+            let name = &place.name;
             // While there are others to ask, nobody is waited for long.
             let patience = if left > 0 { self.with_retries(self.config.retries.min(1)) } else { self.clone() };
             let error = match patience.fetch_from(job, key, leader, &place).await {
@@ -315,19 +328,20 @@ impl Engine {
                 Err(error) => error,
             };
             match error.kind() {
-                ErrorKind::Network => self.health.failed(&name),
+                ErrorKind::Network => self.health.failed(name),
                 ErrorKind::Integrity if authority => {}
-                ErrorKind::Integrity => {
-                    self.health.lied(&name);
+                ErrorKind::Integrity if outcome::is_wrong_bytes(&error) => {
+                    self.health.lied(name);
                     let words = format!(
-                        "{}: the mirror {name} sent wrong bytes; it is not used any more in this run",
-                        job.file.path
+                        "{}: the mirror {} sent wrong bytes; it is not used any more in this run",
+                        job.file.path, place.source
                     );
                     job.progress.event(&Event::Warning(&words));
                     warnings.push(words);
                 }
                 // A mirror need not have everything, nor let everyone in.
-                ErrorKind::NotFound | ErrorKind::Unauthorized | ErrorKind::Unsupported if !authority => {}
+                ErrorKind::NotFound | ErrorKind::Unauthorized | ErrorKind::Unsupported | ErrorKind::Integrity
+                    if !authority => {}
                 _ => return Err(error),
             }
             if authority || failed.is_none() {
@@ -395,7 +409,7 @@ impl Engine {
     }
 
     /// The connections of a source, shared by all files that come from it.
-    pub(crate) fn slots(&self, version: &Version, source: &Arc<dyn Source>) -> Slots {
+    pub(crate) fn slots(&self, version: &Version, name: &str) -> Slots {
         let host = match &version.model {
             ModelId::Url(url) => url.public().origin().ascii_serialization(),
             _ => String::new(),
@@ -403,13 +417,13 @@ impl Engine {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let affordable = usize::try_from(self.config.memory / CONNECTION).unwrap_or(usize::MAX).max(1);
         let new = || Slots::new(self.config.connections_per_host.min(affordable));
-        slots.entry(format!("{source} {host}")).or_insert_with(new).clone()
+        slots.entry(format!("{name} {host}")).or_insert_with(new).clone()
     }
 
     pub(crate) fn lane(&self, job: &FetchJob, authority: bool, place: &Place) -> Arc<Lane> {
         let budget = RetryBudget::told(self.config.retries, Arc::clone(&job.progress));
-        let slots = self.slots(&job.version, &place.source);
-        Lane::new(Arc::clone(&place.source), authority, place.preference, slots, Backoff::new(budget))
+        let slots = self.slots(&job.version, &place.name);
+        Lane::new(place.clone(), authority, slots, Backoff::new(budget))
     }
 
     pub(crate) fn limits(&self) -> Limits {

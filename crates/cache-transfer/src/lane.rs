@@ -9,12 +9,15 @@ use cache_core::{Body, ByteRange, Error, ErrorKind, Opened, Result, Retry, Sourc
 
 use crate::backoff::Backoff;
 use crate::connection::{self, Stop};
+use crate::engine::Place;
 use crate::slots::Slots;
 use crate::transfer::What;
 
 /// A source of one file: how many connections it may have, which entity tag its bytes carry, and why it was given up.
 pub(crate) struct Lane {
     pub(crate) source: Arc<dyn Source>,
+    /// What is learned of it is kept under this name.
+    pub(crate) name: String,
     /// Whether its word on what exists is final.
     pub(crate) authority: bool,
     /// Lanes of the highest preference are used; the others wait until none of those is left.
@@ -38,17 +41,12 @@ enum Tag {
 }
 
 impl Lane {
-    pub(crate) fn new(
-        source: Arc<dyn Source>,
-        authority: bool,
-        preference: i32,
-        slots: Slots,
-        backoff: Backoff,
-    ) -> Arc<Self> {
+    pub(crate) fn new(place: Place, authority: bool, slots: Slots, backoff: Backoff) -> Arc<Self> {
         Arc::new(Self {
-            source,
+            source: place.source,
+            name: place.name,
             authority,
-            preference,
+            preference: place.preference,
             slots,
             backoff,
             tag: Mutex::new(Tag::Expect(None)),
@@ -56,6 +54,10 @@ impl Lane {
             given_up: OnceLock::new(),
             speed: Mutex::default(),
         })
+    }
+
+    pub(crate) fn place(&self) -> Place {
+        Place { source: Arc::clone(&self.source), preference: self.preference, name: self.name.clone() }
     }
 
     /// Bytes are to have this tag, or the first that is seen.

@@ -38,9 +38,27 @@ pub(crate) fn fetched(blob: Blob, what: &What, verdict: &Verdict) -> Fetched {
     Fetched::new(blob, Outcome::Fetched, verified, Some(what.source.to_string()))
 }
 
+/// The bytes that came are not the file's: whoever sent them lied, or was lied to.
+#[derive(Debug)]
+struct WrongBytes;
+
+impl std::fmt::Display for WrongBytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("wrong bytes")
+    }
+}
+
+impl std::error::Error for WrongBytes {}
+
+/// Whether an error is that of bytes which were judged, and not that of a file which is another one.
+pub(crate) fn is_wrong_bytes(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<WrongBytes>())
+}
+
 /// Puts wrong bytes out of the way and says what was expected and what came.
 pub(crate) async fn reject(engine: &Engine, partial: Partial, what: &What, hashes: &Hashes, reason: String) -> Error {
-    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source));
+    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source))
+        .with_source(WrongBytes);
     if !engine.config.quarantine {
         let mut partial = partial;
         let dropped = engine.blocking(move |_| partial.restart()).await;
@@ -72,7 +90,11 @@ pub(crate) async fn reject(engine: &Engine, partial: Partial, what: &What, hashe
 /// Takes a file of this machine into the store.
 pub(crate) async fn adopt(engine: &Engine, path: PathBuf, file: &FileEntry, source: &dyn Source) -> Result<Fetched> {
     let entry = file.clone();
-    let adopted = engine.blocking(move |store| store.adopt(&path, &entry, AdoptOptions::default())).await?;
+    let adopted = engine.blocking(move |store| store.adopt(&path, &entry, AdoptOptions::default())).await;
+    let adopted = adopted.map_err(|error| match error.kind() {
+        ErrorKind::Integrity => error.with_source(WrongBytes),
+        _ => error,
+    })?;
     let outcome = if adopted.linked { Outcome::Linked } else { Outcome::Fetched };
     Ok(Fetched::new(adopted.blob, outcome, adopted.verified, Some(source.to_string())))
 }

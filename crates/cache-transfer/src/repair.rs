@@ -50,7 +50,7 @@ impl Engine {
         }
         let mut failed = None;
         for (rank, place) in job.places.iter().enumerate() {
-            if rank > 0 && self.health.is_liar(&place.source.to_string()) {
+            if rank > 0 && self.health.is_liar(&place.name) {
                 continue;
             }
             match self.mend_from(damage, job, &file, place, &leader).await {

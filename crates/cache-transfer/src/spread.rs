@@ -159,7 +159,7 @@ impl Spread<'_> {
     fn note_failures(&self) {
         for share in &self.shares {
             if share.lane.given_up().is_some_and(|error| error.kind() == ErrorKind::Network) {
-                self.engine.health.failed(&share.lane.to_string());
+                self.engine.health.failed(&share.lane.name);
             }
         }
     }
@@ -201,7 +201,7 @@ impl Spread<'_> {
         let whole = whole.max_by_key(|lane| lane.authority).cloned();
         self.shares.retain(|share| share.lane.given_up().is_none());
         if let Some(lane) = whole.filter(|_| self.shares.is_empty()) {
-            let place = Place { source: Arc::clone(&lane.source), preference: lane.preference };
+            let place = lane.place();
             let lane = self.engine.lane(self.job, lane.authority, &place);
             self.shares.push(Share { lane, ranges: RangeSet::default() });
         }
@@ -264,7 +264,7 @@ impl Spread<'_> {
         let words = if lane.authority {
             format!("{path}: {lane} sent bytes that do not have the digest of the listing")
         } else {
-            self.engine.health.lied(&lane.to_string());
+            self.engine.health.lied(&lane.name);
             format!("{path}: the mirror {lane} sent wrong bytes; it is not used any more in this run")
         };
         self.job.progress.event(&Event::Warning(&words));

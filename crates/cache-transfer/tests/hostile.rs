@@ -39,7 +39,7 @@ async fn fetch(store: &Store, server: &FaultServer, expected: Option<Sha256>) ->
     let job = FetchJob {
         version: Arc::new(manifest.version),
         file,
-        places: vec![Place { source, preference: 0 }],
+        places: vec![Place::from(source as Arc<dyn cache_core::Source>)],
         progress: Arc::new(NoProgress),
         priority: 0,
     };

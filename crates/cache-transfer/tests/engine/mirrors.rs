@@ -155,7 +155,7 @@ async fn the_preferred_is_used_alone_while_it_lives() {
     let near = Scripted::named("near", bytes.clone(), |_, _| Answer::Right);
     let prefer = |near: &Arc<Scripted>, preference| {
         let mut job = job(&[&hub], &entry(&bytes));
-        job.places.push(Place { source: Arc::clone(near) as _, preference });
+        job.places.push(Place::from(Arc::clone(near) as Arc<dyn cache_core::Source>).preferred(preference));
         job
     };
     let bench = Bench::new();

@@ -74,7 +74,7 @@ async fn when_none_is_left_it_is_the_authoritys_word_that_is_told() {
     let mirror = Scripted::named("mirror", bytes.clone(), move |_, _| Answer::Fail(absent.clone()));
     let bench = Bench::with(|config| config.retries = 0);
     let mut job = job(&[&hub], &entry(&bytes));
-    job.places.push(Place { source: Arc::clone(&mirror) as Arc<dyn Source>, preference: 1 });
+    job.places.push(Place::from(Arc::clone(&mirror) as Arc<dyn Source>).preferred(1));
     let error = bench.engine.fetch(job).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
 }
@@ -90,7 +90,7 @@ async fn what_a_mirror_brought_is_kept_when_only_the_authority_is_left() {
     let seen = watch(8 * MIB as u64);
     {
         let mut job = FetchJob { progress: Arc::clone(&seen) as _, ..job(&[&hub], &file) };
-        job.places.push(Place { source: near, preference: 1 });
+        job.places.push(Place::from(near as Arc<dyn Source>).preferred(1));
         tokio::select! {
             _ = bench.engine.fetch(job) => unreachable!("it stalls"),
             () = seen.reached.notified() => {}
@@ -171,7 +171,7 @@ async fn nobody_waits_long_for_a_preferred_source_while_there_are_others() {
     let (hub, near) = (honest("hub", &bytes), dead("near", &bytes));
     let bench = Bench::new();
     let mut job = job(&[&hub], &entry(&bytes));
-    job.places.push(Place { source: Arc::clone(&near) as Arc<dyn Source>, preference: 1 });
+    job.places.push(Place::from(Arc::clone(&near) as Arc<dyn Source>).preferred(1));
     bench.engine.fetch(job).await.unwrap();
     assert!(near.opens() <= 8, "{}: two rounds of four connections", near.opens());
 }
