@@ -109,7 +109,7 @@ impl Mirror {
         }
         let ModelId::Hub { name, .. } = model else {
             // A name with slashes and colons is no part of an address.
-            return Ok((!self.address.contains(MODEL)).then(|| self.plain(web, &self.address)).transpose()?);
+            return (!self.address.contains(MODEL)).then(|| self.plain(web, &self.address)).transpose();
         };
         self.plain(web, &self.address.replace(MODEL, name.as_str())).map(Some)
     }
@@ -207,11 +207,13 @@ impl fmt::Debug for Elsewhere {
 }
 
 /// Files of one model on a web server, each at its path below a URL.
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the web is asked so"))]
 pub(crate) struct OnTheWeb {
     inner: Arc<dyn Source>,
     base: String,
 }
 
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the web is asked so"))]
 impl OnTheWeb {
     pub(crate) fn new(inner: Arc<dyn Source>, base: String) -> Self {
         Self { inner, base }

@@ -15,7 +15,9 @@ use cache_transfer::Place;
 use crate::compressed;
 use crate::compressed::Told;
 use crate::config::Settings;
-use crate::mirrors::{Address, Elsewhere, Mirror, OnTheWeb};
+#[cfg(feature = "http")]
+use crate::mirrors::OnTheWeb;
+use crate::mirrors::{Address, Elsewhere, Mirror};
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Source};
 
 #[derive(Clone)]
@@ -39,6 +41,9 @@ impl std::fmt::Debug for SourceSettings {
     }
 }
 
+/// Sources of mirrors, by model and address.
+type Mirrors = HashMap<(ModelId, String), Arc<dyn Source>>;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     settings: SourceSettings,
@@ -47,7 +52,7 @@ pub(crate) struct Sources {
     #[cfg(feature = "hf")]
     hub: OnceLock<Result<Arc<cache_hf::HfSource>>>,
     /// The mirrors in use, by model and address: what they have learned is kept.
-    mirrors: Arc<Mutex<HashMap<(ModelId, String), Arc<dyn Source>>>>,
+    mirrors: Arc<Mutex<Mirrors>>,
 }
 
 impl Sources {
@@ -129,7 +134,6 @@ impl Sources {
         Ok(found)
     }
 
-    #[cfg_attr(not(feature = "hf"), expect(unused_variables, reason = "only a Hub takes a token"))]
     fn mirror(&self, mirror: &Mirror, address: Address) -> Result<Arc<dyn Source>> {
         match address {
             #[cfg(feature = "hf")]
