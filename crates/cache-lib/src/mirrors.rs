@@ -207,7 +207,6 @@ impl fmt::Debug for Elsewhere {
 }
 
 /// Files of one model on a web server, each at its path below a URL.
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the web is asked so"))]
 pub(crate) struct OnTheWeb {
     inner: Arc<dyn Source>,
     base: String,

@@ -100,6 +100,15 @@ fn huggingface_hub_downloads_the_same_bytes_from_the_same_hub() {
         names
     };
     assert_eq!(names(&theirs), names(&world.store().join("hub")));
+
+    // A cache of theirs is taken over: what is in it is not fetched again.
+    let store = world.folder().join("another").display().to_string();
+    let old = theirs.join("models--org--model").display().to_string();
+    world.run(&["--store", &store, "get", &old]).ok();
+    let before = world.hub.total_bytes_sent();
+    let taken = world.run(&["--store", &store, "get", MODEL]).ok().path();
+    assert_eq!(tree(&taken), model());
+    assert_eq!(world.hub.total_bytes_sent(), before);
 }
 
 #[test]
