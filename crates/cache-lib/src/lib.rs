@@ -11,6 +11,27 @@
 //!
 //! A [`Cache`] is cheap: building it opens no connection and starts no thread. [`Cache::get`] needs a tokio runtime;
 //! [`Cache::peek`] and the methods that are not `async` do not, but they read the disk.
+//!
+//! - To cancel is to drop the future: what has arrived stays in the store, and the next call goes on from there.
+//! - Progress is one trait, [`Progress`], given to [`Get::progress`] or [`Cache::ensure_any`].
+//! - While a [`Snapshot`] lives, no process evicts its files.
+//! - One file at one place, from the first URL that has it, is [`Cache::ensure_any`].
+//!
+//! # Features
+//!
+//! | feature | brings | pulls in | default |
+//! |---|---|---|---|
+//! | `local` | folders, other Hugging Face caches, disks | nothing | yes |
+//! | `http` | plain web servers | reqwest, hyper, tower | yes |
+//! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
+//! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
+//! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
+//! | `rustls` | `https` by rustls | rustls, aws-lc | yes |
+//! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
+//! | `torture` | fail points for tests; belongs in no release | nothing | no |
+//!
+//! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
+//! A source that is not built in answers with [`ErrorKind::Unsupported`].
 
 mod besides;
 mod builder;

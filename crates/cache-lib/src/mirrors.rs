@@ -222,6 +222,7 @@ pub(crate) struct OnTheWeb {
     base: String,
 }
 
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the web is asked so"))]
 impl OnTheWeb {
     pub(crate) fn new(inner: Arc<dyn Source>, base: String) -> Self {
         Self { inner, base }

@@ -9,9 +9,11 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::Url;
 
+#[cfg(feature = "hf")]
+use crate::ModelId;
 use crate::builder::environment;
 use crate::doctor::{Finding, Level};
-use crate::{Cache, Error, ErrorKind, ModelId, ModelRef, Result};
+use crate::{Cache, Error, ErrorKind, ModelRef, Result};
 
 /// Longest wait for each step.
 const PATIENCE: Duration = Duration::from_secs(8);

@@ -15,7 +15,9 @@ use cache_transfer::Place;
 use crate::compressed;
 use crate::compressed::Told;
 use crate::config::Settings;
-use crate::mirrors::{Address, Elsewhere, Mirror, OnTheWeb};
+#[cfg(feature = "http")]
+use crate::mirrors::OnTheWeb;
+use crate::mirrors::{Address, Elsewhere, Mirror};
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Source};
 
 #[derive(Clone)]
@@ -134,7 +136,6 @@ impl Sources {
         Ok(found)
     }
 
-    #[cfg_attr(not(feature = "hf"), expect(unused_variables, reason = "only a Hub takes a token"))]
     fn mirror(&self, mirror: &Mirror, address: Address) -> Result<Arc<dyn Source>> {
         match address {
             #[cfg(feature = "hf")]

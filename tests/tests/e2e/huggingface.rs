@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::world::{MODEL, World, model, tree};
+use crate::world::{MODEL, World, binary, model, tree};
 
 /// As in xtask/requirements.txt, which `cargo xtask ci` installs beforehand.
 const PACKAGES: [&str; 2] = ["huggingface_hub==2.4.0", "transformers==5.23.0"];
@@ -100,6 +100,15 @@ fn huggingface_hub_downloads_the_same_bytes_from_the_same_hub() {
         names
     };
     assert_eq!(names(&theirs), names(&world.store().join("hub")));
+
+    // A cache of theirs is taken over: what is in it is not fetched again.
+    let store = world.folder().join("another").display().to_string();
+    let old = theirs.join("models--org--model").display().to_string();
+    world.run(&["--store", &store, "get", &old]).ok();
+    let before = world.hub.total_bytes_sent();
+    let taken = world.run(&["--store", &store, "get", MODEL]).ok().path();
+    assert_eq!(tree(&taken), model());
+    assert_eq!(world.hub.total_bytes_sent(), before);
 }
 
 #[test]
@@ -120,4 +129,39 @@ fn transformers_reads_the_view_offline_without_warnings() {
     let stderr = text(&output.stderr);
     let remarks: Vec<&str> = stderr.lines().filter(|line| !line.contains("PyTorch was not found")).collect();
     assert!(remarks.is_empty(), "{remarks:?}");
+}
+
+#[test]
+fn a_python_program_fetches_with_the_command_and_reads_with_huggingface_hub() {
+    let world = World::new();
+    let programs = world.folder().join("bin");
+    fs_err::create_dir_all(&programs).unwrap();
+    fs_err::os::unix::fs::symlink(binary(), programs.join("model-cache")).unwrap();
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap_or_default());
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/python/prefetch.py");
+    let run = |arguments: &[&str]| {
+        let mut python = program(&world, "python");
+        python
+            .env_remove("HF_HUB_CACHE")
+            .env("PATH", &path)
+            .env("MODEL_CACHE_DIR", world.store())
+            .env("HF_ENDPOINT", world.hub.url())
+            .args(["-W", "error"])
+            .args(arguments);
+        text(&succeed(&mut python).stdout)
+    };
+    let script = script.to_str().unwrap();
+    let some = run(&[script, MODEL, "*.json"]);
+    assert!(Path::new(&some).join("config.json").is_file());
+    assert!(!Path::new(&some).join("model.safetensors").exists());
+    assert_eq!(tree(Path::new(&run(&[script, MODEL]))), model());
+    let folder = Path::new(script).parent().unwrap();
+    let asked = format!(
+        "import sys; sys.path.insert(0, {folder:?}); sys.dont_write_bytecode = True\n\
+         import prefetch\n\
+         print(prefetch.try_to_load_from_cache('{MODEL}', 'config.json') == \
+         prefetch.hf_hub_download('{MODEL}', 'config.json'), \
+         prefetch.try_to_load_from_cache('org/absent', 'config.json'))"
+    );
+    assert_eq!(run(&["-c", &asked]), "True None");
 }
