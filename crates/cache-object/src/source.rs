@@ -5,7 +5,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use cache_core::{
     Bucket, ByteRange, Commit, Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, RepoPath, Result,
     RetryBudget, Revision, Source, Version,
@@ -156,14 +155,7 @@ impl ObjectSource {
         let mut entry = FileEntry::new(path);
         (entry.size, entry.etag, entry.digests.sha256) = (size, etag, sha256);
         if sha256.is_none() {
-            let list = match self.store.read(&format!("{key}.sha256"), 64 << 10, budget).await {
-                Ok(list) => list.unwrap_or_default(),
-                Err(error) if error.kind() == ErrorKind::Unauthorized => Bytes::new(),
-                // A bad moment must not turn a verified file into an unverified one.
-                Err(error) => return Err(error),
-            };
-            let text = String::from_utf8_lossy(&list);
-            entry.digests.sha256 = text.split_whitespace().next().and_then(|hex| hex.parse().ok());
+            entry.digests.sha256 = sums::beside(&self.store, key, budget).await?;
         }
         Ok(entry)
     }

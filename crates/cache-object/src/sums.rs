@@ -50,6 +50,26 @@ pub(crate) async fn apply(
     Ok(found)
 }
 
+/// The digest that a list beside one object names for it.
+pub(crate) async fn beside(store: &BucketStore, key: &RepoPath, budget: &RetryBudget) -> Result<Option<Sha256>> {
+    let folder = key.as_str().strip_suffix(key.file_name()).unwrap_or_default();
+    for list in [format!("{key}.sha256"), format!("{folder}{SUMS}")] {
+        let bytes = match store.read(&list, usize::try_from(MAX_LIST).unwrap_or(usize::MAX), budget).await {
+            Ok(bytes) => bytes.unwrap_or_default(),
+            // Who may read the object need not be let in elsewhere.
+            Err(error) if error.kind() == ErrorKind::Unauthorized => continue,
+            // A bad moment must not turn a verified file into an unverified one.
+            Err(error) => return Err(error),
+        };
+        let text = String::from_utf8_lossy(&bytes);
+        let named = entries(&RepoPath::parse(&list)?, &text).into_iter().find(|(path, _)| path == key.as_str());
+        if let Some((_, sha256)) = named {
+            return Ok(Some(sha256));
+        }
+    }
+    Ok(None)
+}
+
 fn is_list(name: &str) -> bool {
     name.eq_ignore_ascii_case(SUMS) || name.strip_suffix(".sha256").is_some_and(|own| !own.is_empty())
 }

@@ -69,7 +69,11 @@ fn seaweedfs_keeps_a_real_model_and_amazons_program_reads_it() {
     let raw = World::new();
     let got = run(&raw, &store.s3(), &["get", "s3://models/raw/"]).ok();
     assert_eq!(tree(&got.path()), tree(&model));
-    let got = run(&raw, &store.s3(), &["get", "s3://models/raw/vocab.txt"]).ok();
+    let sum = Content::bytes(fs_err::read(model.join("vocab.txt")).unwrap()).sha256();
+    let list = raw.folder().join("sums");
+    fs_err::write(&list, format!("{sum}  vocab.txt\n")).unwrap();
+    store.aws(&["s3", "cp", "--quiet", list.to_str().unwrap(), "s3://models/raw/SHA256SUMS"]);
+    let got = run(&raw, &store.s3(), &["get", "s3://models/raw/vocab.txt", "--require-digest"]).ok();
     assert_eq!(fs_err::read(got.path()).unwrap(), fs_err::read(model.join("vocab.txt")).unwrap());
 }
 
