@@ -1,15 +1,41 @@
 //! Hashing a file in one pass, in order.
 
+use std::fmt;
+
 use sha1::Digest as _;
 
-use crate::{Blake3, Digests, GitSha1, Sha256};
+use twox_hash::XxHash3_128;
+
+use crate::{Digests, GitSha1, Sha256};
 
 /// Bytes of one block in the list of block hashes that lets `verify --repair` fetch only the broken ranges.
 pub const BLOCK_SIZE: u64 = 4 << 20;
 
+/// XXH3 with 128 bits of one block. It tells where a file has changed on the disk, quickly; it vouches for nothing: that
+/// the whole is right again its SHA-256 says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlockHash([u8; Self::LEN]);
+
+impl BlockHash {
+    /// Its length in bytes.
+    pub const LEN: usize = 16;
+
+    /// The hash of these bytes, as [`as_bytes`](Self::as_bytes) gave them.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; Self::LEN] {
+        &self.0
+    }
+}
+
 /// Computes the digests of a file whose bytes arrive in order.
 ///
-/// SHA-256 is always computed, because it names the blob; git-sha1 and the BLAKE3 block hashes only when asked for.
+/// SHA-256 is always computed, because it names the blob; git-sha1 and the block hashes only when asked for.
 #[derive(Debug, Clone)]
 pub struct Hasher {
     sha256: sha2::Sha256,
@@ -25,8 +51,8 @@ pub struct Hashes {
     pub sha256: Sha256,
     /// Git blob id, if it was asked for.
     pub git_sha1: Option<GitSha1>,
-    /// BLAKE3 of each block of [`BLOCK_SIZE`] bytes, the last one shorter; empty if not asked for.
-    pub blocks: Vec<Blake3>,
+    /// The hash of each block of [`BLOCK_SIZE`] bytes, the last one shorter; empty if not asked for.
+    pub blocks: Vec<BlockHash>,
     /// Number of bytes hashed.
     pub length: u64,
 }
@@ -55,7 +81,7 @@ impl Hasher {
         self
     }
 
-    /// Computes the BLAKE3 hash of each block too.
+    /// Computes the hash of each block too.
     #[must_use]
     pub fn with_blocks(mut self) -> Self {
         self.blocks = Some(Blocks::default());
@@ -98,32 +124,42 @@ impl Default for Hasher {
     }
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 struct Blocks {
-    done: Vec<Blake3>,
-    current: blake3::Hasher,
+    done: Vec<BlockHash>,
+    current: XxHash3_128,
+    /// Bytes of the current block.
+    length: u64,
+}
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blocks({} and {} bytes)", self.done.len(), self.length)
+    }
 }
 
 impl Blocks {
     fn update(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let room = BLOCK_SIZE - self.current.count();
-            let take = bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX));
-            self.current.update(&bytes[..take]);
-            bytes = &bytes[take..];
-            if self.current.count() == BLOCK_SIZE {
+            let room = BLOCK_SIZE - self.length;
+            let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            self.current.write(now);
+            self.length += now.len() as u64;
+            bytes = later;
+            if self.length == BLOCK_SIZE {
                 self.close();
             }
         }
     }
 
     fn close(&mut self) {
-        self.done.push(Blake3::from_bytes(*self.current.finalize().as_bytes()));
-        self.current.reset();
+        self.done.push(BlockHash(self.current.finish_128().to_be_bytes()));
+        self.current = XxHash3_128::new();
+        self.length = 0;
     }
 
-    fn finish(mut self) -> Vec<Blake3> {
-        if self.current.count() > 0 {
+    fn finish(mut self) -> Vec<BlockHash> {
+        if self.length > 0 {
             self.close();
         }
         self.done
@@ -159,6 +195,7 @@ mod tests {
         }
         assert_eq!(hasher.finish(), whole);
         assert_eq!(whole.blocks.len(), 3);
-        assert_eq!(whole.blocks[2].as_bytes(), blake3::hash(&data[data.len() - 17..]).as_bytes());
+        let last = XxHash3_128::oneshot(&data[data.len() - 17..]);
+        assert_eq!(whole.blocks[2].as_bytes(), &last.to_be_bytes());
     }
 }

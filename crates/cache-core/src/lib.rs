@@ -21,7 +21,7 @@ mod verifier;
 pub use bucket::{Bucket, BucketKind};
 pub use digest::{Blake3, Digest, DigestError, Digests, GitSha1, Sha256};
 pub use error::{Category, Error, ErrorKind, Result, Retry};
-pub use hash::{BLOCK_SIZE, Hasher, Hashes};
+pub use hash::{BLOCK_SIZE, BlockHash, Hasher, Hashes};
 pub use manifest::{FileEntry, Manifest};
 pub use model::{Commit, ModelId, RepoKind, RepoName, Revision, Version};
 pub use model_url::ModelUrl;

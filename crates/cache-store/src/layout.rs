@@ -159,7 +159,7 @@ impl Layout {
         sharded(self.records(), &format!("{name}.json"))
     }
 
-    /// The BLAKE3 hashes of a blob's blocks.
+    /// The hashes of a blob's blocks.
     pub(crate) fn blocks(&self, name: &Sha256) -> PathBuf {
         sharded(self.records(), &format!("{name}.blocks"))
     }

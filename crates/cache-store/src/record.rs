@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use cache_core::{BLOCK_SIZE, Blake3, Sha256};
+use cache_core::{BLOCK_SIZE, BlockHash, Sha256};
 use fs_err as fs;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::store::Store;
 /// A file changed this shortly before its check may change again without its times showing it: git's "racy" rule.
 const RACY: Duration = Duration::from_secs(2);
 /// Begins a file of block hashes; the number is the block size in MiB.
-const BLOCKS_MAGIC: &[u8; 16] = b"blake3 blocks 4\n";
+const BLOCKS_MAGIC: &[u8; 16] = b"xxh3-128 block4\n";
 const _: () = assert!(BLOCK_SIZE == 4 << 20, "the magic names the block size");
 
 /// Identifies the state of a file that was checked.
@@ -95,7 +95,7 @@ impl Store {
     }
 
     /// Remembers the hashes of a blob's blocks. They belong to the content, so they never go stale.
-    pub(crate) fn record_blocks(&self, name: &Sha256, blocks: &[Blake3]) {
+    pub(crate) fn record_blocks(&self, name: &Sha256, blocks: &[BlockHash]) {
         if blocks.is_empty() {
             return;
         }
@@ -107,10 +107,11 @@ impl Store {
     }
 
     /// The recorded hashes of a blob's blocks, none if nothing usable is recorded.
-    pub(crate) fn recorded_blocks(&self, name: &Sha256) -> Vec<Blake3> {
+    pub(crate) fn recorded_blocks(&self, name: &Sha256) -> Vec<BlockHash> {
         let bytes = fs::read(self.layout().blocks(name)).unwrap_or_default();
         let Some(hashes) = bytes.strip_prefix(BLOCKS_MAGIC) else { return Vec::new() };
-        hashes.chunks_exact(32).filter_map(|hash| Some(Blake3::from_bytes(hash.try_into().ok()?))).collect()
+        let one = |hash: &[u8]| Some(BlockHash::from_bytes(hash.try_into().ok()?));
+        hashes.chunks_exact(BlockHash::LEN).filter_map(one).collect()
     }
 
     /// Drops what is remembered of a blob's state; the block hashes stay while `blocks` is false.

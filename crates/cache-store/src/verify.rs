@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use cache_core::{BLOCK_SIZE, Blake3, ByteRange, Digest, Digests, Error, ErrorKind, Hasher, Hashes, Result, Sha256};
+use cache_core::{BLOCK_SIZE, BlockHash, ByteRange, Digest, Digests, Error, ErrorKind, Hasher, Hashes, Result, Sha256};
 use fs_err as fs;
 
 use crate::doing::{Absent as _, Doing as _};
@@ -163,7 +163,7 @@ fn read_all(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
 }
 
 /// The blocks that still have their recorded hash, joined to ranges.
-fn intact_ranges(file: &File, blocks: &[Blake3]) -> io::Result<Vec<ByteRange>> {
+fn intact_ranges(file: &File, blocks: &[BlockHash]) -> io::Result<Vec<ByteRange>> {
     let hashes = hash_file(file, Hasher::new().with_blocks())?;
     let mut intact: Vec<ByteRange> = Vec::new();
     let pairs = blocks.iter().zip(&hashes.blocks).zip((0..).step_by(4 << 20));

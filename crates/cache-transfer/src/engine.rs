@@ -58,7 +58,7 @@ pub struct EngineConfig {
     pub quarantine_age: Option<Duration>,
     /// Bytes a second from single hosts, by name, with `:port` where it is not the usual one.
     pub hosts: BTreeMap<String, u64>,
-    /// Record BLAKE3 hashes of each block, so that a repair can fetch the broken ones alone.
+    /// Record hashes of each block, so that a repair can fetch the broken ones alone.
     pub block_hashes: bool,
 }
 

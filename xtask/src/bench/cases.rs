@@ -152,7 +152,9 @@ impl Recipe {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(&self.arguments).envs(self.set.iter().map(|(name, value)| (name, value))).env_remove("HF_TOKEN");
+        command.args(&self.arguments).envs(self.set.iter().map(|(name, value)| (name, value)));
+        // The first is not to be sent; the second, where it is set, is not understood by every program that speaks S3.
+        command.env_remove("HF_TOKEN").env_remove("AWS_CA_BUNDLE");
         command
     }
 }
