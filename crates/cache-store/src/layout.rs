@@ -86,6 +86,11 @@ impl Layout {
         self.root.join("registry.toml")
     }
 
+    /// A document of a server's about a model.
+    pub(crate) fn document(&self, model: &ModelId, name: &RepoPath) -> PathBuf {
+        name.below(&model_folder(self.root.join("documents"), model))
+    }
+
     // ---- view
 
     pub(crate) fn hub(&self) -> PathBuf {

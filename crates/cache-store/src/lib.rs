@@ -10,6 +10,7 @@ mod claim;
 mod clean;
 mod clock;
 mod collect;
+mod documents;
 mod doing;
 mod durable;
 mod evict;

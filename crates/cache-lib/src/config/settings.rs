@@ -36,6 +36,12 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[project]`: which folders may bring settings of their own.
     pub project: ProjectSettings,
+    /// `[server]`: the mirror.
+    pub server: ServerSettings,
+    /// `[users.name]`: who may read what from the mirror.
+    pub users: BTreeMap<String, UserSettings>,
+    /// `[models."org/name"]`: other sources that the mirror serves under this name.
+    pub models: BTreeMap<String, ModelSettings>,
 }
 
 /// The store.
@@ -251,4 +257,52 @@ pub enum LogFormat {
 pub struct ProjectSettings {
     /// Folders whose `model-cache.toml`, there and below, may set everything.
     pub trust: Vec<PathBuf>,
+}
+
+/// The mirror.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ServerSettings {
+    /// Addresses to listen on: `127.0.0.1:8090`, `unix:/run/model-cache.sock`, `systemd`.
+    pub listen: Vec<String>,
+    /// Further names under which it may be asked.
+    pub hosts: Vec<String>,
+    /// How long a moving name keeps its commit before upstream is asked again.
+    pub refresh: Option<Duration>,
+    /// How long "there is no such thing" counts.
+    pub negative: Option<Duration>,
+    /// Globs of repositories that may be asked for upstream; empty for all.
+    pub upstream: Vec<String>,
+    /// Globs of what may be read without a token when there are users.
+    pub anonymous: Vec<String>,
+    /// Where the admin's token is.
+    pub admin_token: Option<TokenRef>,
+    /// Requests a second of one client.
+    pub rate: Option<u32>,
+    /// Connections of one client.
+    pub connections_per_client: Option<usize>,
+    /// Connections in all.
+    pub connections: Option<usize>,
+    /// Certificate chain in PEM.
+    pub tls_certificate: Option<PathBuf>,
+    /// Private key in PEM.
+    pub tls_key: Option<PathBuf>,
+}
+
+/// A user of the mirror.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct UserSettings {
+    /// SHA-256 of the token, 64 hexadecimal digits.
+    pub token_sha256: String,
+    /// Globs of what may be read.
+    pub read: Vec<String>,
+}
+
+/// A repository that comes from another source.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ModelSettings {
+    /// The reference that it is.
+    pub from: String,
 }

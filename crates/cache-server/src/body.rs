@@ -1,0 +1,1 @@
+//! Files as bodies: ranges, several ranges, whole files, while they arrive.

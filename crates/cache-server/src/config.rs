@@ -1,0 +1,109 @@
+//! [`ServerConfig`]: how the mirror behaves.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cache_lib::Sha256;
+
+/// Where requests come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listen {
+    /// A TCP address; port 0 takes a free one.
+    Tcp(SocketAddr),
+    /// A unix socket, mode 0600: whoever can open it is an admin.
+    Unix(PathBuf),
+    /// The sockets that systemd hands over (`LISTEN_FDS`).
+    Systemd,
+}
+
+/// Certificate and key, both in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, the server's own first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Somebody with a token of this server's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// SHA-256 of the token: the token itself is nowhere.
+    pub token_sha256: Sha256,
+    /// Globs of what may be read: `org/*`, `datasets/org/name`.
+    pub read: Vec<String>,
+}
+
+/// Another source served as a repository of the Hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelAlias {
+    /// What it is: `s3://bucket/prefix`, `./folder`, a registered name.
+    pub from: String,
+}
+
+/// How the mirror behaves. Durations are how long an answer of upstream counts.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ServerConfig {
+    /// Where requests come in.
+    pub listen: Vec<Listen>,
+    /// Names under which the server may be asked (`Host`), besides loopback's and the addresses it listens on.
+    pub hosts: Vec<String>,
+    /// Serve on addresses that others can reach although nobody has to show a token.
+    pub insecure_public: bool,
+    /// How long a moving name keeps its commit before upstream is asked again.
+    pub refresh: Duration,
+    /// How long "there is no such thing" counts.
+    pub negative: Duration,
+    /// How long a token that upstream accepted for a private repository counts.
+    pub grant: Duration,
+    /// Globs of repositories that may be asked for upstream; empty for all.
+    pub upstream: Vec<String>,
+    /// This server's own users. When there are any, they alone decide, and upstream is asked with the server's token.
+    pub users: BTreeMap<String, User>,
+    /// What may be read without a token when there are users.
+    pub anonymous: Vec<String>,
+    /// Other sources under the names of repositories.
+    pub models: BTreeMap<String, ModelAlias>,
+    /// The admin's token; `None`: admin over the unix socket only.
+    pub admin_token: Option<String>,
+    /// Requests a second of one client, and ten times as many at once; `None`: no limit.
+    pub rate: Option<u32>,
+    /// Connections of one client; `None`: no limit.
+    pub connections_per_client: Option<usize>,
+    /// Connections in all.
+    pub connections: usize,
+    /// Speak TLS.
+    pub tls: Option<TlsFiles>,
+    /// How long a client may take to send a request's headers, and how long a connection may lie idle.
+    pub header_timeout: Duration,
+    /// How long requests under way may take to end after the server was told to stop.
+    pub grace: Duration,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![Listen::Tcp(SocketAddr::from(([127, 0, 0, 1], 8090)))],
+            hosts: Vec::new(),
+            insecure_public: false,
+            refresh: Duration::from_secs(60),
+            negative: Duration::from_secs(10),
+            grant: Duration::from_secs(60),
+            upstream: Vec::new(),
+            users: BTreeMap::new(),
+            anonymous: Vec::new(),
+            models: BTreeMap::new(),
+            admin_token: None,
+            rate: None,
+            connections_per_client: None,
+            connections: 4096,
+            tls: None,
+            header_timeout: Duration::from_secs(30),
+            grace: Duration::from_secs(20),
+        }
+    }
+}
