@@ -64,6 +64,7 @@ mod snapshot;
 mod sources;
 mod stats;
 pub mod units;
+mod upstream;
 mod variants;
 mod verify;
 
@@ -74,6 +75,8 @@ pub use cache_core::{
     FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(feature = "hf")]
+pub use cache_hf::HubAnswer;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{
