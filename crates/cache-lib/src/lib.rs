@@ -57,6 +57,7 @@ mod network;
 mod outdated;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod push;
+mod read;
 pub mod registry;
 mod remove;
 mod select;
@@ -84,7 +85,7 @@ pub use cache_store::{
     EvictReport, EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry,
     QuarantineRecord, Store, StoreOptions, VersionUse,
 };
-pub use cache_transfer::{Bandwidth, Engine, EngineConfig};
+pub use cache_transfer::{Bandwidth, Engine, EngineConfig, HOLD_BACK};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
 pub use export::{ExportOptions, Exported};
@@ -98,6 +99,7 @@ pub use mirrors::Mirror;
 pub use outdated::{Moving, UpdatePlan};
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use push::Push;
+pub use read::{Arrival, FileReader, ReadOptions};
 pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
