@@ -52,6 +52,7 @@ impl Server {
     /// An address that cannot be had, a configuration that would leave the store open to everyone, or that makes no
     /// sense.
     pub async fn bind(cache: Cache, config: ServerConfig) -> Result<Self> {
+        crate::listen::raise_handles();
         let listeners = Listener::take(&config.listen).await?;
         let tcp: Vec<_> = listeners
             .iter()
