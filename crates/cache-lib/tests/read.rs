@@ -258,13 +258,12 @@ async fn what_an_earlier_run_has_left_is_read_at_once() {
     drop(reader);
     world.hub.clear_trouble();
     world.stall(2 << 20);
-    assert_eq!(world.begun(), 2, "once more, for the first has failed");
     let reader = world.open(&world.cache()).await;
     world.check(&reader, 0, 1 << 20).await.unwrap();
     assert!(reader.read_at(2 << 20, 1).now_or_never().is_none());
     world.hub.release();
     world.check_all(&reader).await.unwrap();
-    assert_eq!(world.begun(), 2);
+    assert_eq!(world.begun(), 1);
 }
 
 #[tokio::test]
