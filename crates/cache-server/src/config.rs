@@ -1,5 +1,7 @@
 //! [`ServerConfig`]: how the mirror behaves.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -107,3 +109,6 @@ impl Default for ServerConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

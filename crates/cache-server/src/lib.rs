@@ -9,7 +9,9 @@ mod activity;
 mod admin;
 mod app;
 mod body;
+mod bounded;
 mod catalog;
+mod clock;
 mod config;
 mod guard;
 mod hub;
@@ -19,6 +21,8 @@ mod page;
 mod refusal;
 mod repo;
 mod server;
+mod token;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
 pub use server::Server;
+pub use token::NewToken;
