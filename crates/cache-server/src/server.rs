@@ -201,7 +201,11 @@ fn serve<S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let app = shared.app();
-    let Some(client) = app.guard.connection(peer.ip()) else { return };
+    // Those of the unix socket are not counted: they have no address.
+    let client = peer.ip().map(|client| app.guard.connection(client));
+    if matches!(client, Some(None)) {
+        return;
+    }
     let open = app.metrics.connection();
     let shared = Arc::clone(shared);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
