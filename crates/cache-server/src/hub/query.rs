@@ -11,9 +11,6 @@ impl Query {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
