@@ -61,14 +61,19 @@ fn the_api_says_through_the_mirror_what_it_says_without() {
     let script = script("api.py");
     let ask = |endpoint: &str, name: &str, kind: &str, cache: &Path| {
         let mut python = client(&world, &python(), endpoint, cache);
-        text(&succeed(python.arg(&script).args([name, kind])).stdout)
+        let said = succeed(python.arg(&script).args([name, kind])).stdout;
+        serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&said).unwrap()
+    };
+    let same = |ours: &serde_json::Map<_, _>, theirs: &serde_json::Map<_, _>| {
+        assert!(theirs.keys().eq(ours.keys()));
+        theirs.iter().for_each(|(question, answer)| assert_eq!(&ours[question], answer, "{question}"));
     };
     let direct = world.folder().join("direct");
     let model = ask(world.hub.url(), MODEL, "model", &direct);
     let set = ask(world.hub.url(), "org/set", "dataset", &direct);
     thrice(&world, |url, cache| {
-        assert_eq!(ask(url, MODEL, "model", cache), model);
-        assert_eq!(ask(url, "org/set", "dataset", cache), set);
+        same(&ask(url, MODEL, "model", cache), &model);
+        same(&ask(url, "org/set", "dataset", cache), &set);
     });
 }
 
@@ -119,14 +124,15 @@ fn transformers_reads_a_real_model() {
 #[test]
 fn huggingface_for_node_reads_a_model() {
     let Some(installed) = tool("azurite").map(|azurite| azurite.parent().unwrap().join("../x.js")) else { return };
-    let world = World::new();
+    let world = World::empty(HubConfig::default());
+    world.hub.add_model(MODEL, Files::from(not_empty()));
     let said = |url: &str, cache: &Path| -> serde_json::Value {
         let mut node = client(&world, Path::new("node"), url, cache);
         let output = succeed(node.arg(script("hub.mjs")).arg(&installed).args([url, MODEL]));
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let direct = said(world.hub.url(), world.folder());
-    assert_eq!(direct["files"].as_array().unwrap().len(), model().len());
+    assert_eq!(direct["files"].as_array().unwrap().len(), not_empty().len());
     thrice(&world, |url, cache| assert_eq!(said(url, cache), direct));
 }
 
@@ -185,9 +191,12 @@ fn hf_hub_0_4_downloads_files() {
             .env("CARGO_TARGET_DIR", &target),
     );
     let program = target.join("debug/hf-hub-client");
-    let world = World::new();
+    let world = World::empty(HubConfig::default());
+    world.hub.add_model(MODEL, Files::from(not_empty()));
     let commit = world.commit();
-    let files: Vec<String> = model().into_iter().map(|(path, _)| path).collect();
+    let all = model();
+    let expected: Vec<_> = all.into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
+    let files: Vec<String> = expected.iter().map(|(path, _)| path.clone()).collect();
     thrice(&world, |url, cache| {
         let output = succeed(client(&world, &program, url, cache).arg(url).arg(cache).arg(MODEL).args(&files));
         let said = text(&output.stdout);
@@ -195,8 +204,15 @@ fn hf_hub_0_4_downloads_files() {
         assert_eq!(lines.next(), Some(commit.as_str()));
         let got: Vec<(String, Vec<u8>)> =
             lines.zip(&files).map(|(path, name)| (name.clone(), fs_err::read(path).unwrap())).collect();
-        assert_eq!(got, model());
+        assert_eq!(got, expected);
     });
+}
+
+/// The fixture model without its empty file: these clients ask for the first byte, which an empty file does not have,
+/// and no Hub can give.
+fn not_empty() -> Vec<(String, Content)> {
+    let all = model().into_iter().filter(|(_, bytes)| !bytes.is_empty());
+    all.map(|(path, bytes)| (path, Content::bytes(bytes))).collect()
 }
 
 /// What llama.cpp asks, in its order: refs, the tree in one page, HEAD, and a range after a break.
