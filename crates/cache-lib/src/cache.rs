@@ -5,6 +5,7 @@ use std::sync::Arc;
 use cache_store::Store;
 use cache_transfer::{Engine, EngineConfig};
 
+use crate::read::Flights;
 use crate::sources::Sources;
 use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
 
@@ -18,6 +19,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) config: EngineConfig,
     pub(crate) sources: Sources,
+    /// The files that are fetched to be read meanwhile.
+    pub(crate) flights: Arc<Flights>,
 }
 
 impl Cache {

@@ -21,8 +21,11 @@ mod page;
 mod refusal;
 mod repo;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
+pub use listen::Address;
 pub use server::Server;
 pub use token::NewToken;

@@ -13,6 +13,17 @@ use crate::app::App;
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {}
 
+impl Metrics {
+    /// A connection that is open until this is dropped.
+    pub(crate) fn connection(&self) -> ConnectionCount {
+        ConnectionCount {}
+    }
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub(crate) struct ConnectionCount {}
+
 /// The name of the route that answered, put into the response's extensions by the handler: `resolve`, `tree`, `page` …
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RouteName(pub(crate) &'static str);
