@@ -220,6 +220,8 @@ fn foreign(caller: &Caller) -> Option<&Token> {
 }
 
 #[cfg(test)]
+mod leaks;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod tests;

@@ -178,6 +178,28 @@ async fn while_upstream_is_down_the_public_is_served_also_after_a_restart() {
 }
 
 #[tokio::test]
+async fn an_accepted_token_also_tells_that_it_is_no_longer_public() {
+    let mut world = World::new(&ServerConfig::default());
+    let close = |closed| *world.hub.closed.lock().unwrap() = closed;
+    close(true);
+    assert_eq!(world.reads(Some("hf_ana"), "org/open").await, "token");
+    world.clock.pass(61 * SECOND);
+    close(false);
+    assert_eq!(world.reads(None, "org/open").await, "public");
+    world.clock.pass(61 * SECOND);
+    close(true);
+    // Upstream wants no question without a token for a while.
+    world.fail(Some(Retry::After(30 * SECOND)));
+    assert_eq!(world.reads(None, "org/open").await, "public");
+    world.fail(None);
+    assert_eq!(world.reads(Some("hf_ana"), "org/open").await, "token");
+    assert_eq!(world.reads(None, "org/open").await, "limited");
+    world.fail(Some(Retry::Backoff));
+    world.restart(false);
+    assert_eq!(world.reads(None, "org/open").await, "down");
+}
+
+#[tokio::test]
 async fn upstreams_wait_is_honoured() {
     let world = World::new(&ServerConfig::default());
     world.fail(Some(Retry::After(30 * SECOND)));
