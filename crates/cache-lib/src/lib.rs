@@ -74,6 +74,8 @@ pub use cache_core::{
     FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(feature = "http")]
+pub use cache_net::BreakerState;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{
