@@ -7,6 +7,7 @@ mod instead;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(crate) mod push;
 mod registry;
+pub(crate) mod serve;
 mod stats;
 
 use std::path::PathBuf;
@@ -86,6 +87,8 @@ pub(crate) enum Command {
     /// Push a model into a bucket, each blob once, verified there.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     Push(push::PushArgs),
+    /// Serve the store as a Hub, with a page to look at: HF_ENDPOINT=http://127.0.0.1:8090 uses it.
+    Serve(serve::ServeArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),

@@ -18,6 +18,7 @@ mod push;
 mod quarantine;
 mod registry;
 mod rm;
+mod serve;
 mod stats;
 mod variants;
 mod verify;
@@ -48,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Update(args) => outdated::update(&open(shared)?, args, output),
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
         Command::Push(args) => push::run(&open(shared)?, args, output),
+        Command::Serve(args) => serve::run(shared, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),

@@ -7,6 +7,7 @@ use cache_transfer::{Engine, EngineConfig};
 
 #[cfg(feature = "http")]
 use crate::BreakerState;
+use crate::read::Flights;
 use crate::sources::Sources;
 use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
 
@@ -20,6 +21,8 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) config: EngineConfig,
     pub(crate) sources: Sources,
+    /// The files that are fetched to be read meanwhile.
+    pub(crate) flights: Arc<Flights>,
 }
 
 impl Cache {

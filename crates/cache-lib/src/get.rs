@@ -223,6 +223,19 @@ impl Get {
         .await
     }
 
+    /// Gets it of a version that was looked at before, and notes for the statistics what that took.
+    pub(crate) async fn run_of(mut self, wanted: Wanted, look: &Look) -> Result<Snapshot> {
+        let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
+        self.progress = meter.progress();
+        let result = self.run_for(wanted, Some(look)).await;
+        meter.ended(&result);
+        blocking(move || {
+            drop(meter);
+            result
+        })
+        .await
+    }
+
     async fn get(self) -> Result<Snapshot> {
         let wanted = self.wanted()?;
         if self.instead.is_empty() { self.run_for(wanted, None).await } else { instead::run(&self, wanted).await }

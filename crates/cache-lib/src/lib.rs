@@ -57,6 +57,7 @@ mod network;
 mod outdated;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod push;
+mod read;
 pub mod registry;
 mod remove;
 mod select;
@@ -64,6 +65,7 @@ mod snapshot;
 mod sources;
 mod stats;
 pub mod units;
+mod upstream;
 mod variants;
 mod verify;
 
@@ -74,6 +76,8 @@ pub use cache_core::{
     FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(feature = "hf")]
+pub use cache_hf::HubAnswer;
 #[cfg(feature = "http")]
 pub use cache_net::BreakerState;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
@@ -83,7 +87,7 @@ pub use cache_store::{
     EvictReport, EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry,
     QuarantineRecord, Store, StoreOptions, VersionUse,
 };
-pub use cache_transfer::{Bandwidth, Engine, EngineConfig};
+pub use cache_transfer::{Bandwidth, Engine, EngineConfig, HOLD_BACK};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
 pub use export::{ExportOptions, Exported};
@@ -97,6 +101,7 @@ pub use mirrors::Mirror;
 pub use outdated::{Moving, UpdatePlan};
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use push::Push;
+pub use read::{Arrival, FileReader, ReadOptions};
 pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};

@@ -218,6 +218,19 @@ impl Look {
         let (manifest, stored) = (self.manifest.clone(), self.stored.clone());
         let mut look = Self::new(cache, wanted, manifest, stored, self.moved.clone())?;
         look.warnings.clone_from(&self.warnings);
+        look.unless_nobody_can_be_asked(cache, wanted)
+    }
+
+    /// The version that somebody has resolved already. Asks nobody; otherwise as [`Self::narrow`].
+    pub(crate) fn listed(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<Self> {
+        let stored = cache.store().manifest(&manifest.version)?;
+        let mut manifest = manifest.clone();
+        recall(&mut manifest, stored.as_ref());
+        Self::new(cache, wanted, manifest, stored, None)?.unless_nobody_can_be_asked(cache, wanted)
+    }
+
+    fn unless_nobody_can_be_asked(self, cache: &Cache, wanted: &Wanted) -> Result<Self> {
+        let look = self;
         let nobody = cache.is_offline() || cache.store().read_only().is_some();
         if nobody && Sources::is_remote(&wanted.reference.model) && look.missing().next().is_some() {
             return Err(look.not_cached(wanted));

@@ -18,7 +18,7 @@ use crate::config::Settings;
 #[cfg(feature = "http")]
 use crate::mirrors::OnTheWeb;
 use crate::mirrors::{Address, Elsewhere, Mirror};
-use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Source};
+use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
 
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
@@ -51,6 +51,8 @@ pub(crate) struct Sources {
     http: OnceLock<Result<cache_net::HttpClient>>,
     #[cfg(feature = "hf")]
     hub: OnceLock<Result<Arc<cache_hf::HfSource>>>,
+    /// Whose requests these are: the digest of another Hub token than the configured one.
+    pub(crate) bearer: Option<Sha256>,
     /// The mirrors in use, by model and address: what they have learned is kept.
     mirrors: Arc<Mutex<Mirrors>>,
 }
@@ -63,8 +65,29 @@ impl Sources {
             http: OnceLock::new(),
             #[cfg(feature = "hf")]
             hub: OnceLock::new(),
+            bearer: None,
             mirrors: Arc::default(),
         }
+    }
+
+    /// The same over the same connections, with another token for the Hub or none.
+    #[cfg(feature = "hf")]
+    pub(crate) fn with_hub_token(&self, token: Option<&str>) -> Result<Self> {
+        let source = cache_hf::HfSource::new(self.hub_config()?.with_token(token)?, self.http()?)?;
+        let mut hasher = crate::Hasher::new();
+        hasher.update(token.unwrap_or_default().as_bytes());
+        Ok(Self {
+            hub: OnceLock::from(Ok(Arc::new(source))),
+            bearer: Some(hasher.finish().sha256),
+            // Some ask the Hub, and with the token they were made with.
+            mirrors: Arc::default(),
+            ..self.clone()
+        })
+    }
+
+    #[cfg(not(feature = "hf"))]
+    pub(crate) fn with_hub_token(&self, _token: Option<&str>) -> Result<Self> {
+        Ok(self.clone())
     }
 
     pub(crate) fn offline(&self) -> bool {

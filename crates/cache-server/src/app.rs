@@ -1,9 +1,11 @@
 //! [`App`]: what every handler has at hand, and the router.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use cache_lib::{Cache, Result};
+use tokio::sync::Notify;
 
 use crate::access::Access;
 use crate::activity::Activity;
@@ -21,18 +23,47 @@ pub(crate) struct App {
     pub(crate) config: ServerConfig,
     pub(crate) access: Access,
     pub(crate) catalog: Arc<Catalog>,
-    pub(crate) activity: Arc<Activity>,
-    pub(crate) metrics: Metrics,
     pub(crate) guard: Guard,
+    pub(crate) activity: Arc<Activity>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Rung when the configuration is to be read again.
+    pub(crate) reload: Arc<Notify>,
+    /// Whether the server has been told to stop.
+    stopping: AtomicBool,
 }
 
 impl App {
     pub(crate) fn new(cache: Cache, config: ServerConfig) -> Result<Arc<Self>> {
-        let activity = Arc::new(Activity::default());
+        Self::build(cache, config, Arc::default(), Arc::default(), Arc::default())
+    }
+
+    /// The same with another configuration. What is counted goes on.
+    pub(crate) fn with_config(&self, config: ServerConfig) -> Result<Arc<Self>> {
+        let (activity, metrics) = (Arc::clone(&self.activity), Arc::clone(&self.metrics));
+        Self::build(self.cache.clone(), config, activity, metrics, Arc::clone(&self.reload))
+    }
+
+    fn build(
+        cache: Cache,
+        config: ServerConfig,
+        activity: Arc<Activity>,
+        metrics: Arc<Metrics>,
+        reload: Arc<Notify>,
+    ) -> Result<Arc<Self>> {
         let catalog = Arc::new(Catalog::new(cache.clone(), &config, Arc::clone(&activity))?);
         let access = Access::new(&config, cache.clone(), Arc::clone(&catalog) as _)?;
         let guard = Guard::new(&config)?;
-        Ok(Arc::new(Self { cache, config, access, catalog, activity, metrics: Metrics::default(), guard }))
+        let stopping = AtomicBool::new(false);
+        Ok(Arc::new(Self { cache, config, access, catalog, guard, activity, metrics, reload, stopping }))
+    }
+
+    /// From now on it says that it is not ready.
+    pub(crate) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// All routes. What no other takes is the Hub's.

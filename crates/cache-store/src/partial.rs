@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use cache_core::{ByteRange, Error, ErrorKind, Result};
 use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt as _;
 use serde::{Deserialize, Serialize};
 
 use crate::PartialKey;
@@ -226,6 +227,19 @@ impl Partial {
     #[must_use]
     pub fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    /// Another handle of the data file, only for reading. It holds no lock, does not keep the partial from being published,
+    /// and goes on leading to the same bytes when the file gets another name, or none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] when the file cannot be opened again, or another process has taken over.
+    pub fn reader(&self) -> Result<File> {
+        let path = &self.shared.path;
+        let what = || format!("open {} for reading", path.display());
+        let opened = fs::OpenOptions::new().read(true).custom_flags(locks::nofollow()).open(path);
+        let file = opened.doing(what())?.into_file();
+        if locks::same(&file, &self.file).doing(what())? { Ok(file) } else { Err(taken(path)) }
     }
 
     /// Ranges that an earlier process recorded as written, in order and apart. A hint: hash what you use of it.

@@ -8,6 +8,7 @@ use crate::backoff::Backoff;
 use crate::flight::{self, Batches, Lead, Leadership};
 use crate::health::Health;
 use crate::lane::Lane;
+use crate::live::{Live, Lives};
 use crate::pace::Bandwidth;
 use crate::pool::{BUFFER, Pool};
 use crate::reporter::Reporter;
@@ -174,6 +175,7 @@ pub struct Engine {
     slots: Arc<Mutex<HashMap<String, Slots>>>,
     pub(crate) health: Health,
     batches: Arc<Batches>,
+    pub(crate) lives: Arc<Lives>,
 }
 
 impl Engine {
@@ -191,6 +193,7 @@ impl Engine {
             slots: Arc::default(),
             health: Health::default(),
             batches: Arc::default(),
+            lives: Arc::default(),
             config: Arc::new(config),
         }
     }
@@ -218,6 +221,12 @@ impl Engine {
         let result = self.find_or_fetch(&job).await;
         tell_end(&job, &result);
         result
+    }
+
+    /// A file to be read while this engine or a clone of it fetches it, now or later, whoever asked for it.
+    #[must_use]
+    pub fn live(&self, version: &Version, file: &FileEntry) -> Live {
+        self.lives.of(&Store::partial_key(version, file))
     }
 
     /// Fetches many files side by side. The results are in the order of the jobs; a failure stops no other job.
@@ -263,6 +272,9 @@ impl Engine {
             Lead::Leader(leader) => leader,
         };
         let result = self.try_sources(job, &key, &leader).await;
+        if result.is_err() {
+            self.lives.of(&key).withdraw();
+        }
         match &result {
             // The others of the batch go on; who waits for this file finds it, or tries for itself.
             _ if batched => {}
@@ -358,12 +370,9 @@ impl Engine {
         leader: &Arc<Leadership>,
         place: &Place,
     ) -> Result<Fetched> {
-        let reporter = Arc::new(Reporter::new(
-            job.file.path.clone(),
-            job.file.size,
-            Arc::clone(&job.progress),
-            Arc::clone(leader),
-        ));
+        let reporter =
+            Reporter::new(job.file.path.clone(), job.file.size, Arc::clone(&job.progress), Arc::clone(leader));
+        let reporter = Arc::new(reporter.with_live(self.lives.of(key)));
         let what =
             What { version: Arc::clone(&job.version), file: job.file.clone(), source: Arc::clone(&place.source) };
         // Alone it is the one whose word counts.
@@ -391,6 +400,7 @@ impl Engine {
             };
             match outcome::judge(&what.file, &hashes) {
                 Verdict::Rejected { reason } => {
+                    reporter.live().withdraw();
                     let error = outcome::reject(self, partial, &what, &hashes, reason).await;
                     // What an earlier run left may be to blame rather than the source.
                     if !(resumed && std::mem::take(&mut may_restart)) {

@@ -13,6 +13,7 @@ mod follower;
 mod health;
 mod journal;
 mod lane;
+mod live;
 mod outcome;
 mod pace;
 mod plan;
@@ -29,4 +30,5 @@ mod transfer;
 mod turns;
 
 pub use engine::{Engine, EngineConfig, FetchJob, Fetched, Place};
+pub use live::{HOLD_BACK, Landed, Live};
 pub use pace::Bandwidth;

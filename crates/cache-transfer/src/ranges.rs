@@ -60,6 +60,12 @@ impl RangeSet {
         self.0.iter().map(|range| range.len()).sum()
     }
 
+    /// One past the last byte of the run that `at` lies in, if it is there.
+    pub(crate) fn run(&self, at: u64) -> Option<u64> {
+        let own = self.0.get(self.0.partition_point(|own| own.end <= at))?;
+        (own.start <= at).then_some(own.end)
+    }
+
     pub(crate) fn contains(&self, range: ByteRange) -> bool {
         range.is_empty() || self.0.iter().any(|own| own.start <= range.start && range.end <= own.end)
     }
@@ -115,6 +121,8 @@ mod tests {
             prop_assert_eq!(set.total(), model.len() as u64);
             let has = |p| set.contains(ByteRange { start: p, end: p + 1 });
             prop_assert!((0..70).all(|p| has(p) == model.contains(&p)));
+            let run = |p| (p..).find(|end| !model.contains(end)).filter(|&end| end > p);
+            prop_assert!((0..70).all(|p| set.run(p) == run(p)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who hears how a file comes along: the caller's progress, and those who wait in other processes.
+//! Who hears how a file comes along: the caller's progress, those who wait in other processes, those who read along.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,6 +8,7 @@ use cache_core::{Event, Progress, RepoPath};
 use tokio::time::Instant;
 
 use crate::flight::Leadership;
+use crate::live::Live;
 
 /// How often the waiting processes are told: a human eye asks for no more.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -16,13 +17,25 @@ pub(crate) struct Reporter {
     path: RepoPath,
     progress: Arc<dyn Progress>,
     leader: Arc<Leadership>,
+    live: Live,
     size: Mutex<Option<u64>>,
     told: Mutex<Option<Instant>>,
 }
 
 impl Reporter {
     pub(crate) fn new(path: RepoPath, size: Option<u64>, progress: Arc<dyn Progress>, leader: Arc<Leadership>) -> Self {
-        Self { path, progress, leader, size: Mutex::new(size), told: Mutex::new(None) }
+        let live = Live::default();
+        Self { path, progress, leader, live, size: Mutex::new(size), told: Mutex::new(None) }
+    }
+
+    /// The same for a file that others may read while it arrives.
+    pub(crate) fn with_live(self, live: Live) -> Self {
+        Self { live, ..self }
+    }
+
+    /// Those who read along.
+    pub(crate) fn live(&self) -> &Live {
+        &self.live
     }
 
     pub(crate) fn started(&self, size: Option<u64>, resumed: u64, source: &str) {

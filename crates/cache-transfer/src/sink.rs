@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::follower::Follower;
+use crate::live::Attempt;
 use crate::plan::{LeaseId, Piece, Plan};
 use crate::pool::Buffer;
 use crate::ranges::RangeSet;
@@ -24,6 +25,7 @@ pub(crate) struct Sink {
     plan: Mutex<Plan>,
     follower: Follower,
     reporter: Arc<Reporter>,
+    live: Attempt,
     /// One permit a write under way. A write runs on a blocking thread and outlives its cancelled connection, so nobody
     /// may hand the file on before all are back.
     writes: Arc<Semaphore>,
@@ -38,6 +40,7 @@ impl Sink {
         done: RangeSet,
         hasher: Hasher,
         reporter: Arc<Reporter>,
+        live: Attempt,
     ) -> Result<Self> {
         // The reporter holds the right to fetch: whoever gets it next finds the file free to claim.
         let follower = Follower::start(Arc::clone(&file), hasher, Arc::clone(&reporter))?;
@@ -47,6 +50,7 @@ impl Sink {
             plan: Mutex::new(Plan::new(size, done)),
             follower,
             reporter,
+            live,
             writes: Arc::new(Semaphore::new(ALL_WRITES as usize)),
             changed: Notify::new(),
         })
@@ -96,6 +100,7 @@ impl Sink {
             (new, plan.done().prefix(), plan.done().total())
         };
         self.follower.advance(prefix);
+        self.live.landed(range);
         self.reporter.landed(new, total);
         self.changed.notify_one();
     }

@@ -73,7 +73,7 @@ impl Engine {
             engine: self,
             job,
             what,
-            reporter: Arc::new(reporter),
+            reporter: Arc::new(reporter.with_live(self.lives.of(key))),
             shares: lanes.map(|lane| Share { lane, ranges: RangeSet::default() }).collect(),
             suspects: Vec::new(),
             warnings: Vec::new(),
@@ -127,6 +127,8 @@ impl Spread<'_> {
                 }
             };
             let contributors = self.shares.iter().filter(|share| !share.ranges.is_empty()).count();
+            // What is put out of the way, or written over, is nothing to read.
+            self.reporter.live().withdraw();
             if unknown && !all_new {
                 self.begin_anew(&mut partial, &hashes)?;
             } else if contributors <= 1 {

@@ -4,6 +4,7 @@
 //! takes pieces as fast as it can: who is slow loses the rest of its piece to who is not, and so its share.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -208,7 +209,9 @@ async fn attempt(
     reporter.started(size, resumed, &names(lanes.iter()));
     let hasher = DigestVerifier::hasher(&what.file, size.unwrap_or_default());
     let hasher = if means.limits.block_hashes { hasher.with_blocks() } else { hasher };
-    let sink = Arc::new(Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter))?);
+    let live = reporter.live().begin(reader(partial), size, &done);
+    let guard = live.guard();
+    let sink = Arc::new(Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter), live)?);
     let transfer = Arc::new(Transfer {
         what: what.clone(),
         lanes: lanes.to_vec(),
@@ -236,7 +239,15 @@ async fn attempt(
         partial.set_size(size)?;
     }
     let brought = sink.plan().take_brought();
-    Ok(Arrived::Hashed(sink.finish().await?, brought))
+    let hashes = sink.finish().await?;
+    guard.keep();
+    Ok(Arrived::Hashed(hashes, brought))
+}
+
+/// A handle for those who read along. Without one they wait until all is there.
+fn reader(partial: &Partial) -> Option<File> {
+    let opened = partial.reader();
+    opened.inspect_err(|error| tracing::debug!(%error, "nobody can read this file while it arrives")).ok()
 }
 
 /// The limit of a host that is named as in `Body::host`; without the port it is that of all its ports.

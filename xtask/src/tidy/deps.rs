@@ -68,7 +68,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap", &["cache-cli", "xtask"]),
     ("indicatif", &["cache-cli"]),
     ("tracing-subscriber", &["cache-cli"]),
-    ("rustix", &["cache-store", "cache-local", "cache-lib", "cache-cli", "cache-testkit", "xtask"]),
+    ("rustix", &["cache-store", "cache-local", "cache-lib", "cache-server", "cache-cli", "cache-testkit", "xtask"]),
     ("reflink-copy", &["cache-store", "cache-lib"]),
     ("wait4", &["xtask"]),
 ];

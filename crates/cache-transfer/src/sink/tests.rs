@@ -25,7 +25,9 @@ fn sink(size: u64) -> (tempfile::TempDir, Arc<File>, Arc<Sink>) {
     };
     let reporter = Arc::new(Reporter::new(file.path, None, Arc::new(NoProgress), Leadership::new(guard)));
     let on_disk = Arc::new(tempfile::tempfile().unwrap());
-    let sink = Sink::new(Arc::clone(&on_disk), Some(size), RangeSet::default(), Hasher::new(), reporter).unwrap();
+    let none = RangeSet::default();
+    let attempt = reporter.live().begin(None, Some(size), &none);
+    let sink = Sink::new(Arc::clone(&on_disk), Some(size), none, Hasher::new(), reporter, attempt).unwrap();
     (folder, on_disk, Arc::new(sink))
 }
 

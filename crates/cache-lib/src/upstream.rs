@@ -1,0 +1,39 @@
+//! What a server asks the Hub besides files: answers of its API as they come, and listings to keep.
+
+use cache_core::RetryBudget;
+
+use crate::cache::blocking;
+use crate::compressed::Told;
+use crate::{Cache, Manifest, Result, Version};
+
+impl Cache {
+    /// Asks the Hub's API for one address below the endpoint, such as `/api/models/org/name`, percent-encoded. It is tried
+    /// once: who serves others must not keep them waiting.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Network`](crate::ErrorKind::Network) when there is no answer, and for 429 and the 5xx that may pass;
+    /// [`ErrorKind::NotCached`](crate::ErrorKind::NotCached) offline. Refusals are answers.
+    #[cfg(feature = "hf")]
+    pub async fn hub_answer(&self, path: &str) -> Result<cache_hf::HubAnswer> {
+        self.0.sources.hub()?.answer(path, &RetryBudget::none()).await
+    }
+
+    /// The listing of a version: the store's, else the source's, which the store then keeps if it can.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such version, others as for getting it.
+    pub async fn listing(&self, version: &Version) -> Result<Manifest> {
+        let (cache, wanted) = (self.clone(), version.clone());
+        if let Some(manifest) = blocking(move || cache.store().manifest(&wanted)).await? {
+            return Ok(manifest);
+        }
+        let source = self.0.sources.of(&version.model, Told::default())?;
+        let commit = version.commit.as_str().parse()?;
+        let manifest = source.resolve(&version.model, &commit, &RetryBudget::new(1)).await?;
+        if self.store().read_only().is_none() {
+            let (cache, kept) = (self.clone(), manifest.clone());
+            blocking(move || cache.store().put_manifest(&kept)).await?;
+        }
+        Ok(manifest)
+    }
+}

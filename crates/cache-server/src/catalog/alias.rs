@@ -1,0 +1,56 @@
+//! Other sources under the names of repositories.
+
+use std::collections::BTreeMap;
+
+use cache_lib::{Cache, Error, ErrorKind, Manifest, ModelId, RepoKind, RepoName, Result};
+
+use crate::config::ServerConfig;
+use crate::repo::Repo;
+
+/// What is served as which repository.
+#[derive(Debug, Default)]
+pub(super) struct Aliases(BTreeMap<Repo, String>);
+
+impl Aliases {
+    pub(super) fn new(config: &ServerConfig) -> Result<Self> {
+        let one = |(name, alias): (&String, &crate::config::ModelAlias)| Ok((parse(name)?, alias.from.clone()));
+        config.models.iter().map(one).collect::<Result<_>>().map(Self)
+    }
+
+    /// The reference that a repository is, if it is one by configuration.
+    pub(super) fn of(&self, repo: &Repo) -> Option<&str> {
+        self.0.get(repo).map(String::as_str)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Repo, &str)> {
+        self.0.iter().map(|(repo, from)| (repo, from.as_str()))
+    }
+}
+
+/// `org/name`, `datasets/org/name` or `spaces/org/name`.
+fn parse(text: &str) -> Result<Repo> {
+    let (kind, name) = match text.split_once('/') {
+        Some(("datasets", name)) if name.contains('/') => (RepoKind::Dataset, name),
+        Some(("spaces", name)) if name.contains('/') => (RepoKind::Space, name),
+        _ => (RepoKind::Model, text),
+    };
+    let name = RepoName::parse(name).map_err(|error| {
+        Error::new(ErrorKind::Usage, format!("[models.{text:?}]: {error}")).with_hint("name it like \"org/name\"")
+    })?;
+    Ok(Repo { kind, name })
+}
+
+/// What a reference consists of now: at its own revision for `main`, else at the one that is named.
+pub(super) async fn look(cache: &Cache, from: &str, revision: &str) -> Result<Manifest> {
+    let get = cache.get(from);
+    let get = if matches!(revision, "main" | "HEAD") { get } else { get.revision(revision) };
+    Ok(get.look().await?.manifest().clone())
+}
+
+/// The model of a reference, where it can be told without asking anybody.
+pub(super) fn model(cache: &Cache, from: &str) -> Option<ModelId> {
+    cache.peek(from).map(|snapshot| snapshot.version().model.clone()).ok().or_else(|| {
+        use cache_lib::IntoModelRef as _;
+        from.into_model_ref().ok().map(|reference| reference.model)
+    })
+}

@@ -1,0 +1,106 @@
+//! [`Memo`]: answers by key, each asked for by one at a time and kept for its time.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// One answer, and until when it counts.
+#[derive(Debug)]
+struct Kept<V> {
+    value: V,
+    until: Instant,
+}
+
+type Slot<V> = Arc<tokio::sync::Mutex<Option<Kept<V>>>>;
+
+/// Answers by key. While one task asks, the others that want the same wait for its answer.
+#[derive(Debug)]
+pub(super) struct Memo<K, V> {
+    slots: Mutex<HashMap<K, Slot<V>>>,
+    most: usize,
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
+    /// At most so many answers; what has lapsed goes first.
+    pub(super) fn new(most: usize) -> Self {
+        Self { slots: Mutex::default(), most }
+    }
+
+    /// The answer that is kept, or what `ask` makes of the last one that was.
+    pub(super) async fn get<F>(&self, key: K, ask: impl FnOnce(Option<V>) -> F) -> V
+    where
+        F: Future<Output = (V, Duration)>,
+    {
+        let slot = self.slot(key);
+        let mut kept = slot.lock().await;
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.until > Instant::now()) {
+            return kept.value.clone();
+        }
+        let (value, counts) = ask(kept.as_ref().map(|kept| kept.value.clone())).await;
+        *kept = Some(Kept { value: value.clone(), until: Instant::now() + counts });
+        value
+    }
+
+    /// What is kept and counts, without waiting for anybody.
+    pub(super) fn peek(&self, key: &K) -> Option<V> {
+        let slot = Arc::clone(self.lock().get(key)?);
+        let kept = slot.try_lock().ok()?;
+        kept.as_ref().filter(|kept| kept.until > Instant::now()).map(|kept| kept.value.clone())
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    fn slot(&self, key: K) -> Slot<V> {
+        let mut slots = self.lock();
+        if slots.len() >= self.most && !slots.contains_key(&key) {
+            let now = Instant::now();
+            // Those being asked for stay: somebody waits.
+            slots.retain(|_, slot| slot.try_lock().map_or(true, |kept| kept.as_ref().is_some_and(|k| k.until > now)));
+            if slots.len() >= self.most {
+                slots.retain(|_, slot| Arc::strong_count(slot) > 1);
+            }
+        }
+        Arc::clone(slots.entry(key).or_default())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Slot<V>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn one_asks_for_all_and_again_when_the_answer_has_lapsed() {
+        let memo = Memo::<&str, u32>::new(8);
+        let asked = std::cell::Cell::new(0);
+        let ask = |_| async {
+            asked.set(asked.get() + 1);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            (asked.get(), Duration::from_secs(60))
+        };
+        let both = futures::future::join(memo.get("a", ask), memo.get("a", ask)).await;
+        assert_eq!((both, asked.get()), ((1, 1), 1));
+        assert_eq!(memo.peek(&"a"), Some(1));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!((memo.peek(&"a"), memo.get("a", ask).await), (None, 2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_does_not_grow_without_end() {
+        let memo = Memo::<u32, u32>::new(4);
+        for key in 0..100 {
+            memo.get(key, |_| async move { (key, Duration::from_secs(60)) }).await;
+        }
+        assert!(memo.lock().len() <= 4);
+        assert_eq!(memo.peek(&99), Some(99));
+    }
+}

@@ -1,0 +1,143 @@
+use cache_lib::{RepoKind, RepoName};
+use cache_testkit::{Access, Hub, HubConfig, Matches, Trouble, fixtures};
+
+use super::*;
+use crate::config::ModelAlias;
+
+struct World {
+    hub: Hub,
+    folder: tempfile::TempDir,
+    config: ServerConfig,
+}
+
+impl World {
+    async fn new() -> Self {
+        let hub = Hub::start(HubConfig::default()).await;
+        hub.add_model("org/model", fixtures::model());
+        Self { hub, folder: tempfile::tempdir().unwrap(), config: ServerConfig::default() }
+    }
+
+    fn catalog(&self, offline: bool) -> Catalog {
+        let cache = Cache::builder().root(self.folder.path().join("store")).endpoint(self.hub.url()).offline(offline);
+        Catalog::new(cache.build().unwrap(), &self.config, Arc::default()).unwrap()
+    }
+
+    fn asked(&self, part: &str) -> usize {
+        self.hub.requests().iter().filter(|seen| seen.path.contains(part)).count()
+    }
+}
+
+fn repo(name: &str) -> Repo {
+    Repo { kind: RepoKind::Model, name: RepoName::parse(name).unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_ask_at_once_and_upstream_is_asked_once() {
+    let world = World::new().await;
+    let catalog = Arc::new(world.catalog(false));
+    let asking = (0..50).map(|_| {
+        let catalog = Arc::clone(&catalog);
+        tokio::spawn(async move { catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap() })
+    });
+    let found: Vec<Found> = futures::future::try_join_all(asking).await.unwrap();
+    assert!(found.iter().all(|one| Arc::ptr_eq(&one.view, &found[0].view) && !one.stale));
+    assert_eq!((world.asked("/revision/"), world.asked("/tree/")), (1, 1));
+    assert_eq!(found[0].view.info["id"], "org/model");
+    assert!(found[0].view.info.get("siblings").is_none());
+    let commit = found[0].view.commit.clone();
+    catalog.version(&Grant::default(), &repo("org/model"), &commit).await.unwrap();
+    assert_eq!(world.hub.requests().len(), 2, "a commit that is known costs nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_known_counts_while_upstream_is_down_and_after_a_restart() {
+    let mut world = World::new().await;
+    world.config.refresh = Duration::ZERO;
+    let first = world.catalog(false).version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
+    world.catalog(false).refs(&Grant::default(), &repo("org/model"), false).await.unwrap();
+    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    let catalog = world.catalog(false);
+    let again = catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
+    assert!(again.stale);
+    assert_eq!((&again.view.commit, &again.view.info), (&first.view.commit, &first.view.info));
+    let refs = catalog.refs(&Grant::default(), &repo("org/model"), true).await.unwrap();
+    assert_eq!(refs["branches"][0]["targetCommit"], first.view.commit.as_str());
+    let before = world.hub.requests().len();
+    assert!(catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap().stale);
+    assert_eq!(world.hub.requests().len(), before, "one who does not answer is not asked for every request");
+    let unknown = catalog.version(&Grant::default(), &repo("org/other"), "main").await;
+    assert!(matches!(unknown, Err(Refusal::Unavailable(_))), "{unknown:?}");
+    let offline = world.catalog(true);
+    assert!(!offline.version(&Grant::default(), &repo("org/model"), "main").await.unwrap().stale);
+    let unknown = offline.version(&Grant::default(), &repo("org/other"), "main").await;
+    assert!(matches!(unknown, Err(Refusal::RepoNotFound)), "{unknown:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_asked_to_wait_does_not_ask() {
+    let mut world = World::new().await;
+    world.config.refresh = Duration::ZERO;
+    world.hub.add_model("org/second", fixtures::model());
+    world.catalog(false).version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
+    world.hub.trouble(Matches::default(), Trouble::TooMany { reset: 600 });
+    let catalog = world.catalog(false);
+    let before = world.hub.requests().len();
+    assert!(catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap().stale);
+    for _ in 0..20 {
+        let other = catalog.version(&Grant::default(), &repo("org/second"), "main").await;
+        assert!(matches!(other, Err(Refusal::Limited(wait)) if wait > Duration::from_secs(500)), "{other:?}");
+    }
+    assert_eq!(world.hub.requests().len(), before + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_is_served_as_a_repository() {
+    let mut world = World::new().await;
+    let folder = world.folder.path().join("mine");
+    fs_err::create_dir(&folder).unwrap();
+    fs_err::write(folder.join("config.json"), "{}").unwrap();
+    let from = folder.to_str().unwrap().to_owned();
+    world.config.models.insert("my/model".to_owned(), ModelAlias { from });
+    let catalog = world.catalog(false);
+    let found = catalog.version(&Grant::default(), &repo("my/model"), "main").await.unwrap();
+    assert_eq!((found.view.commit.len(), found.view.manifest.files.len()), (40, 1));
+    assert!(found.view.manifest.version.commit.as_str().starts_with(&found.view.commit));
+    let pinned = catalog.version(&Grant::default(), &repo("my/model"), &found.view.commit).await.unwrap();
+    assert_eq!(pinned.view.manifest, found.view.manifest);
+    let reader = catalog.open(&Grant::default(), &pinned.view, &"config.json".parse().unwrap()).await.unwrap();
+    assert_eq!(reader.read_at(0, 10).await.unwrap(), "{}");
+    let listed: Vec<String> = catalog.repos().await.unwrap().iter().map(|(repo, _)| repo.to_string()).collect();
+    assert_eq!(listed, ["my/model"]);
+    assert!(world.hub.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_repository_stands_to_a_token() {
+    let mut world = World::new().await;
+    world.hub.add_user("hf_let_in", "ann");
+    world.hub.add_user("hf_other", "bob");
+    for (name, access) in [("org/private", Access::private(["ann"])), ("org/gated", Access::gated(["ann"]))] {
+        world.hub.add_model(name, fixtures::model());
+        world.hub.set_access(name, access);
+    }
+    world.config.upstream = vec!["org/*".to_owned()];
+    let catalog = world.catalog(false);
+    let (ann, bob) = (Token::new("hf_let_in"), Token::new("hf_other"));
+    for (name, token, standing) in [
+        ("org/model", None, Standing::Public),
+        ("org/model", Some(&bob), Standing::Public),
+        ("org/private", None, Standing::Refused),
+        ("org/private", Some(&bob), Standing::Refused),
+        ("org/private", Some(&ann), Standing::Accepted),
+        ("org/gated", None, Standing::Refused),
+        ("org/gated", Some(&bob), Standing::Refused),
+        ("org/gated", Some(&ann), Standing::Accepted),
+        ("org/none", Some(&ann), Standing::Refused),
+        ("elsewhere/model", Some(&ann), Standing::Refused),
+    ] {
+        assert_eq!(catalog.ask(&repo(name), token).await.unwrap(), standing, "{name} {}", token.is_some());
+    }
+    let grant = Grant { token: Some(ann), own: false };
+    let found = catalog.version(&grant, &repo("org/private"), "main").await.unwrap();
+    assert_eq!(found.view.info["private"], true);
+}

@@ -1,0 +1,120 @@
+//! Asking upstream: addresses, one answer at a time, and what it means.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cache_lib::{Cache, Error, ErrorKind, HubAnswer, Result, Retry};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use tokio::time::Instant;
+
+use crate::access::{Grant, Token};
+use crate::refusal::Refusal;
+use crate::repo::Repo;
+
+/// All but RFC 3986's unreserved characters: a revision is one segment.
+const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Longest wait for upstream before what is known counts.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// The Hub behind this server.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    cache: Cache,
+    anonymous: Cache,
+    /// Until when upstream has asked not to be asked.
+    limited: Mutex<Option<Instant>>,
+}
+
+impl Upstream {
+    pub(super) fn new(cache: Cache) -> Result<Self> {
+        let anonymous = cache.with_hub_token(None)?;
+        Ok(Self { cache, anonymous, limited: Mutex::default() })
+    }
+
+    /// The cache that asks with the token of a grant.
+    pub(super) fn by(&self, grant: &Grant) -> Result<Cache> {
+        match &grant.token {
+            _ if grant.own => Ok(self.cache.clone()),
+            None => Ok(self.anonymous.clone()),
+            Some(token) => self.cache.with_hub_token(Some(token.expose())),
+        }
+    }
+
+    pub(super) async fn with_token(&self, token: Option<&Token>, path: &str) -> Result<HubAnswer> {
+        self.ask(&self.by(&Grant { token: token.cloned(), own: false })?, path).await
+    }
+
+    /// One question. After a 429 nobody asks until the time upstream has named.
+    pub(super) async fn ask(&self, cache: &Cache, path: &str) -> Result<HubAnswer> {
+        if let Some(wait) = self.wait() {
+            return Err(limited(wait));
+        }
+        let mut answer = patiently(cache, path).await;
+        // A connection that had lain idle breaks at the first use: that is no sign of anything.
+        if matches!(&answer, Err(error) if error.retry() == Retry::Backoff) {
+            answer = patiently(cache, path).await;
+        }
+        if let Err(error) = &answer
+            && let Retry::After(wait) = error.retry()
+        {
+            *self.limited.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now() + wait);
+        }
+        answer
+    }
+
+    /// How long upstream does not want to be asked.
+    fn wait(&self) -> Option<Duration> {
+        let until = (*self.limited.lock().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+        until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+    }
+}
+
+async fn patiently(cache: &Cache, path: &str) -> Result<HubAnswer> {
+    match tokio::time::timeout(PATIENCE, cache.hub_answer(path)).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()))
+            .with_hint("the network or upstream is slow")),
+    }
+}
+
+fn limited(wait: Duration) -> Error {
+    Error::new(ErrorKind::Network, "upstream has answered that there were too many requests")
+        .with_hint(format!("it is asked again in {} s", wait.as_secs() + 1))
+        .with_retry(Retry::After(wait))
+}
+
+/// `/api/{kind}/{repo}{rest}`
+pub(super) fn api(repo: &Repo, rest: &str) -> String {
+    format!("/api/{}/{}{rest}", repo.kind.plural(), repo.name)
+}
+
+/// A revision as one segment.
+pub(super) fn segment(revision: &str) -> String {
+    utf8_percent_encode(revision, PART).to_string()
+}
+
+/// The JSON of an answer about a repository that the caller may read.
+pub(super) fn read(answer: &HubAnswer) -> Result<Value, Refusal> {
+    match (answer.status, answer.code.as_deref()) {
+        (200..=299, _) => serde_json::from_slice(&answer.body).map_err(|error| {
+            let error =
+                Error::new(ErrorKind::Network, format!("upstream's answer is not the JSON it should be: {error}"));
+            Refusal::Unavailable(error.with_hint("check that --upstream is a Hub"))
+        }),
+        (_, Some("RevisionNotFound")) => Err(Refusal::RevisionNotFound),
+        (401 | 403 | 404 | 410, _) => Err(Refusal::RepoNotFound),
+        (status, _) => Err(Refusal::Unavailable(
+            Error::new(ErrorKind::Network, format!("upstream answered {status}")).with_hint("try again later"),
+        )),
+    }
+}
+
+/// What an error of asking is to the caller.
+pub(super) fn refusal(error: Error) -> Refusal {
+    match error.retry() {
+        Retry::After(wait) => Refusal::Limited(wait),
+        _ => Refusal::Unavailable(error),
+    }
+}
