@@ -106,7 +106,7 @@ pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
-pub use variants::{NamedBy, Variant};
+pub use variants::{NamedBy, Variant, variants_by_name};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.
