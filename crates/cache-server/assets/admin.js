@@ -33,16 +33,19 @@ export function setUp(onToken) {
   });
 }
 
+/** Digests and commits by their first digits: the whole is in the title. */
+const short = (text) => text.replace(/[0-9a-f]{40,64}/g, (digits) => `${digits.slice(0, 12)}…`);
+
 /** Shows what the status says of the machine. `onChange` is called when something was removed. */
 export function show(status, onChange) {
   const { now } = status;
   const bad = status.quarantine;
   byId('quarantine-empty').hidden = bad.length > 0;
   byId('quarantine').replaceChildren(...bad.map((file) => {
-    const name = [file.model, file.path].filter(Boolean).join(' ') || file.id;
+    const name = short([file.model, file.path].filter(Boolean).join(' ') || file.id);
     const trouble = el('p', { class: 'problem', role: 'alert', hidden: true });
     const away = async () => {
-      if (!(await confirm('Throw this file away?', `${name}: ${file.reason}`, 'Throw away'))) return;
+      if (!(await confirm('Throw this file away?', `${name}: ${short(file.reason)}`, 'Throw away'))) return;
       try {
         await remove(`/-/admin/quarantine/${encodeURIComponent(file.id)}`);
         say(`${name} is removed`);
@@ -53,7 +56,7 @@ export function show(status, onChange) {
     };
     return el('li', {},
       el('div', {}, name,
-        el('div', { class: 'small failed' }, file.reason),
+        el('div', { class: 'small failed', title: file.reason }, short(file.reason)),
         el('div', { class: 'small muted' }, `${bytes(file.size)}${file.source ? ` from ${file.source}` : ''}, `, time(file.since, now)),
         trouble),
       el('button', { type: 'button', class: 'danger', 'aria-label': `Throw ${name} away`, onclick: away }, 'Throw away…'));

@@ -40,8 +40,8 @@ function chart(place, label, points, { limit = null, scale }) {
 /** Draws the history. */
 export function draw({ samples, quota }) {
   const now = samples.at(-1);
-  const begin = Math.min(samples[0].at, now.at - 60);
-  const x = (sample) => (sample.at - begin) / (now.at - begin);
+  const begin = samples[0].at;
+  const x = (sample) => (sample.at - begin) / Math.max(1, now.at - begin);
   const since = `${span(now.at - begin)} ago`;
   // One sample is a line too: it has been so since the server began.
   const flat = (points) => (points.length === 1 ? [[0, points[0][1]], [1, points[0][1]]] : points);

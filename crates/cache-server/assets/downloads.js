@@ -43,7 +43,10 @@ export function clear() {
 
 function order(a, b) {
   const running = (row) => (row.state.ended == null ? 1 : 0);
-  return running(b) - running(a) || (b.state.ended ?? 0) - (a.state.ended ?? 0) || b.state.id - a.state.id;
+  const fetch = ({ state }) => state.fetch ?? state.id;
+  return running(b) - running(a) || (b.state.ended ?? 0) - (a.state.ended ?? 0)
+    // The files of a fetch stand below it.
+    || (running(a) && fetch(a) === fetch(b) ? a.state.id - b.state.id : fetch(b) - fetch(a));
 }
 
 function drop(id) {
@@ -69,15 +72,22 @@ function make(state) {
   const trouble = el('p', { class: 'problem', hidden: true });
   const rate = el('td', { class: 'number' });
   const left = el('td', { class: 'number' });
-  const element = el('tr', {}, name, el('td', {}, bar, text, trouble), rate, left);
-  return { element, name, bar, text, trouble, rate, left, state };
+  const about = el('td', {}, bar, text, trouble);
+  const element = el('tr', {}, name, about, rate, left);
+  return { element, name, about, bar, text, trouble, rate, left, state };
 }
 
 function update(row) {
   const { state } = row;
-  const part = state.files ? `${state.files.done} of ${state.files.wanted} files` : state.path;
-  row.name.replaceChildren(state.model, el('div', { class: state.files ? 'small muted' : 'small muted path' }, part));
   const ended = state.ended != null;
+  const part = state.files?.wanted > 0 ? `${state.files.done} of ${state.files.wanted} files` : state.path;
+  const isPart = state.fetch != null && !ended;
+  row.element.className = isPart ? 'part' : '';
+  row.name.replaceChildren(isPart ? '' : state.model, el('div', { class: `small muted ${state.files ? '' : 'path'}` }, part));
+  // What has ended has neither, and much to say.
+  row.about.colSpan = ended ? 3 : 1;
+  row.rate.hidden = ended;
+  row.left.hidden = ended;
   row.bar.hidden = ended;
   if (state.size > 0) row.bar.value = percent(state.done, state.size);
   else row.bar.removeAttribute('value');
@@ -91,6 +101,9 @@ function update(row) {
   row.left.textContent = !ended && left !== null ? span(Math.ceil(left)) : '';
 }
 
+/** A source prints itself as `hf(host)`. */
+const host = (source) => /^\w+\((.*)\)$/.exec(source)?.[1] ?? source;
+
 function words(state) {
   const retries = state.retries > 0 ? `, ${state.retries} retries` : '';
   switch (state.state) {
@@ -99,7 +112,7 @@ function words(state) {
     case 'waiting': return state.files ? 'Asking what it consists of' : 'Another program is fetching it';
     default: {
       const whole = state.size == null ? '' : ` of ${bytes(state.size)} (${percent(state.done, state.size)} %)`;
-      return `${bytes(state.done)}${whole}${state.source && ` from ${state.source}`}${retries}`;
+      return `${bytes(state.done)}${whole}${state.source && ` from ${host(state.source)}`}${retries}`;
     }
   }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Download {
     pub(crate) ended: Option<SystemTime>,
     /// How far a whole fetch is.
     pub(crate) files: Option<Files>,
+    /// The row of the whole fetch that the file belongs to.
+    pub(crate) fetch: Option<u64>,
 }
 
 /// How many of a fetch's files are there.

@@ -78,7 +78,8 @@ async fn fetch(State(app): State<Arc<App>>, request: Request) -> Result<Response
         row.end(result.as_ref().map(|_| ()));
         app.page.changed();
     });
-    let watch = json!({ "id": id, "model": reference.model.to_string(), "watch": "/-/events", "list": "/-/api/downloads" });
+    let watch =
+        json!({ "id": id, "model": reference.model.to_string(), "watch": "/-/events", "list": "/-/api/downloads" });
     Ok((StatusCode::ACCEPTED, page::json(&watch)).into_response())
 }
 

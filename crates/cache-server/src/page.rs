@@ -10,7 +10,7 @@ mod history;
 mod problem;
 mod stock;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod viewer;
 
 use std::collections::HashMap;

@@ -34,8 +34,6 @@ struct Row {
     listener: u64,
     /// `None` for a whole fetch.
     path: Option<RepoPath>,
-    /// Part of a whole fetch, whose row takes its place once it has ended well.
-    part: bool,
 }
 
 impl Table {
@@ -49,14 +47,14 @@ impl Table {
         if self.running.values().filter(|row| row.path.is_none()).count() >= MAX_FETCHES {
             return None;
         }
-        let id = self.insert(listener, None, of, false, now);
+        let id = self.insert(listener, None, of, None, now);
         if let Some(row) = self.running.get_mut(&id) {
             row.shown.files = Some(Files::default());
         }
         Some(id)
     }
 
-    fn insert(&mut self, listener: u64, path: Option<&RepoPath>, of: &Of, part: bool, now: Instant) -> u64 {
+    fn insert(&mut self, listener: u64, path: Option<&RepoPath>, of: &Of, fetch: Option<u64>, now: Instant) -> u64 {
         self.last_id += 1;
         let shown = Download {
             id: self.last_id,
@@ -75,8 +73,9 @@ impl Table {
             began: SystemTime::now(),
             ended: None,
             files: None,
+            fetch,
         };
-        self.running.insert(self.last_id, Row { shown, rate: Rate::new(now), listener, path: path.cloned(), part });
+        self.running.insert(self.last_id, Row { shown, rate: Rate::new(now), listener, path: path.cloned() });
         if let Some(path) = path {
             self.by_path.insert((listener, path.clone()), self.last_id);
         }
@@ -117,7 +116,9 @@ impl Table {
                     }
                 }
             }
-            Event::Finished { path, size, outcome, .. } => self.finished(listener, path, fetch, of, (*size, *outcome), now),
+            Event::Finished { path, size, outcome, .. } => {
+                self.finished(listener, path, fetch, of, (*size, *outcome), now)
+            }
             Event::Failed { path, error } => {
                 self.totals.failed_files += 1;
                 self.totals.misses += 1;
@@ -132,18 +133,11 @@ impl Table {
     }
 
     /// The row of a file, made if it is not there; `None` when there are too many.
-    fn row(
-        &mut self,
-        listener: u64,
-        path: &RepoPath,
-        fetch: Option<u64>,
-        of: &Of,
-        now: Instant,
-    ) -> Option<&mut Row> {
+    fn row(&mut self, listener: u64, path: &RepoPath, fetch: Option<u64>, of: &Of, now: Instant) -> Option<&mut Row> {
         let id = match self.by_path.get(&(listener, path.clone())) {
             Some(id) => *id,
             None if self.running.len() >= MAX_RUNNING => return None,
-            None => self.insert(listener, Some(path), of, fetch.is_some(), now),
+            None => self.insert(listener, Some(path), of, fetch, now),
         };
         self.running.get_mut(&id)
     }
@@ -204,11 +198,12 @@ impl Table {
 
     /// Moves a row to those that have ended. Nothing happens to one that is there already.
     pub(super) fn end(&mut self, id: u64, result: Result<(), &Error>, now: Instant) {
-        let Some(Row { mut shown, rate, listener, path, part }) = self.running.remove(&id) else { return };
+        let Some(Row { mut shown, rate, listener, path }) = self.running.remove(&id) else { return };
         if let Some(path) = path {
             self.by_path.remove(&(listener, path));
         }
-        if part && result.is_ok() {
+        // Its fetch stands for it.
+        if shown.fetch.is_some() && result.is_ok() {
             return;
         }
         shown.rate = rate.per_second(now);

@@ -30,7 +30,10 @@ fn a_file_is_shown_from_its_beginning_to_its_end() {
     progress.event(&Event::Waiting { path: &b });
     progress.event(&Event::Advanced { path: &b, bytes: 40 });
     let rows = activity.downloads();
-    assert_eq!(rows.iter().map(|row| (&*row.path, row.state)).collect::<Vec<_>>(), [("b.bin", "waiting"), ("a.bin", "running")]);
+    assert_eq!(
+        rows.iter().map(|row| (&*row.path, row.state)).collect::<Vec<_>>(),
+        [("b.bin", "waiting"), ("a.bin", "running")]
+    );
     assert_eq!((rows[1].done, rows[1].size, &*rows[1].source, rows[1].retries), (50, Some(100), "hub.example", 1));
     assert_eq!((&*rows[1].model, rows[1].commit.len()), ("org/name", 40));
     assert!(rows[1].rate > 0 && activity.is_busy());
@@ -39,7 +42,10 @@ fn a_file_is_shown_from_its_beginning_to_its_end() {
     progress.event(&finished(&b, 40, Outcome::Shared));
     let rows = activity.downloads();
     assert_eq!(rows[0].state, "finished");
-    assert_eq!((rows[1].state, rows[1].kind, rows[1].hint.as_deref()), ("failed", Some("integrity"), Some("try another source")));
+    assert_eq!(
+        (rows[1].state, rows[1].kind, rows[1].hint.as_deref()),
+        ("failed", Some("integrity"), Some("try another source"))
+    );
     assert!(rows[1].ended.is_some() && !activity.is_busy());
     let totals = activity.totals();
     assert_eq!((totals.fetched_bytes, totals.fetched_files, totals.failed_files), (60, 0, 1));

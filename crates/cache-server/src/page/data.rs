@@ -37,11 +37,8 @@ struct Row {
 
 impl Row {
     fn new(name: String, version: &VersionUse, inventory: &Inventory) -> Self {
-        let blobs: BTreeMap<Sha256, _> = version
-            .files
-            .iter()
-            .filter_map(|file| Some((file.blob, inventory.blobs.get(&file.blob)?)))
-            .collect();
+        let blobs: BTreeMap<Sha256, _> =
+            version.files.iter().filter_map(|file| Some((file.blob, inventory.blobs.get(&file.blob)?))).collect();
         Self {
             model: name,
             commit: version.version.commit.to_string(),
@@ -127,10 +124,11 @@ pub(super) async fn model(
     let (store, wanted) = (app.cache.store().clone(), version.version.clone());
     let manifest = blocking(move || store.manifest(&wanted)).await?.ok_or_else(unknown)?;
     let here: HashSet<_> = version.files.iter().map(|file| &file.path).collect();
-    let all_files = manifest
-        .files
-        .iter()
-        .map(|file| File { path: file.path.to_string(), size: file.size, here: here.contains(&file.path) });
+    let all_files = manifest.files.iter().map(|file| File {
+        path: file.path.to_string(),
+        size: file.size,
+        here: here.contains(&file.path),
+    });
     let answer = Answer {
         all_files: all_files.collect(),
         all_variants: variants_by_name(&manifest),

@@ -35,10 +35,11 @@ impl Viewer {
 
     /// The name under which he knows a model; `None` when he may not know of it.
     pub(super) fn name(&self, app: &App, model: &ModelId) -> Option<String> {
+        let repo = Repo::of(model);
         if self.admin {
-            return Some(model.to_string());
+            return Some(repo.map_or_else(|| model.to_string(), |repo| repo.to_string()));
         }
-        let repo = Repo::of(model).or_else(|| app.page.aliases.get(model).cloned())?;
+        let repo = repo.or_else(|| app.page.aliases.get(model).cloned())?;
         app.access.may_list(&self.caller, &repo).then(|| repo.to_string())
     }
 
