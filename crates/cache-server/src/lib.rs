@@ -21,7 +21,9 @@ mod repo;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod token;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
 pub use listen::Address;
 pub use server::Server;
+pub use token::{NewToken, new_token};
