@@ -81,18 +81,19 @@ fn a_person_uses_the_page() {
     let mut answers = node.stdin.take().unwrap();
     let mut said = Vec::new();
     for line in BufReader::new(node.stdout.take().unwrap()).lines().map(Result::unwrap) {
-        match line.strip_prefix("wants: ") {
-            Some("stall") => world.hub.trouble(Matches::path("lab/large").at(Origin::Cdn), Trouble::Stall(4_000_000)),
-            Some("release") => {
+        let Some(wanted) = line.strip_prefix("wants: ") else {
+            said.push(line);
+            continue;
+        };
+        match wanted {
+            "stall" => world.hub.trouble(Matches::path("lab/large").at(Origin::Cdn), Trouble::Stall(4_000_000)),
+            "release" => {
                 world.hub.clear_trouble();
                 world.hub.release();
             }
-            Some(other) => panic!("the script wants {other}"),
-            None => said.push(line),
+            other => panic!("the script wants {other}"),
         }
-        if line.starts_with("wants: ") {
-            answers.write_all(b"done\n").unwrap();
-        }
+        answers.write_all(b"done\n").unwrap();
     }
     assert!(node.wait().unwrap().success() && said.iter().any(|line| line == "all is well"), "{said:?}");
 }
