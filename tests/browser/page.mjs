@@ -68,7 +68,7 @@ async function tabTo(page, text) {
 }
 
 async function picture(page, name) {
-  if (pictures) await page.screenshot({ path: join(pictures, name) });
+  if (pictures) await page.screenshot({ path: join(pictures, name), fullPage: name !== 'page-phone.png' });
 }
 
 /** Without the token it shows what upstream lets everyone read. */

@@ -51,14 +51,14 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
     Ok(Some(venv))
 }
 
-/// What is installed by npm, with the version: an object store, and what drives a browser.
-const NODE: &[&str] = &["azurite@3.37.0", "playwright-core@1.64.1"];
+/// What is installed by npm, with the version: an object store, a client of the Hub, and what drives a browser.
+const NODE: &str = "azurite@3.37.0 @huggingface/hub@2.17.0 playwright-core@1.64.1";
 
 /// A folder with the programs of npm in it: `None` where there is no npm.
 pub(crate) fn node() -> Result<Option<PathBuf>> {
     let node = target().join("node");
-    let (stamp, wanted) = (node.join("stamp"), NODE.join(" "));
-    if fs::read_to_string(&stamp).is_ok_and(|there| there == wanted) {
+    let stamp = node.join("stamp");
+    if fs::read_to_string(&stamp).is_ok_and(|there| there == NODE) {
         return Ok(Some(node));
     }
     if found("npm").is_none() {
@@ -66,7 +66,9 @@ pub(crate) fn node() -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     fs::create_dir_all(&node)?;
-    shell::run(Command::new("npm").args(["install", "--silent", "--no-audit", "--prefix"]).arg(&node).args(NODE))?;
-    fs::write(stamp, wanted)?;
+    shell::run(
+        Command::new("npm").args(["install", "--silent", "--no-audit", "--prefix"]).arg(&node).args(NODE.split(' ')),
+    )?;
+    fs::write(stamp, NODE)?;
     Ok(Some(node))
 }

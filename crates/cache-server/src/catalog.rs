@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::access::{Grant, Permissions, Standing, Token};
 use crate::activity::Activity;
 use crate::config::ServerConfig;
+use crate::hub::Pages;
 use crate::refusal::Refusal;
 use crate::repo::Repo;
 
@@ -49,6 +50,8 @@ pub(crate) struct View {
     /// Upstream's own words (`GET /api/{kind}/{repo}/revision/{commit}`) without siblings and Xet; at least `id`, `sha`,
     /// `private`, `gated`, `tags`, `lastModified` where upstream was never asked.
     pub(crate) info: Value,
+    /// Answers about it, written once.
+    pub(crate) pages: Pages,
 }
 
 /// A version, and whether this is the word of today.
@@ -326,7 +329,13 @@ impl Catalog {
                 (self.upstream.by(grant)?.listing(&version).await.map_err(refusal)?, info)
             }
         };
-        Ok(View { repo: repo.clone(), manifest: Arc::new(manifest), commit: commit.to_owned(), info })
+        Ok(View {
+            repo: repo.clone(),
+            manifest: Arc::new(manifest),
+            commit: commit.to_owned(),
+            info,
+            pages: Pages::default(),
+        })
     }
 
     /// Upstream's words about a commit, which are then kept.
