@@ -51,8 +51,8 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
     Ok(Some(venv))
 }
 
-/// What is installed by npm, with the version.
-const NODE: &str = "azurite@3.37.0 @huggingface/hub@2.17.0";
+/// What is installed by npm, with the version: an object store, a client of the Hub, and what drives a browser.
+const NODE: &str = "azurite@3.37.0 @huggingface/hub@2.17.0 playwright-core@1.64.1";
 
 /// A folder with the programs of npm in it: `None` where there is no npm.
 pub(crate) fn node() -> Result<Option<PathBuf>> {
@@ -62,7 +62,7 @@ pub(crate) fn node() -> Result<Option<PathBuf>> {
         return Ok(Some(node));
     }
     if found("npm").is_none() {
-        println!("no npm: the tests against Azurite are skipped");
+        println!("no npm: the tests against Azurite and in a browser are skipped");
         return Ok(None);
     }
     fs::create_dir_all(&node)?;

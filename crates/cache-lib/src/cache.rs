@@ -5,6 +5,8 @@ use std::sync::Arc;
 use cache_store::Store;
 use cache_transfer::{Engine, EngineConfig};
 
+#[cfg(feature = "http")]
+use crate::BreakerState;
 use crate::read::Flights;
 use crate::sources::Sources;
 use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
@@ -55,6 +57,13 @@ impl Cache {
     #[must_use]
     pub fn is_offline(&self) -> bool {
         self.0.sources.offline()
+    }
+
+    /// The hosts that were asked, as `host` or `host:port`, and whether each is left alone for now.
+    #[cfg(feature = "http")]
+    #[must_use]
+    pub fn breakers(&self) -> Vec<(String, BreakerState)> {
+        self.0.sources.breakers().into_iter().map(|(origin, state)| (origin.authority(), state)).collect()
     }
 
     /// The most the store may hold, in bytes, if it is limited.

@@ -78,6 +78,8 @@ pub use cache_core::{
 };
 #[cfg(feature = "hf")]
 pub use cache_hf::HubAnswer;
+#[cfg(feature = "http")]
+pub use cache_net::BreakerState;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{
@@ -104,7 +106,7 @@ pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
-pub use variants::{NamedBy, Variant};
+pub use variants::{NamedBy, Variant, variants_by_name};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.

@@ -209,6 +209,12 @@ impl Sources {
             .clone()
     }
 
+    /// The circuits of the hosts that were asked; none before the first request.
+    #[cfg(feature = "http")]
+    pub(crate) fn breakers(&self) -> Vec<(cache_net::Origin, cache_net::BreakerState)> {
+        self.http.get().and_then(|http| http.as_ref().ok()).map(|http| http.breakers().states()).unwrap_or_default()
+    }
+
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn bucket(&self, bucket: &crate::Bucket) -> Result<Arc<cache_object::ObjectSource>> {
         cache_object::ObjectSource::new(bucket, &self.settings.settings.object_config(), self.http()?).map(Arc::new)

@@ -55,6 +55,12 @@ impl Variant {
     }
 }
 
+/// The variants of a listing as names tell them, the largest first. Asks nobody and reads nothing.
+#[must_use]
+pub fn variants_by_name(manifest: &Manifest) -> Vec<Variant> {
+    variants(manifest, &Told::new())
+}
+
 /// The variants of a version, the largest first.
 pub(crate) fn variants(manifest: &Manifest, told: &Told) -> Vec<Variant> {
     let mut found: Vec<Variant> = Vec::new();

@@ -46,6 +46,17 @@ impl Default for BreakerPolicy {
     }
 }
 
+/// What the next request to a host would meet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// It is sent.
+    Closed,
+    /// One request finds out whether the host is back; others are turned away.
+    HalfOpen,
+    /// It is turned away.
+    Open,
+}
+
 /// The circuits of all hosts. Clones share them.
 #[derive(Clone)]
 pub struct Breakers {
@@ -57,6 +68,16 @@ impl Breakers {
     /// All circuits closed.
     pub fn new(policy: impl Into<Arc<BreakerPolicy>>) -> Self {
         Self { circuits: Arc::default(), policy: policy.into() }
+    }
+
+    /// The state of each host's circuit, in the order of the hosts. Bounded: those in good health are forgotten in time.
+    #[must_use]
+    pub fn states(&self) -> Vec<(Origin, BreakerState)> {
+        let now = Instant::now();
+        let mut states: Vec<_> =
+            self.lock().iter().map(|(origin, circuit)| (origin.clone(), circuit.state(now))).collect();
+        states.sort_by(|(a, _), (b, _)| a.cmp(b));
+        states
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Origin, Circuit>> {

@@ -10,7 +10,7 @@ use tower::{Service, ServiceExt as _};
 use crate::call::Foreign;
 use crate::stack::{self, Shared};
 use crate::transport::Transport;
-use crate::{AuthLayer, Credentials, Exchange, Hold, HttpConfig, HttpRequest, HttpResponse, Origin, Permit};
+use crate::{AuthLayer, Breakers, Credentials, Exchange, Hold, HttpConfig, HttpRequest, HttpResponse, Origin, Permit};
 
 /// An HTTP client. Clones, and clones with other credentials, share connections, circuits and limits.
 ///
@@ -41,6 +41,12 @@ impl HttpClient {
     #[must_use]
     pub fn config(&self) -> &HttpConfig {
         &self.shared.config
+    }
+
+    /// The circuits of all hosts.
+    #[must_use]
+    pub fn breakers(&self) -> &Breakers {
+        &self.shared.breakers
     }
 
     /// Sends a request: retried, redirects followed, its place at the host held until the body has ended.

@@ -30,7 +30,7 @@ mod transport;
 
 pub use auth::{AuthLayer, Credentials};
 pub use body::body_of;
-pub use breaker::{BreakerLayer, BreakerPolicy, Breakers};
+pub use breaker::{BreakerLayer, BreakerPolicy, BreakerState, Breakers};
 pub use call::Call;
 pub use client::HttpClient;
 pub use config::{HttpConfig, Proxies};

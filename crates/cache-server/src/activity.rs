@@ -1,19 +1,31 @@
 //! [`Activity`]: what fetches do now and have done since the start.
 
-use std::sync::Arc;
-use std::time::SystemTime;
+mod rate;
+mod table;
+#[cfg(test)]
+mod tests;
 
-use cache_lib::{Event, Progress, Version};
-use serde::Serialize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use cache_lib::{Error, Event, ModelId, Progress, Version};
+use serde::{Serialize, Serializer};
 use tokio::sync::watch;
 
-/// One file that is being fetched, or was lately.
+use self::table::Table;
+use crate::page::seconds;
+
+/// How often listeners hear that bytes have arrived. Beginnings and ends they hear of at once.
+const PUBLISH: Duration = Duration::from_millis(100);
+
+/// One file that is being fetched, or was lately; or a whole fetch, which then has [`files`](Self::files).
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Download {
     /// Counted from 1.
     pub(crate) id: u64,
     pub(crate) model: String,
     pub(crate) commit: String,
+    /// Empty for a whole fetch.
     pub(crate) path: String,
     /// Bytes, if known.
     pub(crate) size: Option<u64>,
@@ -25,9 +37,27 @@ pub(crate) struct Download {
     /// `waiting`, `running`, `finished`, `failed`.
     pub(crate) state: &'static str,
     pub(crate) error: Option<String>,
+    /// What can be done about the error.
+    pub(crate) hint: Option<String>,
+    /// The error's kind.
+    pub(crate) kind: Option<&'static str>,
     pub(crate) retries: u64,
+    /// Seconds since 1970.
+    #[serde(serialize_with = "as_seconds")]
     pub(crate) began: SystemTime,
+    #[serde(serialize_with = "as_seconds_if_any")]
     pub(crate) ended: Option<SystemTime>,
+    /// How far a whole fetch is.
+    pub(crate) files: Option<Files>,
+    /// The row of the whole fetch that the file belongs to.
+    pub(crate) fetch: Option<u64>,
+}
+
+/// How many of a fetch's files are there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Files {
+    pub(crate) done: u64,
+    pub(crate) wanted: u64,
 }
 
 /// Counted since the start.
@@ -46,42 +76,149 @@ pub(crate) struct Totals {
 }
 
 /// What fetches do now and have done since the start.
+///
+/// Events come from transfer threads. Each takes one lock for as long as it takes to change a row of a table whose
+/// length is bounded.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
+    table: Mutex<Table>,
     changed: watch::Sender<u64>,
 }
 
 impl Activity {
     /// Who hears of the progress of a version's files.
     pub(crate) fn progress(self: &Arc<Self>, version: &Version) -> Arc<dyn Progress> {
-        let _ = version;
-        Arc::new(Listener(Arc::clone(self)))
+        let of = Of { model: version.model.to_string(), commit: version.commit.to_string() };
+        let listener = self.lock().next_listener();
+        Arc::new(Listener { activity: Arc::clone(self), listener, of: Mutex::new(of), fetch: None })
+    }
+
+    /// Opens a row for a whole fetch. It ends with [`Fetch::end`], or as a failure when the guard is dropped. `None`
+    /// when too many run.
+    pub(crate) fn fetch(self: &Arc<Self>, model: &ModelId) -> Option<Fetch> {
+        let of = Of { model: model.to_string(), commit: String::new() };
+        let mut table = self.lock();
+        let listener = table.next_listener();
+        let id = table.begin_fetch(listener, &of, Instant::now())?;
+        drop(table);
+        self.publish();
+        Some(Fetch { activity: Arc::clone(self), id, listener, of })
     }
 
     /// A file was served from the store.
-    pub(crate) fn hit(&self) {}
+    pub(crate) fn hit(&self) {
+        self.lock().totals.hits += 1;
+    }
 
     /// Those that run and the last that have ended, the newest first.
     pub(crate) fn downloads(&self) -> Vec<Download> {
-        Vec::new()
+        self.lock().downloads(Instant::now())
+    }
+
+    /// Whether anything runs.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.lock().is_busy()
     }
 
     pub(crate) fn totals(&self) -> Totals {
-        Totals::default()
+        self.lock().totals
     }
 
-    /// Changes whenever something above does.
+    /// Changes whenever something above does, hits excepted.
     pub(crate) fn changes(&self) -> watch::Receiver<u64> {
         self.changed.subscribe()
+    }
+
+    fn publish(&self) {
+        self.changed.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn as_seconds<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(seconds(*time))
+}
+
+#[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
+fn as_seconds_if_any<S: Serializer>(time: &Option<SystemTime>, serializer: S) -> Result<S::Ok, S::Error> {
+    time.map(seconds).serialize(serializer)
+}
+
+/// The names that a listener gives to its rows.
+#[derive(Debug, Clone)]
+struct Of {
+    model: String,
+    commit: String,
+}
+
+/// The row of a whole fetch.
+#[derive(Debug)]
+pub(crate) struct Fetch {
+    activity: Arc<Activity>,
+    id: u64,
+    listener: u64,
+    of: Of,
+}
+
+impl Fetch {
+    /// The row's number in [`Activity::downloads`].
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Who hears of the progress of its files.
+    pub(crate) fn progress(&self) -> Arc<dyn Progress> {
+        let of = Mutex::new(self.of.clone());
+        Arc::new(Listener { activity: Arc::clone(&self.activity), listener: self.listener, of, fetch: Some(self.id) })
+    }
+
+    /// It is over.
+    pub(crate) fn end(self, result: Result<(), &Error>) {
+        self.activity.lock().end(self.id, result, Instant::now());
+    }
+}
+
+impl Drop for Fetch {
+    fn drop(&mut self) {
+        self.activity.lock().end(self.id, Err(&Error::interrupted()), Instant::now());
+        self.activity.publish();
     }
 }
 
 #[derive(Debug)]
-struct Listener(Arc<Activity>);
+struct Listener {
+    activity: Arc<Activity>,
+    listener: u64,
+    of: Mutex<Of>,
+    fetch: Option<u64>,
+}
 
 impl Progress for Listener {
     fn event(&self, event: &Event<'_>) {
-        let _ = event;
-        self.0.changed.send_modify(|count| *count += 1);
+        let now = Instant::now();
+        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Event::Resolved { version, .. } = event {
+            *of = Of { model: version.model.to_string(), commit: version.commit.to_string() };
+        }
+        let mut table = self.activity.lock();
+        table.take(self.listener, self.fetch, &of, event, now);
+        let publish = table.is_time_to_publish(matches!(event, Event::Advanced { .. }), now);
+        drop(table);
+        drop(of);
+        if publish {
+            self.activity.publish();
+        }
+    }
+}
+
+/// Whoever still had a file under way has given it up.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if self.activity.lock().abandon(self.listener, Instant::now()) {
+            self.activity.publish();
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::guard::Guard;
 use crate::observe::Metrics;
+use crate::page::Page;
 use crate::{admin, guard, hub, observe, page};
 
 /// What every handler has at hand.
@@ -30,17 +31,23 @@ pub(crate) struct App {
     pub(crate) reload: Arc<Notify>,
     /// Whether the server has been told to stop.
     stopping: AtomicBool,
+    pub(crate) page: Page,
 }
 
 impl App {
     pub(crate) fn new(cache: Cache, config: ServerConfig) -> Result<Arc<Self>> {
-        Self::build(cache, config, Arc::default(), Arc::default(), Arc::default())
+        let page = Page::new(&cache, &config);
+        Self::build(cache, config, Arc::default(), Arc::default(), Arc::default(), page)
     }
 
     /// The same with another configuration. What is counted goes on.
     pub(crate) fn with_config(&self, config: ServerConfig) -> Result<Arc<Self>> {
         let (activity, metrics) = (Arc::clone(&self.activity), Arc::clone(&self.metrics));
-        Self::build(self.cache.clone(), config, activity, metrics, Arc::clone(&self.reload))
+        let page = self.page.with_config(&self.cache, &config);
+        let app = Self::build(self.cache.clone(), config, activity, metrics, Arc::clone(&self.reload), page)?;
+        // Whoever follows the events comes again, and is judged by the new configuration.
+        self.page.stop();
+        Ok(app)
     }
 
     fn build(
@@ -49,17 +56,19 @@ impl App {
         activity: Arc<Activity>,
         metrics: Arc<Metrics>,
         reload: Arc<Notify>,
+        page: Page,
     ) -> Result<Arc<Self>> {
         let catalog = Arc::new(Catalog::new(cache.clone(), &config, Arc::clone(&activity))?);
         let access = Access::new(&config, cache.clone(), Arc::clone(&catalog) as _)?;
         let guard = Guard::new(&config)?;
         let stopping = AtomicBool::new(false);
-        Ok(Arc::new(Self { cache, config, access, catalog, guard, activity, metrics, reload, stopping }))
+        Ok(Arc::new(Self { cache, config, access, catalog, guard, activity, metrics, reload, stopping, page }))
     }
 
     /// From now on it says that it is not ready.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.page.stop();
     }
 
     pub(crate) fn is_stopping(&self) -> bool {

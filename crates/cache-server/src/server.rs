@@ -21,6 +21,7 @@ use tower::Service as _;
 use crate::app::App;
 use crate::config::ServerConfig;
 use crate::listen::{Address, Connection, Listener, Peer};
+use crate::page;
 
 /// How long a client may take nothing of what is sent to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -109,12 +110,14 @@ impl Server {
             let mut stop = pin!(stop);
             let accepting = futures::future::join_all(listeners.iter().map(|one| accept(one, &shared, &graceful)));
             let mut accepting = pin!(accepting);
+            let mut sampling = pin!(page::sampling(&shared.app()));
             loop {
                 tokio::select! {
                     biased;
                     () = &mut stop => break,
                     () = reload() => shared.reload_now(),
                     () = shared.asked_to_reload() => shared.reload_now(),
+                    () = &mut sampling => {}
                     _ = &mut accepting => break,
                 }
             }

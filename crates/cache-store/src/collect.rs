@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::PoisonError;
 
 use cache_core::{Error, ErrorKind, Manifest, RepoPath, Result, Sha256, Version};
 use fs_err as fs;
@@ -132,6 +133,7 @@ impl Store {
             self.forget(&name, true);
             report.blobs += 1;
             report.freed += size;
+            self.0.evicted.lock().unwrap_or_else(PoisonError::into_inner).add(size);
             point("evict.removed");
         }
         report.done.push(step.what.clone());

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Result};
@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::doing::{Absent as _, Doing as _};
 use crate::durable::{self, Keep};
 use crate::evict::{EvictOrder, EvictPolicy};
+use crate::inventory::Amount;
 use crate::layout::{CACHEDIR_TAG, Layout, VERSION};
 use crate::lease::Book;
 use crate::locks::Locks;
@@ -89,7 +90,9 @@ pub(crate) struct Inner {
     pub(crate) clock: Clock,
     pub(crate) locks: Locks,
     pub(crate) leases: Mutex<Book>,
+    pub(crate) evicted: Mutex<Amount>,
     read_only: Option<String>,
+    read_only_wanted: bool,
 }
 
 impl Store {
@@ -112,7 +115,9 @@ impl Store {
             clock: options.clock,
             locks: Locks::new(options.lying_locks),
             leases: Mutex::default(),
+            evicted: Mutex::default(),
             read_only,
+            read_only_wanted: options.read_only,
         })))
     }
 
@@ -132,6 +137,29 @@ impl Store {
     #[must_use]
     pub fn read_only(&self) -> Option<&str> {
         self.0.read_only.as_deref()
+    }
+
+    /// Whether it can be read now, and written unless it was opened not to be. Writes nothing.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Storage`] saying what is wrong with it.
+    pub fn check(&self) -> Result<()> {
+        fs::read_to_string(self.layout().version()).map_err(|error| Error::storage("look at the store", error))?;
+        if self.0.read_only_wanted {
+            return Ok(());
+        }
+        self.writable()?;
+        if writable(self.root()) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Storage, format!("the store {} cannot be written any more", self.root().display()))
+            .with_hint("look whether its file system was mounted read-only, and at its owner"))
+    }
+
+    /// The blobs that evictions through this handle and its clones have removed since it was opened.
+    #[must_use]
+    pub fn evicted(&self) -> Amount {
+        *self.0.evicted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bytes that the blobs may take up in all.

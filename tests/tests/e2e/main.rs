@@ -21,6 +21,7 @@ mod mirrors;
 mod network;
 mod objects;
 mod offline;
+mod page;
 mod read_only;
 mod registry;
 mod servers;

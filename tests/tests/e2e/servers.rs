@@ -28,7 +28,7 @@ urllib.request.urlopen(urllib.request.Request(f"{url}/{name}?restype=container",
     "Content-Length": "0"}))
 "#;
 
-fn target() -> &'static Path {
+pub(crate) fn target() -> &'static Path {
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap()
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn found(program: &str) -> bool {
 }
 
 #[expect(clippy::print_stdout, reason = "the test runner shows it")]
-fn skipped(what: &str) {
+pub(crate) fn skipped(what: &str) {
     println!("skipped: {what} is not there; `cargo xtask ci` installs it");
 }
 

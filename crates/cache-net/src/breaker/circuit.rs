@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::BreakerPolicy;
+use super::{BreakerPolicy, BreakerState};
 
 /// Most outcomes kept in the window; enough for a rate, little enough to forget fast.
 const MAX_OUTCOMES: usize = 128;
@@ -51,6 +51,15 @@ impl Circuit {
     /// Whether forgetting it loses nothing that matters.
     pub(super) fn is_healthy(&self) -> bool {
         matches!(&self.0, State::Closed(outcomes) if outcomes.iter().all(|(_, failed)| !failed))
+    }
+
+    /// What the next request would meet.
+    pub(super) fn state(&self, now: Instant) -> BreakerState {
+        match self.0 {
+            State::Closed(_) => BreakerState::Closed,
+            State::Open(until) if now < until => BreakerState::Open,
+            State::Open(_) | State::HalfOpen => BreakerState::HalfOpen,
+        }
     }
 
     /// Lets a request through, or says how long to stay away.

@@ -1,0 +1,53 @@
+//! [`Stock`]: what is in the store, looked up at most every other second however many ask.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use cache_lib::{Cache, Error, ErrorKind, Inventory, Result};
+use tokio::sync::Mutex;
+
+/// How long a look counts.
+const FRESH: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Default)]
+pub(super) struct Stock {
+    /// Held while looking, so that those who come meanwhile wait for the same look.
+    last: Mutex<Option<Look>>,
+    /// Counts the changes of the store that are known of.
+    changes: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Look {
+    at: Instant,
+    change: u64,
+    inventory: Arc<Inventory>,
+}
+
+impl Stock {
+    pub(super) async fn inventory(&self, cache: &Cache) -> Result<Arc<Inventory>> {
+        let mut last = self.last.lock().await;
+        let change = self.changes.load(Ordering::Acquire);
+        if let Some(look) = last.as_ref().filter(|look| look.change == change && look.at.elapsed() < FRESH) {
+            return Ok(Arc::clone(&look.inventory));
+        }
+        let store = cache.store().clone();
+        let inventory = Arc::new(blocking(move || store.inventory()).await?);
+        *last = Some(Look { at: Instant::now(), change, inventory: Arc::clone(&inventory) });
+        Ok(inventory)
+    }
+
+    pub(super) fn forget(&self) {
+        self.changes.fetch_add(1, Ordering::Release);
+    }
+}
+
+/// Runs what blocks the disk away from the runtime's own threads.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) if error.is_cancelled() => Err(Error::interrupted()),
+        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
+    }
+}
