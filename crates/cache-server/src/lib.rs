@@ -24,4 +24,6 @@ mod tls;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
 pub use listen::Address;
+#[cfg(feature = "otel")]
+pub use observe::otel::Telemetry;
 pub use server::Server;

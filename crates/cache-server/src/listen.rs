@@ -140,7 +140,7 @@ impl Drop for SocketFile {
 }
 
 async fn bind_unix(path: &Path) -> Result<Listener> {
-    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+    use std::os::unix::fs::{FileTypeExt as _, PermissionsExt};
     let what = || format!("listen on {}", path.display());
     let is_socket = fs_err::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
     if is_socket {

@@ -98,7 +98,11 @@ impl Sample {
             ("fetched_files", "Files fetched and verified", totals.fetched_files),
             ("fetch_failures", "Files that could not be fetched", totals.failed_files),
             ("fetch_retries", "Requests to sources that were repeated", totals.retries),
-            ("verification_failures", "Files whose bytes were not what their digest promises", totals.verification_failures),
+            (
+                "verification_failures",
+                "Files whose bytes were not what their digest promises",
+                totals.verification_failures,
+            ),
             ("hits", "Files served from the store without a fetch", totals.hits),
             ("misses", "Files that had to be fetched", totals.misses),
         ] {
