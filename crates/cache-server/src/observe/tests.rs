@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -25,6 +26,12 @@ impl Rig {
         let dir = TempDir::new().unwrap();
         let cache = Cache::builder().root(dir.path().join("store")).offline(true).quota(1 << 30).build().unwrap();
         Self { app: App::new(cache, ServerConfig::default()).unwrap(), dir }
+    }
+
+    fn online(endpoint: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let cache = Cache::builder().root(dir.path().join("store")).endpoint(endpoint).offline(false).quota(1 << 30);
+        Self { app: App::new(cache.build().unwrap(), ServerConfig::default()).unwrap(), dir }
     }
 
     async fn ask(&self, request: Request) -> Response {
@@ -188,6 +195,47 @@ async fn it_is_ready_until_the_store_is_gone_or_it_stops() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(text.contains("stopping"), "{text}");
     assert_eq!(rig.get("/healthz").await.0, StatusCode::OK);
+}
+
+/// Fails often enough for the circuit to open: nobody listens on port 1.
+async fn break_a_circuit(rig: &Rig) {
+    for _ in 0..10 {
+        rig.app.cache.hub_answer("/api/whoami-v2").await.unwrap_err();
+    }
+}
+
+#[tokio::test]
+async fn an_open_circuit_is_shown_by_its_host() {
+    let rig = Rig::online("http://127.0.0.1:1");
+    let series = "model_cache_circuit_breaker_state{host=\"127.0.0.1:1\"}";
+    assert_eq!(value(&rig.get("/metrics").await.1, series), None);
+    rig.app.cache.hub_answer("/api/whoami-v2").await.unwrap_err();
+    assert_eq!(value(&rig.get("/metrics").await.1, series), Some(0.0));
+    break_a_circuit(&rig).await;
+    assert_eq!(value(&rig.get("/metrics").await.1, series), Some(2.0));
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_every_metric_and_no_other() {
+    let rig = Rig::online("http://127.0.0.1:1");
+    break_a_circuit(&rig).await;
+    rig.get("/file").await;
+    let text = rig.get("/metrics").await.1;
+    let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
+    let shown: BTreeSet<String> = types
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "histogram" => format!("{name}_bucket"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packaging/grafana/model-cache.json");
+    let dashboard = fs_err::read_to_string(path).unwrap();
+    assert!(serde_json::from_str::<serde_json::Value>(&dashboard).unwrap()["panels"].is_array());
+    let words = dashboard.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let used: BTreeSet<String> = words.filter(|word| word.starts_with("model_cache_")).map(str::to_owned).collect();
+    assert_eq!(used, shown);
 }
 
 /// What was logged.
