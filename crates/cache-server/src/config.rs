@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use cache_lib::config::Settings;
 use cache_lib::{Error, ErrorKind, Result, Sha256};
 
 /// Where requests come in.
@@ -125,6 +126,27 @@ impl Default for ServerConfig {
 }
 
 impl ServerConfig {
+    /// What was configured.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`] for an address, a digest or a token that cannot be used.
+    pub fn from_settings(settings: &Settings) -> Result<Self> {
+        let server = &settings.server;
+        let mut config = Self::default();
+        if !server.listen.is_empty() {
+            config.listen = server.listen.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        }
+        config.hosts.clone_from(&server.hosts);
+        config.refresh = server.refresh.unwrap_or(config.refresh);
+        config.negative = server.negative.unwrap_or(config.negative);
+        config.upstream.clone_from(&server.upstream);
+        config.anonymous.clone_from(&server.anonymous);
+        config.rate = server.rate;
+        config.connections_per_client = server.connections_per_client;
+        config.connections = server.connections.unwrap_or(config.connections);
+        Ok(config)
+    }
+
     /// Refuses to listen where others can come without having to show a token.
     ///
     /// # Errors

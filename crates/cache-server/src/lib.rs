@@ -21,9 +21,11 @@ mod repo;
 mod server;
 #[cfg(feature = "tls")]
 mod tls;
+mod token;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
 pub use listen::Address;
 #[cfg(feature = "otel")]
 pub use observe::otel::Telemetry;
 pub use server::Server;
+pub use token::{NewToken, new_token};

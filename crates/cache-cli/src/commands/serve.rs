@@ -16,7 +16,7 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
         builder = builder.endpoint(upstream);
     }
     if let Some(bytes) = args.max_size {
-        builder = builder.quota(Some(bytes));
+        builder = builder.quota(bytes);
     }
     let cache = builder.build()?;
     let mut config = configuration(shared.config.loaded.settings(), args)?;
