@@ -69,7 +69,7 @@ fn deny() -> Result<()> {
     shell::run(&mut cargo(&["deny", "--all-features", "check", "bans", "licenses", "sources"]))
 }
 
-/// Every backend of the library alone builds, and the library without any.
+/// Every backend of the library alone builds, and the library without any; traces are exported where built in.
 fn features() -> Result<()> {
     let mut sets = vec!["", "local", "http", "hf", "compressed", "s3", "gcs", "azure", "http,rustls", "hf,rustls"];
     if openssl() {
@@ -77,6 +77,19 @@ fn features() -> Result<()> {
     } else {
         println!("skipped: native-tls, the development files of OpenSSL are not installed");
     }
+    // Compiled in only on request; its tests talk to a collector of their own.
+    shell::run(&mut cargo(&[
+        "clippy",
+        "--quiet",
+        "--package",
+        "cache-cli",
+        "--features",
+        "otel",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    shell::run(&mut cargo(&["test", "--quiet", "--package", "cache-server", "--features", "otel", "otel"]))?;
     for set in sets {
         shell::run(&mut cargo(&[
             "check",

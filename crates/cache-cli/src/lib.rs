@@ -53,10 +53,12 @@ pub fn main() -> ExitCode {
         Err(error) => return refuse(&error),
     };
     let output = Output::new(arguments.shared.json, arguments.shared.quiet);
-    match commands::load(&mut arguments, &output).and_then(|()| commands::run(&arguments, &output)) {
-        Ok(code) => ExitCode::from(output.end(code)),
-        Err(error) => ExitCode::from(output.end(output.fail(&error))),
-    }
+    let code = match commands::load(&mut arguments, &output).and_then(|()| commands::run(&arguments, &output)) {
+        Ok(code) => output.end(code),
+        Err(error) => output.end(output.fail(&error)),
+    };
+    logging::end();
+    ExitCode::from(code)
 }
 
 /// Help and version go to stdout and are no failure; everything else is a usage error, exit code 2.

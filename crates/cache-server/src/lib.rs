@@ -27,5 +27,7 @@ mod token;
 
 pub use config::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
 pub use listen::Address;
+#[cfg(feature = "otel")]
+pub use observe::otel::Telemetry;
 pub use server::Server;
 pub use token::NewToken;

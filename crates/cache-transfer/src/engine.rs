@@ -21,6 +21,7 @@ use cache_core::{
 };
 use cache_store::{Blob, PartialKey, Store};
 use futures::StreamExt as _;
+use tracing::Instrument as _;
 
 /// Memory of one connection: the HTTP client's buffer, and one and a half of ours.
 const CONNECTION: u64 = 256 << 10;
@@ -271,8 +272,10 @@ impl Engine {
             Lead::Arrived(blob) => return Ok(outcome::shared(blob, file)),
             Lead::Leader(leader) => leader,
         };
-        let result = self.try_sources(job, &key, &leader).await;
-        if result.is_err() {
+        let span = span_of(job);
+        let result = self.try_sources(job, &key, &leader).instrument(span.clone()).await;
+        if let Err(error) = &result {
+            span.record("otel.status_code", "ERROR").record("error.type", error.kind().as_str());
             self.lives.of(&key).withdraw();
         }
         match &result {
@@ -454,6 +457,20 @@ impl Engine {
 }
 
 /// Tells how a job ended.
+/// What a trace shows of a fetch: nothing of tokens and signed addresses.
+fn span_of(job: &FetchJob) -> tracing::Span {
+    tracing::info_span!(
+        "fetch",
+        otel.kind = "client",
+        otel.status_code = tracing::field::Empty,
+        "error.type" = tracing::field::Empty,
+        model = %job.version.model,
+        commit = %job.version.commit,
+        file = %job.file.path,
+        size = job.file.size,
+    )
+}
+
 pub(crate) fn tell_end(job: &FetchJob, result: &Result<Fetched>) {
     let path = &job.file.path;
     match result {

@@ -67,7 +67,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("hyper-util", &["cache-testkit", "cache-net", "cache-server"]),
     ("clap", &["cache-cli", "xtask"]),
     ("indicatif", &["cache-cli"]),
-    ("tracing-subscriber", &["cache-cli"]),
+    ("tracing-subscriber", &["cache-cli", "cache-server"]),
     ("rustix", &["cache-store", "cache-local", "cache-lib", "cache-server", "cache-cli", "cache-testkit", "xtask"]),
     ("reflink-copy", &["cache-store", "cache-lib"]),
     ("wait4", &["xtask"]),

@@ -56,6 +56,8 @@ async fn a_failing_host_is_left_alone_and_others_are_not() {
     rig.break_it("h").await;
     assert_eq!(rig.asked(), 10);
     advance(Duration::from_secs(4)).await;
+    let states = rig.breakers.states();
+    assert!(matches!(&states[..], [(origin, BreakerState::Open)] if origin.authority() == "h"), "{states:?}");
     let error = rig.ask("h", Ok(())).await.unwrap_err();
     assert_eq!(rig.asked(), 0);
     assert_eq!(error.retry(), Retry::After(Duration::from_secs(6)));
@@ -78,13 +80,17 @@ async fn after_the_cool_down_one_probe_decides() {
         async move { wait.unwrap().await.unwrap() }
     });
     let probe = BreakerLayer::new(rig.breakers.clone()).layer(inner).oneshot(Fake::at("h"));
+    let state = |rig: &Rig| rig.breakers.states().into_iter().map(|(_, state)| state).collect::<Vec<_>>();
+    assert_eq!(state(&rig), [BreakerState::HalfOpen]);
     let probe = tokio::spawn(probe);
     tokio::task::yield_now().await;
+    assert_eq!(state(&rig), [BreakerState::HalfOpen]);
     rig.asked();
     rig.ask("h", Ok(())).await.unwrap_err();
     assert_eq!(rig.asked(), 0, "a second request got through beside the probe");
     answer.send(Ok(())).unwrap();
     probe.await.unwrap().unwrap();
+    assert_eq!(state(&rig), [BreakerState::Closed]);
     rig.ask("h", Ok(())).await.unwrap();
     rig.ask("h", failed()).await.unwrap_err();
     rig.ask("h", Ok(())).await.unwrap();

@@ -59,21 +59,16 @@ impl Default for Metrics {
         let help = "From a request's head to the last byte of its answer's body";
         registry.register_with_unit("http_request_duration", help, Unit::Seconds, duration.clone());
         let sent = Family::default();
-        registry.register("http_sent_bytes", "Bytes of the bodies of answers, counted while they are sent", sent.clone());
+        registry.register(
+            "http_sent_bytes",
+            "Bytes of the bodies of answers, counted while they are sent",
+            sent.clone(),
+        );
         let under_way = Gauge::default();
         registry.register("http_requests_in_flight", "Requests whose answers are not sent yet", under_way.clone());
         let connections = Gauge::default();
         registry.register("connections_open", "Connections of clients", connections.clone());
-        Self {
-            registry,
-            requests,
-            first_byte,
-            duration,
-            sent,
-            under_way,
-            connections,
-            disk: Disk::default(),
-        }
+        Self { registry, requests, first_byte, duration, sent, under_way, connections, disk: Disk::default() }
     }
 }
 

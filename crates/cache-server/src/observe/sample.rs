@@ -98,7 +98,11 @@ impl Sample {
             ("fetched_files", "Files fetched and verified", totals.fetched_files),
             ("fetch_failures", "Files that could not be fetched", totals.failed_files),
             ("fetch_retries", "Requests to sources that were repeated", totals.retries),
-            ("verification_failures", "Files whose bytes were not what their digest promises", totals.verification_failures),
+            (
+                "verification_failures",
+                "Files whose bytes were not what their digest promises",
+                totals.verification_failures,
+            ),
             ("hits", "Files served from the store without a fetch", totals.hits),
             ("misses", "Files that had to be fetched", totals.misses),
         ] {
@@ -204,5 +208,33 @@ impl Disk {
 
     fn lock(&self) -> MutexGuard<'_, Last> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_lib::StoreOptions;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_store_is_walked_now_and_then_and_once_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
+        let disk = Disk::default();
+        assert_eq!(disk.look(&store).await.unwrap().blobs, Amount::default());
+        let blob = dir.path().join("blobs/ab");
+        fs_err::create_dir_all(&blob).unwrap();
+        fs_err::write(blob.join(format!("ab{}", "0".repeat(62))), b"12345").unwrap();
+        assert!(disk.walk(&store).is_none(), "the last walk is new enough");
+        assert_eq!(disk.look(&store).await.unwrap().blobs.bytes, 0);
+        tokio::time::advance(DISK_AGE).await;
+        let walk = disk.walk(&store).unwrap();
+        walk.await.unwrap();
+        assert_eq!(disk.look(&store).await.unwrap().blobs, Amount { files: 1, bytes: 5 });
+        tokio::time::advance(DISK_AGE).await;
+        // As while a walk takes its time.
+        disk.lock().walking = true;
+        assert!(disk.walk(&store).is_none(), "one is under way");
     }
 }

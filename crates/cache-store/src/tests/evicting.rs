@@ -4,7 +4,7 @@ use cache_core::{ErrorKind, Revision};
 use fs_err as fs;
 
 use super::{count, fixture, publish, put, sha, version, with};
-use crate::{EvictPolicy, Evicted, PartialKey, Store, StoreOptions};
+use crate::{Amount, EvictPolicy, Evicted, PartialKey, Store, StoreOptions};
 
 #[test]
 fn removal_takes_what_only_this_version_needs() {
@@ -104,6 +104,8 @@ fn the_quota_holds_after_every_fetch() {
         assert!(f.store.disk_space().unwrap().used <= 250);
         assert!(f.store.blob(&sha(&[n; 100])).unwrap().is_some());
     }
+    assert_eq!(f.store.evicted(), Amount { files: 8, bytes: 800 });
+    assert_eq!(f.store.clone().evicted(), f.store.evicted());
     let all: Vec<_> = f.store.blobs().unwrap().into_iter().map(|blob| blob.name).collect();
     publish(&f.store, &[77; 200]);
     let report = f.store.enforce_quota(&[&all[..], &[sha(&[77; 200])]].concat()).unwrap().unwrap();

@@ -191,3 +191,18 @@ fn two_fetches_of_one_version_do_not_forget_each_others_blobs() {
     let kept = f.store.manifest(&v).unwrap().unwrap();
     assert!(kept.files.iter().all(|file| file.blob.is_some()));
 }
+
+#[test]
+fn a_store_is_checked_for_what_it_was_opened_for() {
+    let f = fixture();
+    f.store.check().unwrap();
+    let reader = Store::open(f.store.root(), StoreOptions::default().with_read_only(true)).unwrap();
+    reader.check().unwrap();
+    fs::write(f.store.layout().version(), "2\n").unwrap();
+    let newer = Store::open(f.store.root(), StoreOptions::default()).unwrap();
+    assert_eq!(newer.check().unwrap_err().kind(), ErrorKind::Storage);
+    fs::remove_dir_all(f.store.root()).unwrap();
+    for store in [&f.store, &reader] {
+        assert_eq!(store.check().unwrap_err().kind(), ErrorKind::Storage);
+    }
+}
