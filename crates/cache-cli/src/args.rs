@@ -1,6 +1,8 @@
 //! The arguments, and how they are explained.
 
 mod batch;
+#[cfg(feature = "bundle")]
+pub(crate) mod bundle;
 mod config;
 mod doctor;
 mod instead;
@@ -86,6 +88,15 @@ pub(crate) enum Command {
     /// Push a model into a bucket, each blob once, verified there.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     Push(push::PushArgs),
+    /// Write models of the store into one file, for places without a network.
+    #[cfg(feature = "bundle")]
+    Export(bundle::ExportArgs),
+    /// Take the models of such a file into the store, all verified before anything shows.
+    #[cfg(feature = "bundle")]
+    Import(bundle::ImportArgs),
+    /// Make a pair of keys for `export --sign` and `import --verify-key`.
+    #[cfg(feature = "bundle")]
+    Keygen(bundle::KeygenArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
