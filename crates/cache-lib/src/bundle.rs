@@ -14,10 +14,11 @@
 //! A bundle is a plain tar, or one compressed with zstd, of regular files alone, in this order:
 //!
 //! 1. `bundle.json`: the [`Index`], at most 64 MiB. The SHA-256 of its bytes is the bundle's *id*.
-//! 2. `bundle.sig`, if it is signed: the JSON object `{"algorithm": "ed25519", "key": KEY-ID, "signature": HEX}`. The
+//! 2. `bundle.json.sha256`: that digest, as a line of `sha256sum`. It finds damage, and proves nothing.
+//! 3. `bundle.sig`, if it is signed: the JSON object `{"algorithm": "ed25519", "key": KEY-ID, "signature": HEX}`. The
 //!    signature is over the bytes of `bundle.json`; the key id is the first 16 digits of the SHA-256 of the raw public
 //!    key. Keys are PEM files as `openssl genpkey -algorithm ed25519` writes them.
-//! 3. `blobs/<sha256>` for each blob of the index, in its order.
+//! 4. `blobs/<sha256>` for each blob of the index, in its order.
 //!
 //! Written by [`Cache::export`] it is the same bytes for the same files of the same versions: names are sorted, and times,
 //! owners and modes are constants. A reader takes the index's word for what comes next, and refuses all else.

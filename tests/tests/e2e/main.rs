@@ -4,6 +4,7 @@
 
 mod answers;
 mod batch;
+mod bundle;
 mod compressed;
 mod config;
 mod failures;

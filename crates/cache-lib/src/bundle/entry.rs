@@ -16,6 +16,7 @@ const MODE: u32 = 0o644;
 const MAX_TRAILER: usize = 64 << 10;
 
 pub(super) const INDEX: &str = "bundle.json";
+pub(super) const SUM: &str = "bundle.json.sha256";
 pub(super) const SIGNATURE: &str = "bundle.sig";
 
 pub(super) fn blob_name(name: &Sha256) -> String {

@@ -108,7 +108,7 @@ impl Export {
         stoppable(move |stop| self.run(output, stop)).await
     }
 
-    fn run(self, output: Output, stop: &Stop) -> Result<Exported> {
+    pub(super) fn run(self, output: Output, stop: &Stop) -> Result<Exported> {
         // Looked at before the work, which may take long.
         if let Kind::File(path) = &output.0 {
             replaceable(path)?;
@@ -128,7 +128,8 @@ impl Export {
             compressed: self.zstd,
             index,
         };
-        let work = Work { bytes, signature, plan, zstd: self.zstd, progress: &*self.progress, stop };
+        let sum = Index::sum(&contents.id);
+        let work = Work { bytes, sum, signature, plan, zstd: self.zstd, progress: &*self.progress, stop };
         work.announce(&contents);
         let written = match output.0 {
             Kind::Writer(mut writer) => work.write(&mut writer)?,
@@ -194,6 +195,7 @@ fn replaceable(path: &Path) -> Result<()> {
 
 struct Work<'a> {
     bytes: Vec<u8>,
+    sum: String,
     signature: Option<Vec<u8>>,
     plan: Vec<(Moving<'a>, &'a Blob)>,
     zstd: bool,
@@ -239,6 +241,7 @@ impl Work<'_> {
 
     fn write_tar(&self, to: &mut dyn Write) -> Result<()> {
         Entry::write_whole(entry::INDEX, &self.bytes, to)?;
+        Entry::write_whole(entry::SUM, self.sum.as_bytes(), to)?;
         if let Some(signature) = &self.signature {
             Entry::write_whole(entry::SIGNATURE, signature, to)?;
         }

@@ -17,8 +17,8 @@ use super::sign::{MAX_SIGNATURE, Signature};
 use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
 use crate::units::Size;
 use crate::{
-    Cache, Error, ErrorKind, Event, FileEntry, Get, Hasher, Manifest, ModelRef, NoProgress, Outcome, Progress, Result,
-    Revision, Sha256, Snapshot, finish,
+    Cache, Error, ErrorKind, Event, FileEntry, Get, Hasher, Hashes, Manifest, ModelRef, NoProgress, Outcome, Progress,
+    Result, Revision, Sha256, Snapshot, finish,
 };
 
 /// A bundle on its way into the store. Await it.
@@ -65,7 +65,7 @@ impl Import {
         self
     }
 
-    fn run(self, stop: &Stop) -> Result<Imported> {
+    pub(super) fn run(self, stop: &Stop) -> Result<Imported> {
         if let Some(reason) = self.cache.store().read_only() {
             return Err(Error::new(ErrorKind::Storage, format!("nothing can be imported: {reason}"))
                 .with_hint("choose another store with --store or MODEL_CACHE_DIR"));
@@ -119,6 +119,12 @@ pub(super) fn open(input: Input, key: Option<&VerifyingKey>) -> Result<(Stream, 
     let mut hasher = Hasher::new();
     hasher.update(&bytes);
     let id = hasher.finish().sha256;
+    let sum = Index::sum(&id);
+    let second = Entry::new(entry::SUM, sum.len() as u64);
+    second.clone().expect(Entry::read(&mut stream)?)?;
+    if second.read_whole(&mut stream, second.size)? != sum.as_bytes() {
+        return Err(broken("the bundle's index is damaged: it has not the digest that stands behind it"));
+    }
     let mut next = Entry::read(&mut stream)?;
     let mut signature = None;
     if let Some(found) = next.take_if(|next| next.name == entry::SIGNATURE) {
@@ -204,6 +210,11 @@ fn needs_git(file: &FileEntry) -> bool {
     file.digests.sha256.is_none() && file.digests.git_sha1.is_some()
 }
 
+fn judge(file: &FileEntry, hashes: &Hashes) -> Result<()> {
+    let judged = DigestVerifier::judge(file, hashes).into_result(file);
+    judged.map(drop).map_err(|error| broken(error.context("the bundle contradicts itself").to_string()))
+}
+
 /// A blob that is in the store is what its name says. That it has the git ids which the bundle gives it is checked here.
 fn check_present(store: &Store, name: &Sha256, files: &[&FileEntry]) -> Result<()> {
     for file in files.iter().filter(|file| needs_git(file)) {
@@ -223,7 +234,7 @@ fn check_present(store: &Store, name: &Sha256, files: &[&FileEntry]) -> Result<(
                 some => hasher.update(buffer.get(..some).unwrap_or_default()),
             }
         }
-        DigestVerifier::judge(file, &hasher.finish()).into_result(file)?;
+        judge(file, &hasher.finish())?;
     }
     Ok(())
 }
@@ -299,7 +310,7 @@ impl Work<'_> {
             return Err(broken(text));
         }
         for file in files {
-            DigestVerifier::judge(file, &hashes).into_result(file)?;
+            judge(file, &hashes)?;
         }
         self.store.publish(partial, &hashes, Some(sha256)).map(|_| ())
     }

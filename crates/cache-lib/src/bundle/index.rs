@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::entry::INDEX;
 use super::{KeyId, broken};
 use crate::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256};
 
@@ -131,6 +132,11 @@ impl Index {
                 .with_hint("export fewer models at once"));
         }
         Ok(bytes)
+    }
+
+    /// The digest of an index as `sha256sum` writes it.
+    pub(super) fn sum(id: &Sha256) -> String {
+        format!("{id}  {INDEX}\n")
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
