@@ -150,7 +150,10 @@ fn since_carries_what_is_new_and_asks_for_its_base() {
     world.get();
     let (first, second) = (file(&world, "first.tar.zst"), file(&world, "second.tar"));
     world.run(&["export", MODEL, "-o", &first, "--zstd"]).ok();
-    world.hub.commit(MODEL, "main", [("config.json", Content::bytes("newer"))]);
+    let mut newer = fixtures::model();
+    newer.retain(|(path, _)| *path != "config.json");
+    newer.push(("config.json", Content::bytes("newer")));
+    world.hub.commit(MODEL, "main", newer);
     world.get();
     let json = world.run(&["export", MODEL, "-o", &second, "--since", &first, "--json"]).ok().json();
     assert_eq!((json["blobs"].as_array().unwrap().len(), &json["bytes"]), (1, &5.into()));
