@@ -1,6 +1,7 @@
 //! `export` and `keygen`: models into one file, and the key that signs it.
 
 use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use cache_lib::bundle::{Exported, Input, Output as Target, SigningKey};
@@ -19,7 +20,7 @@ pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u
     let stdout = args.output == Path::new("-");
     let target = if stdout { to_stdout(output)? } else { Target::file(&args.output) };
     let board = Board::start(output.is_quiet());
-    let mut export = cache.export(&args.refs).zstd(args.zstd).progress(board.progress("export"));
+    let mut export = cache.export(&args.refs).zstd(args.zstd).progress(board.progress("the store"));
     if let Some(last) = &args.since {
         export = export.since(Input::file(last));
     }
@@ -41,7 +42,9 @@ fn to_stdout(output: &Output) -> Result<Target> {
     if stdout.is_terminal() {
         return refused("a bundle is not for a terminal");
     }
-    Ok(Target::writer(stdout))
+    // Not through the handle of std, which looks for the ends of lines.
+    let failed = |error| Error::storage("open stdout", error);
+    Ok(Target::writer(std::fs::File::from(stdout.as_fd().try_clone_to_owned().map_err(failed)?)))
 }
 
 fn report(args: &ExportArgs, exported: &Exported, stdout: bool, output: &Output) {

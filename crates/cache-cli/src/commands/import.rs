@@ -16,7 +16,7 @@ use crate::signals;
 pub(super) fn run(cache: &Cache, args: &ImportArgs, output: &Output) -> Result<u8> {
     let key = key(args)?;
     let board = Board::start(output.is_quiet());
-    let mut import = cache.import(input(args)).progress(board.progress("import"));
+    let mut import = cache.import(input(args)).progress(board.progress("the bundle"));
     if let Some(key) = key {
         import = import.verify(key);
     }

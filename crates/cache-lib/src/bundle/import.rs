@@ -169,7 +169,7 @@ fn fits_the_store(store: &Store, contents: &Contents) -> Result<()> {
 
 /// What two listings of one version differ in; what only one of them knows is no difference.
 fn disagreement(ours: &Manifest, theirs: &Manifest) -> Option<String> {
-    fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+    fn differ<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
         a.is_some() && b.is_some() && a != b
     }
     if ours.files.len() != theirs.files.len() {
@@ -178,9 +178,9 @@ fn disagreement(ours: &Manifest, theirs: &Manifest) -> Option<String> {
     let pairs = ours.files.iter().zip(&theirs.files);
     let wrong = |(ours, theirs): &(&FileEntry, &FileEntry)| {
         ours.path != theirs.path
-            || differ(ours.size, theirs.size)
-            || differ(ours.blob_name(), theirs.blob_name())
-            || differ(ours.digests.git_sha1, theirs.digests.git_sha1)
+            || differ(ours.size.as_ref(), theirs.size.as_ref())
+            || differ(ours.blob_name().as_ref(), theirs.blob_name().as_ref())
+            || differ(ours.digests.git_sha1.as_ref(), theirs.digests.git_sha1.as_ref())
     };
     pairs.into_iter().find(wrong).map(|(_, theirs)| format!("{} is another file", theirs.path))
 }

@@ -178,7 +178,7 @@ impl Index {
             let name = &version.manifest.version;
             for revision in &version.refs {
                 if revision.as_commit().is_some() || !refs.insert((&name.model, revision)) {
-                    return Some(format!("{} cannot point to {name}", revision));
+                    return Some(format!("{revision} cannot point to {name}"));
                 }
             }
             if let Some(why) = listing(&version.manifest, &sizes) {

@@ -149,8 +149,11 @@ fn entry(path: &str, content: &[u8]) -> FileEntry {
     entry
 }
 
-/// A tar of these entries: name, kind and content.
-fn pack(entries: &[(String, EntryType, Vec<u8>)]) -> Vec<u8> {
+/// An entry of a tar: name, kind and content.
+type Packed = (String, EntryType, Vec<u8>);
+
+/// A tar of these entries.
+fn pack(entries: &[Packed]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, kind, content) in entries {
         let mut header = Header::new_gnu();
@@ -168,7 +171,7 @@ fn pack(entries: &[(String, EntryType, Vec<u8>)]) -> Vec<u8> {
     bytes
 }
 
-fn unpack(bytes: &[u8]) -> Vec<(String, EntryType, Vec<u8>)> {
+fn unpack(bytes: &[u8]) -> Vec<Packed> {
     let mut archive = tar::Archive::new(bytes);
     let entries = archive.entries().unwrap();
     entries
@@ -182,7 +185,7 @@ fn unpack(bytes: &[u8]) -> Vec<(String, EntryType, Vec<u8>)> {
 }
 
 /// With the digest that the index has now.
-fn sealed(mut entries: Vec<(String, EntryType, Vec<u8>)>) -> Vec<u8> {
+fn sealed(mut entries: Vec<Packed>) -> Vec<u8> {
     entries[1].2 = Index::sum(&sha256(&entries[0].2)).into_bytes();
     pack(&entries)
 }
