@@ -1,6 +1,8 @@
 //! The arguments, and how they are explained.
 
 mod batch;
+#[cfg(feature = "bundle")]
+pub(crate) mod bundle;
 mod config;
 mod doctor;
 mod instead;
@@ -91,6 +93,15 @@ pub(crate) enum Command {
     Push(push::PushArgs),
     /// Serve the store as a Hub, with a page to look at: HF_ENDPOINT=http://127.0.0.1:8090 uses it.
     Serve(serve::ServeArgs),
+    /// Write models of the store into one file, for places without a network.
+    #[cfg(feature = "bundle")]
+    Export(bundle::ExportArgs),
+    /// Take the models of such a file into the store, all verified before anything shows.
+    #[cfg(feature = "bundle")]
+    Import(bundle::ImportArgs),
+    /// Make a pair of keys for `export --sign` and `import --verify-key`.
+    #[cfg(feature = "bundle")]
+    Keygen(bundle::KeygenArgs),
     /// Look at files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),

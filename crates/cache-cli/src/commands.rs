@@ -5,8 +5,12 @@ mod config;
 mod demo;
 mod doctor;
 mod env;
+#[cfg(feature = "bundle")]
+mod export;
 mod gc;
 mod get;
+#[cfg(feature = "bundle")]
+mod import;
 mod info;
 mod lock;
 mod ls;
@@ -51,6 +55,14 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
         Command::Push(args) => push::run(&open(shared)?, args, output),
         Command::Serve(args) => serve::run(shared, args, output),
+        #[cfg(feature = "bundle")]
+        Command::Export(args) => export::run(&open(shared)?, args, output),
+        #[cfg(feature = "bundle")]
+        Command::Import(args) if args.list => import::list(args, output),
+        #[cfg(feature = "bundle")]
+        Command::Import(args) => import::run(&open(shared)?, args, output),
+        #[cfg(feature = "bundle")]
+        Command::Keygen(args) => export::keygen(args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
         Command::Env(args) => env::run(&open(shared)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),

@@ -130,7 +130,7 @@ fn put(blob: &Blob, target: &Path, options: ExportOptions) -> Result<Placed> {
 }
 
 #[cfg(unix)]
-fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     use fs_err::os::unix::fs::OpenOptionsExt as _;
     builder.make_in(folder, |path| {
         fs_err::OpenOptions::new().write(true).create_new(true).mode(0o666).open(path).map(|file| file.into_parts().0)
@@ -138,7 +138,7 @@ fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<te
 }
 
 #[cfg(not(unix))]
-fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+pub(crate) fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
@@ -157,7 +157,7 @@ fn make_writable(path: &Path) -> io::Result<()> {
     fs_err::set_permissions(path, permissions)
 }
 
-fn keep(file: tempfile::TempPath, target: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn keep(file: tempfile::TempPath, target: &Path, folder: &Path) -> io::Result<()> {
     file.persist(target).map_err(|error| error.error)?;
     #[cfg(unix)]
     fs_err::File::open(folder)?.sync_all()?;

@@ -152,7 +152,7 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
     Ok(Snapshot::new(version, revision, folder, path, files, warnings, lease).with_stale(fallback))
 }
 
-fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {
+pub(crate) fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {
     let Some(report) = store.enforce_quota(keep)? else { return Ok(Vec::new()) };
     let mut words = Vec::new();
     if report.freed > 0 {
@@ -203,7 +203,11 @@ pub(crate) fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
 
 /// Whether there is room for all of it, before the first byte.
 pub(crate) fn preflight(cache: &Cache, missing: &[FileEntry]) -> Result<()> {
-    let needed = missing.iter().filter_map(|file| file.size).fold(0, u64::saturating_add);
+    has_room(cache, missing.iter().filter_map(|file| file.size).fold(0, u64::saturating_add))
+}
+
+/// Whether there is room for so many bytes more.
+pub(crate) fn has_room(cache: &Cache, needed: u64) -> Result<()> {
     let space = cache.store().disk_space()?;
     if needed <= space.free {
         return Ok(());

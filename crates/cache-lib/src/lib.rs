@@ -25,6 +25,7 @@
 //! | `http` | plain web servers | reqwest, hyper, tower | yes |
 //! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
+//! | `bundle` | models in one file, signed, for places without a network | tar, zstd, ed25519-dalek | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
 //! | `rustls` | `https` by rustls | rustls, aws-lc | yes |
 //! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
@@ -35,6 +36,8 @@
 
 mod besides;
 mod builder;
+#[cfg(feature = "bundle")]
+pub mod bundle;
 mod cache;
 mod compressed;
 pub mod config;
@@ -115,6 +118,8 @@ pub fn features() -> &'static [&'static str] {
     &[
         #[cfg(feature = "azure")]
         "azure",
+        #[cfg(feature = "bundle")]
+        "bundle",
         #[cfg(feature = "compressed")]
         "compressed",
         #[cfg(feature = "gcs")]

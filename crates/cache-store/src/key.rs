@@ -31,7 +31,9 @@ impl PartialKey {
         Self(format!("other-{}", hasher.finish().sha256))
     }
 
-    pub(crate) fn sha256(digest: &Sha256) -> Self {
+    /// The key of the content with this digest.
+    #[must_use]
+    pub fn sha256(digest: &Sha256) -> Self {
         Self(format!("sha256-{digest}"))
     }
 

@@ -5,6 +5,7 @@
 mod answers;
 mod batch;
 mod clients;
+mod bundle;
 mod compressed;
 mod config;
 mod crowd;
