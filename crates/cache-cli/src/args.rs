@@ -1,5 +1,7 @@
 //! The arguments, and how they are explained.
 
+#[cfg(feature = "local")]
+pub(crate) mod adopt;
 mod batch;
 mod config;
 mod doctor;
@@ -58,6 +60,9 @@ pub(crate) struct Shared {
 pub(crate) enum Command {
     /// Fetch models, verified, and print the path of the snapshot or of the one file.
     Get(GetArgs),
+    /// Take another program's models into the store without copying: Hugging Face, Ollama, LM Studio.
+    #[cfg(feature = "local")]
+    Adopt(adopt::AdoptArgs),
     /// List what the store holds.
     Ls(LsArgs),
     /// Show what a model consists of, and how much of it is here.

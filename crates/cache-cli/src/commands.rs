@@ -1,5 +1,7 @@
 //! One module a command.
 
+#[cfg(feature = "local")]
+mod adopt;
 mod completions;
 mod config;
 mod demo;
@@ -34,6 +36,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
     let shared = &arguments.shared;
     match &arguments.command {
         Command::Get(args) => get::run(shared, args, output),
+        #[cfg(feature = "local")]
+        Command::Adopt(args) => adopt::run(&open(shared)?, args, output),
         Command::Ls(args) => ls::run(&open(shared)?, args, output),
         Command::Info(args) => info::run(&open(shared)?, args, output),
         Command::Path(args) => path::run(&open(shared)?, args, output),

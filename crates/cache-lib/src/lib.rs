@@ -33,6 +33,8 @@
 //! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
 //! A source that is not built in answers with [`ErrorKind::Unsupported`].
 
+#[cfg(feature = "local")]
+mod adopt;
 mod besides;
 mod builder;
 mod cache;
@@ -67,6 +69,8 @@ pub mod units;
 mod variants;
 mod verify;
 
+#[cfg(feature = "local")]
+pub use adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
@@ -74,6 +78,8 @@ pub use cache_core::{
     FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
+#[cfg(feature = "local")]
+pub use cache_local::caches::Kind as AdoptKind;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use cache_object::{ObjectConfig, Pushed};
 pub use cache_store::{

@@ -299,7 +299,9 @@ impl Look {
         }
         let warnings = is_partial(&manifest).then(|| {
             let model = &manifest.version.model;
-            format!("of {model} only the files that were adopted are known; `model-cache get {model}` asks for the rest")
+            format!(
+                "of {model} only the files that were adopted are known; `model-cache get {model}` asks for the rest"
+            )
         });
         Ok(Self { manifest, stored, files, moved, warnings: warnings.into_iter().collect(), stale: false })
     }
@@ -375,7 +377,7 @@ fn by_digest(cache: &Cache, model: &ModelId, sha256: Sha256) -> Result<Option<Ma
 }
 
 /// Fills in the blobs that are known from this version as it is stored.
-fn recall(manifest: &mut Manifest, stored: Option<&Manifest>) {
+pub(crate) fn recall(manifest: &mut Manifest, stored: Option<&Manifest>) {
     for file in &mut manifest.files {
         let before = stored.and_then(|stored| stored.file(&file.path));
         if let Some(before) = before.filter(|before| before.digests == file.digests && before.etag == file.etag) {

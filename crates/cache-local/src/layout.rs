@@ -61,7 +61,7 @@ fn is_repo_name(name: &str) -> bool {
 }
 
 /// A repository has snapshots, and either the name or the refs of one: a copy may have been renamed.
-fn is_repo(folder: &Path) -> bool {
+pub(crate) fn is_repo(folder: &Path) -> bool {
     let named = folder.file_name().and_then(|name| name.to_str()).is_some_and(is_repo_name);
     folder.join("snapshots").is_dir() && (named || folder.join("refs").is_dir() && folder.join("blobs").is_dir())
 }
@@ -74,7 +74,7 @@ fn snapshot(folder: &Path) -> Option<(PathBuf, Commit)> {
 }
 
 /// The repositories in a folder that holds nothing else worth a model: the root of a cache.
-fn repos(folder: &Path) -> Result<Option<Vec<String>>> {
+pub(crate) fn repos(folder: &Path) -> Result<Option<Vec<String>>> {
     if !folder.is_dir() {
         return Ok(None);
     }

@@ -13,6 +13,7 @@
 //!   The digests are the names of the blobs.
 //! - **One snapshot of such a repository**, `…/models--org--name/snapshots/<commit>`.
 
+pub mod caches;
 mod hub_cache;
 mod layout;
 mod plain;
