@@ -10,6 +10,7 @@ mod instead;
 pub(crate) mod push;
 mod registry;
 mod stats;
+pub(crate) mod sync;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -88,6 +89,8 @@ pub(crate) enum Command {
     Outdated(OutdatedArgs),
     /// Fetch what has moved: the same files that are here of the old commit.
     Update(UpdateArgs),
+    /// Mirror a list of models: fetch what is missing or has moved, once or on a schedule.
+    Sync(sync::SyncArgs),
     /// Push a model into a bucket, each blob once, verified there.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     Push(push::PushArgs),

@@ -21,6 +21,7 @@ mod quarantine;
 mod registry;
 mod rm;
 mod stats;
+mod sync;
 mod variants;
 mod verify;
 mod wish;
@@ -50,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Lock(args) => lock::run(&open(shared)?, args, output),
         Command::Outdated(args) => outdated::outdated(&open(shared)?, args, output),
         Command::Update(args) => outdated::update(&open(shared)?, args, output),
+        Command::Sync(args) => sync::run(&open(shared)?, args, output),
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
         Command::Push(args) => push::run(&open(shared)?, args, output),
         Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),

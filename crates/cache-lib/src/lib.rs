@@ -65,6 +65,7 @@ mod select;
 mod snapshot;
 mod sources;
 mod stats;
+mod sync;
 pub mod units;
 mod variants;
 mod verify;
@@ -105,6 +106,7 @@ pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
+pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
 pub use variants::{NamedBy, Variant};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 

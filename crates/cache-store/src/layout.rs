@@ -86,6 +86,15 @@ impl Layout {
         self.root.join("registry.toml")
     }
 
+    /// What syncs of lists have brought.
+    pub(crate) fn lists(&self) -> PathBuf {
+        self.root.join("lists")
+    }
+
+    pub(crate) fn list(&self, list: &Sha256) -> PathBuf {
+        self.lists().join(format!("{list}.json"))
+    }
+
     // ---- view
 
     pub(crate) fn hub(&self) -> PathBuf {

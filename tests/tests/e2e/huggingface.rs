@@ -26,14 +26,14 @@ fn python() -> PathBuf {
     python
 }
 
-fn succeed(command: &mut Command) -> Output {
+pub(crate) fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
 }
 
 /// A program of the environment, with the view of this world.
-fn program(world: &World, name: &str) -> Command {
+pub(crate) fn program(world: &World, name: &str) -> Command {
     let mut command = Command::new(python().with_file_name(name));
     command
         .env_clear()
@@ -45,7 +45,7 @@ fn program(world: &World, name: &str) -> Command {
     command
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 

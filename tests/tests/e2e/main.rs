@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails, fails its test")]
 
+mod adopt;
 mod answers;
 mod batch;
 mod compressed;
@@ -23,6 +24,7 @@ mod registry;
 mod servers;
 mod signals;
 mod stats;
+mod sync;
 mod upkeep;
 mod variants;
 mod world;
