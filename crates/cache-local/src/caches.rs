@@ -15,6 +15,8 @@ use std::str::FromStr;
 
 use cache_core::{Error, ErrorKind, Manifest, ModelId, RepoPath, Result, Revision};
 
+pub(crate) use ollama::Image;
+
 use crate::trouble;
 
 /// Whose folder it is.

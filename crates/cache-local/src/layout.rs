@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cache_core::{Commit, Error, ErrorKind, RepoKind, Result};
 
+use crate::caches::Image;
 use crate::hub_cache::Repo;
 use crate::trouble;
 
@@ -19,6 +20,8 @@ pub(crate) enum Layout {
     Repo(Repo),
     /// One snapshot of it.
     Snapshot(Repo, Commit),
+    /// The manifest of a model of Ollama's.
+    Image(Image),
 }
 
 impl Layout {
@@ -28,6 +31,9 @@ impl Layout {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => trouble::no_folder(folder),
             _ => trouble::read(error),
         })?;
+        if let Some(image) = Image::of(&root) {
+            return Ok(Self::Image(image));
+        }
         if !root.is_dir() {
             let parent = root.parent().unwrap_or(&root).display();
             return Err(Error::new(ErrorKind::Usage, format!("{} is no folder", folder.display()))

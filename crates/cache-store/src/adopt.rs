@@ -123,7 +123,9 @@ impl Store {
                 copy_hashing(&original, partial.file(), hasher(), watch).doing(what())?
             }
         };
-        let verified = DigestVerifier::judge(file, &hashes).into_result(file)?;
+        let verified = DigestVerifier::judge(file, &hashes).into_result(file).map_err(|error| {
+            error.with_hint(format!("{} is damaged: delete it and have it fetched again", path.display()))
+        })?;
         let after = original.metadata().doing(what())?;
         if !reflinked && (before.modified().ok(), size) != (after.modified().ok(), after.len()) {
             return Err(Error::new(ErrorKind::Integrity, format!("{} changed while it was read", path.display())));

@@ -66,7 +66,7 @@ fn add(registry: &mut Registry, name: &Name, tag: Option<String>, version: &Vers
 }
 
 /// A tag as the registry can have it: lower case, and not to be taken for a version.
-fn tag_of(tag: &str) -> String {
+pub(super) fn tag_of(tag: &str) -> String {
     let lower = tag.to_ascii_lowercase();
     if check_tag(&lower).is_ok() { lower } else { format!("tag-{lower}") }
 }

@@ -190,7 +190,7 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, mut taken: Vec
 }
 
 /// A listing that is whole stays so; two partial ones complete each other.
-fn merged(found: Manifest, stored: Option<Manifest>) -> Manifest {
+pub(super) fn merged(found: Manifest, stored: Option<Manifest>) -> Manifest {
     let Some(mut stored) = stored.filter(|_| found.partial) else { return found };
     for file in found.files {
         match stored.files.binary_search_by(|known| known.path.cmp(&file.path)) {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use cache_core::{Commit, Digest, Error, ErrorKind, FileEntry, Hasher, Manifest, RepoPath, Result, Sha256, Version};
+use cache_core::{
+    Commit, Digest, Error, ErrorKind, FileEntry, Hasher, Manifest, RepoPath, Result, Revision, Sha256, Version,
+};
 use serde::Deserialize;
 
 use super::{Called, Contents, Found, Kind, as_model, names};
@@ -14,7 +16,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Image {
+struct Written {
     config: Option<Layer>,
     #[serde(default)]
     layers: Vec<Layer>,
@@ -61,37 +63,73 @@ fn image(top: &Path, path: &Path, called: Called) -> Result<Option<Found>> {
     if !path.is_file() || called.tag.as_deref().is_some_and(|tag| tag.starts_with('.')) {
         return Ok(None);
     }
-    let wrong = |why: String| {
-        Error::new(ErrorKind::Integrity, format!("{} is no manifest: {why}", path.display()))
-            .with_hint(format!("`ollama pull {}` brings it anew", called.name))
-    };
-    if fs_err::metadata(path).map_err(trouble::read)?.len() > MAX_MANIFEST {
-        return Err(wrong("it is too large".to_owned()));
-    }
-    let text = fs_err::read(path).map_err(trouble::read)?;
-    let image: Image = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
-    let mut entries: BTreeMap<RepoPath, FileEntry> = BTreeMap::new();
-    let mut files = BTreeMap::new();
-    for layer in image.layers.iter().chain(&image.config) {
-        let digest = match layer.digest.parse() {
-            Ok(Digest::Sha256(sha256)) => sha256,
-            _ => return Err(wrong(format!("{:?} is no sha256", layer.digest))),
-        };
-        let place = free(layer, &entries)?;
-        let mut entry = FileEntry::new(place.clone());
-        (entry.size, entry.digests) = (Some(layer.size), Digest::Sha256(digest).into());
-        files.insert(place.clone(), blob(top, &digest));
-        entries.insert(place, entry);
-    }
-    if entries.is_empty() {
-        return Err(wrong("it has no layers".to_owned()));
-    }
-    // What `ollama list` shows as the model's id begins this digest.
-    let mut hasher = Hasher::new();
-    hasher.update(&text);
-    let commit = Commit::parse(&hasher.finish().sha256.to_string())?;
-    let manifest = Manifest::new(Version { model: as_model(path)?, commit }, entries.into_values().collect())?;
+    let image = Image { top: top.to_path_buf(), path: path.to_path_buf() };
+    let (commit, entries) = image.read()?;
+    let files = entries.iter().map(|entry| (entry.path.clone(), image.open(entry))).collect();
+    let manifest = Manifest::new(Version { model: as_model(path)?, commit }, entries)?;
     Ok(Some(Found { manifest, files, revisions: Vec::new(), called: Some(called) }))
+}
+
+/// One model: its manifest, and the folder that its blobs lie in.
+#[derive(Debug)]
+pub(crate) struct Image {
+    top: PathBuf,
+    path: PathBuf,
+}
+
+impl Image {
+    /// `None` for what does not lie where Ollama has its manifests.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let top = path.ancestors().nth(5).filter(|top| path.is_file() && is_store(top))?;
+        let below = path.strip_prefix(top.join("manifests")).is_ok();
+        below.then(|| Self { top: top.to_path_buf(), path: path.to_path_buf() })
+    }
+
+    /// Lists the layers, if the manifest is at the revision.
+    pub(crate) fn resolve(&self, revision: &Revision) -> Result<(Commit, Vec<FileEntry>)> {
+        let (commit, files) = self.read()?;
+        if *revision == Revision::main() || revision.as_str() == commit.as_str() {
+            return Ok((commit, files));
+        }
+        let known = [Revision::main().to_string(), commit.to_string()];
+        Err(trouble::no_revision(&self.path, revision.as_str(), &known))
+    }
+
+    /// The blob behind an entry.
+    pub(crate) fn open(&self, file: &FileEntry) -> Result<PathBuf> {
+        match file.digests.sha256 {
+            Some(digest) => blob(&self.top, &digest),
+            None => Err(trouble::no_file(&file.path, &self.path)),
+        }
+    }
+
+    fn read(&self) -> Result<(Commit, Vec<FileEntry>)> {
+        let wrong = |why: String| {
+            Error::new(ErrorKind::Integrity, format!("{} is no manifest: {why}", self.path.display()))
+                .with_hint("`ollama pull` brings it anew")
+        };
+        if fs_err::metadata(&self.path).map_err(trouble::read)?.len() > MAX_MANIFEST {
+            return Err(wrong("it is too large".to_owned()));
+        }
+        let text = fs_err::read(&self.path).map_err(trouble::read)?;
+        let written: Written = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let mut entries: BTreeMap<RepoPath, FileEntry> = BTreeMap::new();
+        for layer in written.layers.iter().chain(&written.config) {
+            let Ok(digest @ Digest::Sha256(_)) = layer.digest.parse() else {
+                return Err(wrong(format!("{:?} is no sha256", layer.digest)));
+            };
+            let mut entry = FileEntry::new(free(layer, &entries)?);
+            (entry.size, entry.digests) = (Some(layer.size), digest.into());
+            entries.insert(entry.path.clone(), entry);
+        }
+        if entries.is_empty() {
+            return Err(wrong("it has no layers".to_owned()));
+        }
+        // What `ollama list` shows as the model's id begins this digest.
+        let mut hasher = Hasher::new();
+        hasher.update(&text);
+        Ok((Commit::parse(&hasher.finish().sha256.to_string())?, entries.into_values().collect()))
+    }
 }
 
 fn blob(top: &Path, digest: &Sha256) -> Result<PathBuf> {
