@@ -132,6 +132,9 @@ fn a_damaged_file_is_named_and_the_rest_goes_on() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&damaged, &bytes).unwrap();
+    // A small file is known by its git id alone.
+    let small = fs::canonicalize(snapshot.join("README.md")).unwrap();
+    fs::write(&small, fs::read(&small).unwrap().to_ascii_uppercase()).unwrap();
     fs::remove_file(fs::canonicalize(snapshot.join("config.json")).unwrap()).unwrap();
 
     let run = world.run(&["adopt", cache.to_str().unwrap(), "--json"]).ends(4);
@@ -141,7 +144,7 @@ fn a_damaged_file_is_named_and_the_rest_goes_on() {
     assert_eq!(report["sound"], false);
     let refused: Vec<String> =
         states(&report).into_iter().filter(|(_, state)| state == "refused").map(|(path, _)| path).collect();
-    assert_eq!(refused, ["config.json", "model.safetensors"]);
+    assert_eq!(refused, ["README.md", "config.json", "model.safetensors"]);
     assert_eq!(fs::read(&damaged).unwrap(), bytes, "the damaged file was touched");
     assert_ne!(fs::metadata(&damaged).unwrap().permissions().mode() & 0o222, 0, "it is read-only now");
     assert_eq!(fs::metadata(&damaged).unwrap().nlink(), 1, "the store keeps a name of it");
