@@ -1,5 +1,7 @@
 //! The arguments, and how they are explained.
 
+#[cfg(feature = "local")]
+pub(crate) mod adopt;
 mod batch;
 #[cfg(feature = "bundle")]
 pub(crate) mod bundle;
@@ -11,6 +13,7 @@ pub(crate) mod push;
 mod registry;
 pub(crate) mod serve;
 mod stats;
+pub(crate) mod sync;
 mod token;
 
 use std::path::PathBuf;
@@ -63,6 +66,9 @@ pub(crate) struct Shared {
 pub(crate) enum Command {
     /// Fetch models, verified, and print the path of the snapshot or of the one file.
     Get(GetArgs),
+    /// Take another program's models into the store without copying: Hugging Face, Ollama, LM Studio.
+    #[cfg(feature = "local")]
+    Adopt(adopt::AdoptArgs),
     /// List what the store holds.
     Ls(LsArgs),
     /// Show what a model consists of, and how much of it is here.
@@ -88,6 +94,8 @@ pub(crate) enum Command {
     Outdated(OutdatedArgs),
     /// Fetch what has moved: the same files that are here of the old commit.
     Update(UpdateArgs),
+    /// Mirror a list of models: fetch what is missing or has moved, once or on a schedule.
+    Sync(sync::SyncArgs),
     /// Push a model into a bucket, each blob once, verified there.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     Push(push::PushArgs),

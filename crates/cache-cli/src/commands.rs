@@ -1,5 +1,7 @@
 //! One module a command.
 
+#[cfg(feature = "local")]
+mod adopt;
 mod completions;
 mod config;
 mod demo;
@@ -24,6 +26,7 @@ mod registry;
 mod rm;
 mod serve;
 mod stats;
+mod sync;
 mod token;
 mod variants;
 mod verify;
@@ -40,6 +43,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
     let shared = &arguments.shared;
     match &arguments.command {
         Command::Get(args) => get::run(shared, args, output),
+        #[cfg(feature = "local")]
+        Command::Adopt(args) => adopt::run(&open(shared)?, args, output),
         Command::Ls(args) => ls::run(&open(shared)?, args, output),
         Command::Info(args) => info::run(&open(shared)?, args, output),
         Command::Path(args) => path::run(&open(shared)?, args, output),
@@ -52,6 +57,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Lock(args) => lock::run(&open(shared)?, args, output),
         Command::Outdated(args) => outdated::outdated(&open(shared)?, args, output),
         Command::Update(args) => outdated::update(&open(shared)?, args, output),
+        Command::Sync(args) => sync::run(&open(shared)?, args, output),
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
         Command::Push(args) => push::run(&open(shared)?, args, output),
         Command::Serve(args) => serve::run(shared, args, output),

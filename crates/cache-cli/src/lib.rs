@@ -7,6 +7,7 @@ mod failure;
 mod logging;
 mod output;
 mod progress;
+mod schedule;
 mod signals;
 
 use std::process::ExitCode;

@@ -66,6 +66,10 @@ pub struct Manifest {
     pub version: Version,
     /// The files, sorted by path.
     pub files: Vec<FileEntry>,
+    /// Whether the version may have more files than these: the listing was made from what another program had of it,
+    /// and its source is asked before it counts as whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub partial: bool,
 }
 
 impl Manifest {
@@ -76,7 +80,7 @@ impl Manifest {
     pub fn new(version: Version, mut files: Vec<FileEntry>) -> Result<Self> {
         check_collisions(files.iter().map(|file| &file.path))?;
         files.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(Self { version, files })
+        Ok(Self { version, files, partial: false })
     }
 
     /// The entry of a path.

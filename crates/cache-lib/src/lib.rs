@@ -34,6 +34,8 @@
 //! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
 //! A source that is not built in answers with [`ErrorKind::Unsupported`].
 
+#[cfg(feature = "local")]
+mod adopt;
 mod besides;
 mod builder;
 #[cfg(feature = "bundle")]
@@ -67,11 +69,14 @@ mod select;
 mod snapshot;
 mod sources;
 mod stats;
+mod sync;
 pub mod units;
 mod upstream;
 mod variants;
 mod verify;
 
+#[cfg(feature = "local")]
+pub use adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
 pub use cache_core::{
@@ -81,6 +86,8 @@ pub use cache_core::{
 };
 #[cfg(feature = "hf")]
 pub use cache_hf::HubAnswer;
+#[cfg(feature = "local")]
+pub use cache_local::caches::Kind as AdoptKind;
 #[cfg(feature = "http")]
 pub use cache_net::BreakerState;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
@@ -109,6 +116,7 @@ pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
+pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
 pub use variants::{NamedBy, Variant, variants_by_name};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 

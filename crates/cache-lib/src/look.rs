@@ -115,7 +115,7 @@ impl Look {
         };
         match stored {
             // Only the source can tell which files are meant.
-            Some(stored) if !anything && headers::needed(cache, wanted, &stored) => Ok(None),
+            Some(stored) if !anything && (is_partial(&stored) || headers::needed(cache, wanted, &stored)) => Ok(None),
             Some(stored) => Self::new(cache, wanted, stored.clone(), Some(stored), None).map(Some),
             None if anything => Err(not_cached(&wanted.reference, &wanted.revision)),
             None => Ok(None),
@@ -207,7 +207,7 @@ impl Look {
             let own = cache.clone();
             listed = blocking(move || own.store().manifest(&version)).await?;
         }
-        match listed {
+        match listed.filter(|manifest| !manifest.partial) {
             Some(manifest) => Ok(manifest),
             None => sources.of(model, wanted.told)?.resolve(model, &revision, &wanted.budget).await,
         }
@@ -310,7 +310,13 @@ impl Look {
             }
             files.push(FileState { file, blob });
         }
-        Ok(Self { manifest, stored, files, moved, warnings: Vec::new(), stale: false })
+        let warnings = is_partial(&manifest).then(|| {
+            let model = &manifest.version.model;
+            format!(
+                "of {model} only the files that were adopted are known; `model-cache get {model}` asks for the rest"
+            )
+        });
+        Ok(Self { manifest, stored, files, moved, warnings: warnings.into_iter().collect(), stale: false })
     }
 
     pub(crate) fn not_cached(&self, wanted: &Wanted) -> Error {
@@ -359,6 +365,11 @@ fn expect_size(file: &FileEntry, size: Option<u64>) -> Result<()> {
     }
 }
 
+/// Whether its source may know of more files, and can be asked.
+fn is_partial(manifest: &Manifest) -> bool {
+    manifest.partial && Sources::is_remote(&manifest.version.model)
+}
+
 /// The manifest that the store has for a revision.
 fn known(cache: &Cache, wanted: &Wanted) -> Result<Option<Manifest>> {
     let model = &wanted.reference.model;
@@ -379,7 +390,7 @@ fn by_digest(cache: &Cache, model: &ModelId, sha256: Sha256) -> Result<Option<Ma
 }
 
 /// Fills in the blobs that are known from this version as it is stored.
-fn recall(manifest: &mut Manifest, stored: Option<&Manifest>) {
+pub(crate) fn recall(manifest: &mut Manifest, stored: Option<&Manifest>) {
     for file in &mut manifest.files {
         let before = stored.and_then(|stored| stored.file(&file.path));
         if let Some(before) = before.filter(|before| before.digests == file.digests && before.etag == file.etag) {

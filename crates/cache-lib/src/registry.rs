@@ -19,6 +19,8 @@ pub use entry::{Entry, EntryVersion};
 pub use file::Registry;
 pub use name::Name;
 use name::Written;
+#[cfg(feature = "local")]
+pub(crate) use name::check_tag;
 use platform::Machine;
 
 use crate::expect::Expected;

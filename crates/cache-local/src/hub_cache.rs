@@ -65,11 +65,11 @@ impl Repo {
         Ok(found.real)
     }
 
-    fn snapshot(&self, commit: &Commit) -> PathBuf {
+    pub(crate) fn snapshot(&self, commit: &Commit) -> PathBuf {
         self.root.join("snapshots").join(commit.as_str())
     }
 
-    fn read_ref(&self, revision: &Revision) -> Result<Option<Commit>> {
+    pub(crate) fn read_ref(&self, revision: &Revision) -> Result<Option<Commit>> {
         let path = revision.as_path().below(&self.root.join("refs"));
         match fs_err::read_to_string(&path) {
             // Some tools end the file with a newline although Hugging Face's own do not.
@@ -124,7 +124,7 @@ impl Repo {
                 let mut file = FileEntry::new(RepoPath::parse(&path)?);
                 let metadata = fs_err::metadata(&found.real).map_err(trouble::read)?;
                 file.size = Some(metadata.len());
-                let digest = found.blob.as_deref().and_then(digest).or_else(|| tree.get(&path).copied());
+                let digest = found.blob.as_deref().and_then(digest).or_else(|| tree.get(&path).map(|file| file.digest));
                 file.digests = digest.map(Digests::from).unwrap_or_default();
                 file.etag = found.blob.or_else(|| digest.is_none().then(|| plain::identity(&metadata)));
                 files.push(file);
@@ -137,7 +137,7 @@ impl Repo {
     ///
     /// A link has to name a blob of this repository. Where the blob's name is a digest the bytes will be checked, so it
     /// may itself be a link to wherever a store keeps it; else it has to lie in the repository.
-    fn locate(&self, path: &Path, commit: &Commit) -> Result<Located> {
+    pub(crate) fn locate(&self, path: &Path, commit: &Commit) -> Result<Located> {
         let real = fs_err::canonicalize(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => trouble::dangling(path),
             _ => trouble::read(error),
@@ -175,7 +175,7 @@ impl Repo {
 
     /// The digests that the cache has written down for a commit. A help where snapshots hold plain files; not
     /// readable is as good as not there.
-    fn tree(&self, commit: &Commit) -> HashMap<String, Digest> {
+    pub(crate) fn tree(&self, commit: &Commit) -> HashMap<String, Listed> {
         let path = self.root.join("trees").join(format!("{commit}.json"));
         let small = fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() <= TREE_LIMIT);
         let text = if small { fs_err::read(path).unwrap_or_default() } else { Vec::new() };
@@ -189,21 +189,27 @@ impl Repo {
             .filter_map(|(path, file)| {
                 let is_large = file["lfs_sha256"].is_string();
                 let digest = if is_large { text(file, "lfs_sha256") } else { text(file, "blob_id") };
-                Some((path.clone(), digest?))
+                Some((path.clone(), Listed { digest: digest?, size: file["size"].as_u64() }))
             })
             .collect()
     }
 }
 
 /// Where a snapshot's entry leads.
-struct Located {
-    real: PathBuf,
+pub(crate) struct Located {
+    pub(crate) real: PathBuf,
     /// The name of the blob it is a link to.
-    blob: Option<String>,
+    pub(crate) blob: Option<String>,
+}
+
+/// What a listing says of a file.
+pub(crate) struct Listed {
+    pub(crate) digest: Digest,
+    pub(crate) size: Option<u64>,
 }
 
 /// The digest that a blob's name is: 64 digits are a sha256, 40 a git-sha1.
-fn digest(name: &str) -> Option<Digest> {
+pub(crate) fn digest(name: &str) -> Option<Digest> {
     let lower = name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     name.parse().ok().filter(|_| lower)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cache_core::{Commit, Error, ErrorKind, RepoKind, Result};
 
+use crate::caches::Image;
 use crate::hub_cache::Repo;
 use crate::trouble;
 
@@ -19,6 +20,8 @@ pub(crate) enum Layout {
     Repo(Repo),
     /// One snapshot of it.
     Snapshot(Repo, Commit),
+    /// The manifest of a model of Ollama's.
+    Image(Image),
 }
 
 impl Layout {
@@ -28,6 +31,9 @@ impl Layout {
             std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => trouble::no_folder(folder),
             _ => trouble::read(error),
         })?;
+        if let Some(image) = Image::of(&root) {
+            return Ok(Self::Image(image));
+        }
         if !root.is_dir() {
             let parent = root.parent().unwrap_or(&root).display();
             return Err(Error::new(ErrorKind::Usage, format!("{} is no folder", folder.display()))
@@ -61,7 +67,7 @@ fn is_repo_name(name: &str) -> bool {
 }
 
 /// A repository has snapshots, and either the name or the refs of one: a copy may have been renamed.
-fn is_repo(folder: &Path) -> bool {
+pub(crate) fn is_repo(folder: &Path) -> bool {
     let named = folder.file_name().and_then(|name| name.to_str()).is_some_and(is_repo_name);
     folder.join("snapshots").is_dir() && (named || folder.join("refs").is_dir() && folder.join("blobs").is_dir())
 }
@@ -74,7 +80,7 @@ fn snapshot(folder: &Path) -> Option<(PathBuf, Commit)> {
 }
 
 /// The repositories in a folder that holds nothing else worth a model: the root of a cache.
-fn repos(folder: &Path) -> Result<Option<Vec<String>>> {
+pub(crate) fn repos(folder: &Path) -> Result<Option<Vec<String>>> {
     if !folder.is_dir() {
         return Ok(None);
     }

@@ -12,7 +12,9 @@
 //! - **A repository of a Hugging Face cache**, `…/hub/models--org--name`: its refs and snapshots, with the Hub's commits.
 //!   The digests are the names of the blobs.
 //! - **One snapshot of such a repository**, `…/models--org--name/snapshots/<commit>`.
+//! - **A model of Ollama's**, `…/manifests/<registry>/<namespace>/<model>/<tag>`: a file, and its layers are the files.
 
+pub mod caches;
 mod hub_cache;
 mod layout;
 mod plain;
@@ -81,6 +83,7 @@ impl Source for LocalSource {
                 Layout::Plain { root } => plain::resolve(&root, &revision, &config)?,
                 Layout::Repo(repo) => repo.resolve(&revision, &config)?,
                 Layout::Snapshot(repo, commit) => repo.resolve_at(&commit, &revision, &config)?,
+                Layout::Image(image) => image.resolve(&revision)?,
             };
             Manifest::new(Version { model, commit }, files)
         })
@@ -98,6 +101,7 @@ impl Source for LocalSource {
             let path = match Layout::of(&folder)? {
                 Layout::Plain { root } => plain::open(&root, &file)?,
                 Layout::Repo(repo) | Layout::Snapshot(repo, _) => repo.open(&commit, &file)?,
+                Layout::Image(image) => image.open(&file)?,
             };
             Ok(Opened::File(path))
         })

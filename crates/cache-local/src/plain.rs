@@ -47,7 +47,7 @@ pub(crate) fn open(root: &Path, file: &FileEntry) -> Result<PathBuf> {
     Ok(found)
 }
 
-fn list(root: &Path, config: &LocalConfig) -> Result<Vec<FileEntry>> {
+pub(crate) fn list(root: &Path, config: &LocalConfig) -> Result<Vec<FileEntry>> {
     let mut files = Vec::new();
     // Folders to read: where they lie in the listing, and all the real folders above them.
     let mut waiting = vec![(String::new(), vec![root.to_path_buf()])];

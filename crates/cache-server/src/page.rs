@@ -29,8 +29,8 @@ use crate::config::ServerConfig;
 use crate::observe::RouteName;
 use crate::repo::Repo;
 
-pub(crate) use self::history::sampling;
 pub(crate) use self::data::Bad;
+pub(crate) use self::history::sampling;
 pub(crate) use self::problem::{Problem, json};
 pub(crate) use self::stock::blocking;
 pub(crate) use self::viewer::Viewer;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use cache_core::{DigestVerifier, Error, ErrorKind, FileEntry, Hashes, Result};
@@ -14,7 +15,7 @@ use crate::doing::Doing as _;
 use crate::durable;
 use crate::partial::Partial;
 use crate::store::Store;
-use crate::verify::hash_file;
+use crate::verify::hash_file_watched;
 
 /// Bytes of the buffer with which a file is copied.
 const COPY_BUFFER: usize = 1 << 20;
@@ -28,6 +29,8 @@ pub struct AdoptOptions {
     pub may_hard_link: bool,
     /// Never share bytes, always copy.
     pub copy: bool,
+    /// Fail rather than copy where bytes cannot be shared.
+    pub no_copy: bool,
 }
 
 impl AdoptOptions {
@@ -35,6 +38,13 @@ impl AdoptOptions {
     #[must_use]
     pub fn with_hard_link(mut self, allowed: bool) -> Self {
         self.may_hard_link = allowed;
+        self
+    }
+
+    /// Allows a copy where bytes cannot be shared, which is what happens unless this says otherwise.
+    #[must_use]
+    pub fn with_copy(mut self, allowed: bool) -> Self {
+        self.no_copy = !allowed;
         self
     }
 }
@@ -59,9 +69,24 @@ impl Store {
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] when the bytes are not what the entry says, [`ErrorKind::NotFound`] without the file,
-    /// [`ErrorKind::NoSpace`], or a storage error.
-    #[expect(clippy::needless_pass_by_value, reason = "options are given away, as everywhere")]
+    /// [`ErrorKind::Unsupported`] when it could only be copied and must not be, [`ErrorKind::NoSpace`], or a storage
+    /// error. The file is then as it was.
     pub fn adopt(&self, path: &Path, file: &FileEntry, options: AdoptOptions) -> Result<Adopted> {
+        self.adopt_watched(path, file, options, &mut |_| ())
+    }
+
+    /// [`Store::adopt`], with somebody who hears how many bytes were read since the last time.
+    ///
+    /// # Errors
+    /// As for [`Store::adopt`].
+    #[expect(clippy::needless_pass_by_value, reason = "options are given away, as everywhere")]
+    pub fn adopt_watched(
+        &self,
+        path: &Path,
+        file: &FileEntry,
+        options: AdoptOptions,
+        watch: &mut dyn FnMut(u64),
+    ) -> Result<Adopted> {
         self.writable()?;
         let what = || format!("take {} into the store", path.display());
         if let Some(expected) = file.digests.sha256
@@ -79,21 +104,28 @@ impl Store {
         let reflinked = !options.copy && reflink(&original, partial.file());
         let mut linked = reflinked;
         let mut hard_linked = None;
-        let hashes = if reflinked {
-            hash_file(partial.file(), hasher()).doing(what())?
-        } else if options.may_hard_link
-            && !options.copy
-            && let Some(second) = self.hard_linked(path)?
-        {
-            linked = true;
-            let hashes = hash_file(second.file(), hasher()).doing(what())?;
-            hard_linked = Some(second);
-            hashes
+        let second = if reflinked || options.copy || !options.may_hard_link {
+            Err(io::ErrorKind::Unsupported.into())
         } else {
-            partial.set_size(size)?;
-            copy_hashing(&original, partial.file(), hasher()).doing(what())?
+            self.hard_linked(path)
         };
-        let verified = DigestVerifier::judge(file, &hashes).into_result(file)?;
+        let hashes = match second {
+            _ if reflinked => hash_file_watched(partial.file(), hasher(), watch).doing(what())?,
+            Ok(second) => {
+                linked = true;
+                let hashes = hash_file_watched(second.file(), hasher(), watch).doing(what())?;
+                hard_linked = Some(second);
+                hashes
+            }
+            Err(error) if options.no_copy => return Err(cannot_share(path, self.root(), error)),
+            Err(_) => {
+                partial.set_size(size)?;
+                copy_hashing(&original, partial.file(), hasher(), watch).doing(what())?
+            }
+        };
+        let verified = DigestVerifier::judge(file, &hashes).into_result(file).map_err(|error| {
+            error.with_hint(format!("{} is damaged: delete it and have it fetched again", path.display()))
+        })?;
         let after = original.metadata().doing(what())?;
         if !reflinked && (before.modified().ok(), size) != (after.modified().ok(), after.len()) {
             return Err(Error::new(ErrorKind::Integrity, format!("{} changed while it was read", path.display())));
@@ -103,19 +135,33 @@ impl Store {
         Ok(Adopted { blob, linked, verified, hashes: Some(hashes) })
     }
 
-    /// A partial that is a second name of the file; `None` where that cannot be.
-    fn hard_linked(&self, path: &Path) -> Result<Option<Partial>> {
-        let resolved = fs::canonicalize(path).doing("find the file")?;
+    /// A partial that is a second name of the file.
+    fn hard_linked(&self, path: &Path) -> io::Result<Partial> {
+        let resolved = fs::canonicalize(path)?;
+        // A blob is read-only, and only its owner can make it so.
+        let (owner, user) = (fs::metadata(&resolved)?.uid(), rustix::process::geteuid());
+        if owner != user.as_raw() && !user.is_root() {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user"));
+        }
         // A key of its own: nobody may take this over and write into the original.
         let key = PartialKey::unknown(&nonce());
         let second = self.layout().partial(&key);
-        if durable::hard_link(self.layout(), &resolved, &second).is_err() {
-            return Ok(None);
-        }
-        let file = fs::File::open(&second).doing("open the file")?.into_file();
+        durable::hard_link(self.layout(), &resolved, &second)?;
+        let file = fs::File::open(&second)?.into_file();
         let _ = self.0.locks.try_exclusive(&file);
-        Ok(Some(Partial::new(self, &key, second, file, None)))
+        Ok(Partial::new(self, &key, second, file, None))
     }
+}
+
+fn cannot_share(path: &Path, store: &Path, error: io::Error) -> Error {
+    let why = match error.kind() {
+        io::ErrorKind::CrossesDevices => "they are on different file systems".to_owned(),
+        _ => error.to_string(),
+    };
+    let text = format!("{} cannot be shared with the store {}: {why}", path.display(), store.display());
+    Error::new(ErrorKind::Unsupported, text)
+        .with_hint("choose a store on the same file system with --store, or allow copies with --copy")
+        .with_source(error)
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -140,7 +186,12 @@ fn reflink(_from: &File, _to: &File) -> bool {
     false
 }
 
-fn copy_hashing(from: &File, to: &File, mut hasher: cache_core::Hasher) -> io::Result<Hashes> {
+fn copy_hashing(
+    from: &File,
+    to: &File,
+    mut hasher: cache_core::Hasher,
+    watch: &mut dyn FnMut(u64),
+) -> io::Result<Hashes> {
     let mut buffer = vec![0; COPY_BUFFER];
     let (mut from, mut to) = (from, to);
     loop {
@@ -149,6 +200,7 @@ fn copy_hashing(from: &File, to: &File, mut hasher: cache_core::Hasher) -> io::R
             Ok(read) => {
                 hasher.update(&buffer[..read]);
                 to.write_all(&buffer[..read])?;
+                watch(read as u64);
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

@@ -229,7 +229,7 @@ impl Store {
     /// The blobs that manifests name, apart from some of their files.
     pub(crate) fn needed_blobs(&self, except: &Cut) -> Result<HashSet<Sha256>> {
         let mut needed = HashSet::new();
-        for Manifest { version, files } in self.manifests()? {
+        for Manifest { version, files, .. } in self.manifests()? {
             for file in files {
                 if let Some(name) = self.blob_name_of(&file)
                     && !except.contains(&(version.clone(), file.path))

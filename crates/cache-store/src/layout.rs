@@ -91,6 +91,15 @@ impl Layout {
         name.below(&model_folder(self.root.join("documents"), model))
     }
 
+    /// What syncs of lists have brought.
+    pub(crate) fn lists(&self) -> PathBuf {
+        self.root.join("lists")
+    }
+
+    pub(crate) fn list(&self, list: &Sha256) -> PathBuf {
+        self.lists().join(format!("{list}.json"))
+    }
+
     // ---- view
 
     pub(crate) fn hub(&self) -> PathBuf {

@@ -20,6 +20,7 @@ mod inventory;
 mod key;
 mod layout;
 mod lease;
+mod lists;
 mod locks;
 mod manifests;
 mod partial;

@@ -20,6 +20,8 @@ pub(crate) const GC: &str = "gc";
 pub(crate) const MANIFESTS: &str = "manifests";
 /// Name of the lock around changes of the registry. Taken alone.
 pub(crate) const REGISTRY: &str = "registry";
+/// Held while the record of a list is changed.
+pub(crate) const LISTS: &str = "lists";
 const SELF_TEST: &str = "self-test";
 
 #[derive(Debug, Default)]

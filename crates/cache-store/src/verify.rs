@@ -140,8 +140,16 @@ fn no_longer(damaged: &Damage, what: &str) -> Error {
 }
 
 /// Hashes a file from its beginning.
-pub(crate) fn hash_file(file: &File, mut hasher: Hasher) -> io::Result<Hashes> {
-    read_all(file, |bytes| hasher.update(bytes))?;
+pub(crate) fn hash_file(file: &File, hasher: Hasher) -> io::Result<Hashes> {
+    hash_file_watched(file, hasher, &mut |_| ())
+}
+
+/// The same, with somebody who hears how many bytes were read since the last time.
+pub(crate) fn hash_file_watched(file: &File, mut hasher: Hasher, watch: &mut dyn FnMut(u64)) -> io::Result<Hashes> {
+    read_all(file, |bytes| {
+        hasher.update(bytes);
+        watch(bytes.len() as u64);
+    })?;
     Ok(hasher.finish())
 }
 

@@ -39,7 +39,7 @@ impl Store {
         }
         point("view.links");
         if matches!(manifest.version.model, ModelId::Hub { .. }) && present > 0 {
-            self.finish_hub(manifest, revision, present == manifest.files.len())?;
+            self.finish_hub(manifest, revision, present == manifest.files.len() && !manifest.partial)?;
         }
         point("view.done");
         Ok(snapshot)

@@ -33,7 +33,7 @@ pub(crate) fn succeed(command: &mut Command) -> Output {
 }
 
 /// A program of the environment, with the view of this world.
-fn program(world: &World, name: &str) -> Command {
+pub(crate) fn program(world: &World, name: &str) -> Command {
     let mut command = Command::new(python().with_file_name(name));
     command
         .env_clear()

@@ -2,10 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails, fails its test")]
 
+mod adopt;
 mod answers;
 mod batch;
-mod clients;
 mod bundle;
+mod clients;
 mod compressed;
 mod config;
 mod crowd;
@@ -28,6 +29,7 @@ mod registry;
 mod servers;
 mod signals;
 mod stats;
+mod sync;
 mod upkeep;
 mod variants;
 mod world;

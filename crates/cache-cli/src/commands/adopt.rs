@@ -1,0 +1,125 @@
+//! `adopt`: another program's folder becomes part of the store.
+
+use cache_lib::units::Size;
+use cache_lib::{AdoptReport, AdoptState, AdoptedFile, AdoptedModel, Cache, ErrorKind, Result};
+use serde_json::{Value, json};
+
+use super::{count, short};
+use crate::args::adopt::AdoptArgs;
+use crate::output::{Output, table};
+use crate::progress::Board;
+use crate::{failure, signals};
+
+pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8> {
+    let board = Board::start(output.is_quiet());
+    let mut adopt = cache.adopt(&args.folder).copy(args.copy).dry_run(args.dry_run);
+    if let Some(kind) = args.kind {
+        adopt = adopt.kind(kind);
+    }
+    let adopt = adopt.progress(board.progress(&args.folder.display().to_string()));
+    let report = signals::run(async { adopt.await });
+    drop(board);
+    let report = report?;
+    tell_refused(&report, output);
+    if output.is_json() {
+        output.json(&json!({
+            "kind": report.kind.as_str(),
+            "dry_run": report.dry_run,
+            "sound": report.is_sound(),
+            "models": report.models.iter().map(entry).collect::<Vec<_>>(),
+            "refused": report
+                .refused
+                .iter()
+                .map(|(path, error)| json!({ "path": path, "error": failure::json(error) }))
+                .collect::<Vec<_>>(),
+        }));
+    } else if report.models.is_empty() {
+        output.remark("no models in it");
+    } else {
+        let adopted = if report.dry_run { "WOULD ADOPT" } else { "ADOPTED" };
+        let mut rows =
+            vec![[adopted, "HERE", "REFUSED", "SIZE", "MODEL", "COMMIT", "NAMES"].map(str::to_owned).to_vec()];
+        rows.extend(report.models.iter().map(row));
+        output.write(&table(&rows));
+        output.remark(summary(&report));
+    }
+    // Damage is a failure of integrity, whatever it looks like.
+    Ok(if report.is_sound() { 0 } else { ErrorKind::Integrity.exit_code() })
+}
+
+fn tell_refused(report: &AdoptReport, output: &Output) {
+    for (path, error) in &report.refused {
+        output.tell(&error.clone().context(format_args!("refused {}", path.display())));
+    }
+    for model in &report.models {
+        let name = &model.version.model;
+        for (path, error) in model.refused() {
+            output.tell(&error.clone().context(format_args!("refused {path} of {name}")));
+        }
+        model.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {name}: {warning}")));
+    }
+}
+
+fn is_new(file: &AdoptedFile) -> bool {
+    matches!(file.state, AdoptState::Linked | AdoptState::Copied | AdoptState::Planned)
+}
+
+fn is_here(file: &AdoptedFile) -> bool {
+    matches!(file.state, AdoptState::Here)
+}
+
+fn row(model: &AdoptedModel) -> Vec<String> {
+    let number = |which: fn(&AdoptedFile) -> bool| model.files.iter().filter(|file| which(file)).count().to_string();
+    let revisions = model.revisions.iter().map(ToString::to_string);
+    let names: Vec<String> = model.name.iter().cloned().chain(revisions).collect();
+    vec![
+        number(is_new),
+        number(is_here),
+        model.refused().count().to_string(),
+        Size(model.files.iter().filter_map(|file| file.size).sum()).to_string(),
+        model.version.model.to_string(),
+        short(&model.version.commit).to_owned(),
+        names.join(", "),
+    ]
+}
+
+fn summary(report: &AdoptReport) -> String {
+    let files = || report.models.iter().flat_map(|model| &model.files);
+    let new = files().filter(|file| is_new(file));
+    let bytes = new.clone().filter_map(|file| file.size).sum();
+    let copied = files().filter(|file| matches!(file.state, AdoptState::Copied)).count();
+    let how = match copied {
+        _ if report.dry_run => " would be adopted".to_owned(),
+        0 => " adopted without copying".to_owned(),
+        copied => format!(" adopted, {copied} of them copied"),
+    };
+    let unchecked = files().filter(|file| !file.verified).count();
+    let unchecked = match unchecked {
+        0 => String::new(),
+        some => format!("; {} had no digest to check", count(some, "file")),
+    };
+    format!("{} ({}){how}{unchecked}", count(new.count(), "file"), Size(bytes))
+}
+
+fn entry(model: &AdoptedModel) -> Value {
+    json!({
+        "model": model.version.model,
+        "commit": model.version.commit,
+        "revisions": model.revisions,
+        "name": model.name,
+        "warnings": model.warnings,
+        "files": model.files.iter().map(file).collect::<Vec<_>>(),
+    })
+}
+
+fn file(file: &AdoptedFile) -> Value {
+    let (state, error) = match &file.state {
+        AdoptState::Linked => ("linked", None),
+        AdoptState::Copied => ("copied", None),
+        AdoptState::Here => ("here", None),
+        AdoptState::Planned => ("planned", None),
+        AdoptState::Refused(error) => ("refused", Some(failure::json(error))),
+        _ => ("", None),
+    };
+    json!({ "path": file.path, "bytes": file.size, "verified": file.verified, "state": state, "error": error })
+}

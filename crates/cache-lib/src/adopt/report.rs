@@ -1,0 +1,87 @@
+//! What an adoption did.
+
+use std::path::PathBuf;
+
+use crate::{AdoptKind, Error, RepoPath, Revision, Version};
+
+/// What came of each file.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum AdoptState {
+    /// It shares its bytes with the blob.
+    Linked,
+    /// It was copied.
+    Copied,
+    /// The store had it.
+    Here,
+    /// It would be adopted: this is a dry run.
+    Planned,
+    /// It is damaged, missing or cannot be read, and was left as it is.
+    Refused(Error),
+}
+
+/// One file of a model.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AdoptedFile {
+    /// Where it lies in the version.
+    pub path: RepoPath,
+    /// Its size in bytes, where that is known.
+    pub size: Option<u64>,
+    /// Whether there was a digest to check it against.
+    pub verified: bool,
+    /// What came of it.
+    pub state: AdoptState,
+}
+
+/// One version.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct AdoptedModel {
+    /// Model and commit.
+    pub version: Version,
+    /// The moving names that lead to it in the store now, among those that led to it in the folder.
+    pub revisions: Vec<Revision>,
+    /// The registered name it can be had by, where it has one.
+    pub name: Option<String>,
+    /// Its files, sorted by path.
+    pub files: Vec<AdoptedFile>,
+    /// What the user should know although nothing failed.
+    pub warnings: Vec<String>,
+}
+
+impl AdoptedModel {
+    /// The files that were refused, and why.
+    pub fn refused(&self) -> impl Iterator<Item = (&RepoPath, &Error)> {
+        self.files.iter().filter_map(|file| match &file.state {
+            AdoptState::Refused(error) => Some((&file.path, error)),
+            _ => None,
+        })
+    }
+}
+
+/// What was adopted, what was there, and what was refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AdoptReport {
+    /// Whose folder it is.
+    pub kind: AdoptKind,
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// The versions in it.
+    pub models: Vec<AdoptedModel>,
+    /// What should be a version or a revision and is none, and why.
+    pub refused: Vec<(PathBuf, Error)>,
+}
+
+impl AdoptReport {
+    pub(super) fn new(kind: AdoptKind, dry_run: bool) -> Self {
+        Self { kind, dry_run, models: Vec::new(), refused: Vec::new() }
+    }
+
+    /// Whether nothing was refused.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.refused.is_empty() && self.models.iter().all(|model| model.refused().next().is_none())
+    }
+}

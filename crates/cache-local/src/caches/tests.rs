@@ -1,0 +1,87 @@
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for (path, text) in files {
+        let path = dir.path().join(path);
+        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
+        fs_err::write(path, text).unwrap();
+    }
+    dir
+}
+
+fn shown(contents: &Contents) -> Vec<String> {
+    contents.versions.iter().map(|found| found.manifest.version.model.to_string()).collect()
+}
+
+const COMMIT: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const IMAGE: &str = r#"{"layers":[{"mediaType":"application/vnd.ollama.image.model",
+    "digest":"sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","size":4}]}"#;
+
+#[test]
+fn each_kind_is_recognised_by_what_lies_in_it_and_in_the_folder_above() {
+    let snapshot = format!("hub/models--org--name/snapshots/{COMMIT}/x.txt");
+    for (kind, file, inside) in [
+        (Kind::HuggingFace, snapshot.as_str(), "hub"),
+        (Kind::Ollama, "models/manifests/registry.ollama.ai/library/a/b", "models"),
+        (Kind::LmStudio, "models/someone/thing/x.gguf", "models"),
+    ] {
+        let dir = folder(&[(file, IMAGE), ("models/blobs/x", ""), ("hub/models--org--name/refs/main", COMMIT)]);
+        if kind != Kind::Ollama {
+            fs_err::remove_dir_all(dir.path().join("models/blobs")).unwrap();
+        }
+        if kind != Kind::HuggingFace {
+            fs_err::remove_dir_all(dir.path().join("hub")).unwrap();
+        }
+        for top in [dir.path().to_path_buf(), dir.path().join(inside)] {
+            let contents = look(&top, None).unwrap();
+            assert_eq!((contents.kind, contents.versions.len()), (kind, 1), "{}", top.display());
+            assert!(look(&top, Some(kind)).is_ok());
+        }
+        let other = if kind == Kind::Ollama { Kind::LmStudio } else { Kind::Ollama };
+        assert_eq!(look(dir.path(), Some(other)).unwrap_err().kind(), ErrorKind::Usage);
+    }
+    assert_eq!(look(Path::new("/nowhere"), None).unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn a_snapshot_without_a_listing_is_partial_and_broken_refs_are_named() {
+    let file = |path: &str| format!("models--org--name/{path}");
+    let (x, y, main, torn) = (
+        file(&format!("snapshots/{COMMIT}/x.txt")),
+        file(&format!("trees/{COMMIT}.json")),
+        file("refs/main"),
+        file("refs/torn"),
+    );
+    let tree = format!(
+        r#"{{"format_version":1,"files":{{"x.txt":{{"size":1,"blob_id":"{COMMIT}"}},
+            "y.bin":{{"size":9,"blob_id":"{COMMIT}","lfs_sha256":"{}"}}}}}}"#,
+        "c".repeat(64)
+    );
+    let dir = folder(&[(&x, "x"), (&main, COMMIT), (&torn, "rubbish"), ("datasets--org--d/refs/main", COMMIT)]);
+    let contents = look(dir.path(), None).unwrap();
+    let [found] = &contents.versions[..] else { panic!("{contents:?}") };
+    assert!(found.manifest.partial && found.manifest.files.len() == 1);
+    assert_eq!(found.revisions, [Revision::main()]);
+    assert_eq!((contents.refused.len(), shown(&contents)), (1, vec!["org/name".to_owned()]));
+
+    let dir = folder(&[(&x, "x"), (&y, &tree)]);
+    let contents = look(dir.path(), None).unwrap();
+    let [found] = &contents.versions[..] else { panic!("{contents:?}") };
+    assert!(!found.manifest.partial, "its listing is whole");
+    let [x, y] = &found.manifest.files[..] else { panic!("{found:?}") };
+    assert_eq!((x.digests.git_sha1.unwrap().to_string().as_str(), y.size), (COMMIT, Some(9)));
+    assert!(found.files.contains_key(&x.path) && !found.files.contains_key(&y.path));
+}
+
+#[test]
+fn a_manifest_that_points_elsewhere_is_refused() {
+    for text in ["{}", "[]", r#"{"layers":[{"mediaType":"a.model","digest":"../../etc/passwd","size":1}]}"#] {
+        let dir = folder(&[("manifests/r/n/m/t", text), ("blobs/x", "")]);
+        let contents = look(dir.path(), None).unwrap();
+        assert_eq!((contents.versions.len(), contents.refused.len()), (0, 1), "{text}");
+    }
+    let named = IMAGE.replace("\"size\"", "\"name\":\"../x\",\"size\"");
+    let dir = folder(&[("manifests/r/n/m/t", &named), ("blobs/x", "")]);
+    assert_eq!(look(dir.path(), None).unwrap().refused.len(), 1);
+}
