@@ -18,15 +18,22 @@ impl Cache {
         self.0.sources.hub()?.answer(path, &RetryBudget::none()).await
     }
 
-    /// The listing of a version: the store's, else the source's, which the store then keeps if it can.
+    /// The listing of a version: the store's, else the source's, which the store then keeps if it can. Of a listing that
+    /// may not be whole the source is asked, and the store's counts where it does not answer.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such version, others as for getting it.
     pub async fn listing(&self, version: &Version) -> Result<Manifest> {
         let (cache, wanted) = (self.clone(), version.clone());
-        if let Some(manifest) = blocking(move || cache.store().manifest(&wanted)).await? {
-            return Ok(manifest);
+        let stored = blocking(move || cache.store().manifest(&wanted)).await?;
+        match stored {
+            Some(manifest) if !manifest.partial => Ok(manifest),
+            Some(manifest) => Ok(self.ask_listing(version).await.unwrap_or(manifest)),
+            None => self.ask_listing(version).await,
         }
+    }
+
+    async fn ask_listing(&self, version: &Version) -> Result<Manifest> {
         let source = self.0.sources.of(&version.model, Told::default())?;
         let commit = version.commit.as_str().parse()?;
         let manifest = source.resolve(&version.model, &commit, &RetryBudget::new(1)).await?;

@@ -181,13 +181,6 @@ impl Catalog {
         Ok(found)
     }
 
-    /// Forgets what moving things are, so that upstream is asked at the next request.
-    pub(crate) fn forget(&self) {
-        self.names.clear();
-        self.documents.clear();
-        self.users.clear();
-    }
-
     /// Whether a repository is another source by configuration.
     pub(crate) fn is_alias(&self, repo: &Repo) -> bool {
         self.aliases.of(repo).is_some()
@@ -316,6 +309,13 @@ impl Catalog {
             Ok(Some((manifest, info)))
         });
         let (manifest, info) = match known.await? {
+            // Made from another program's cache: upstream may know of more files.
+            Some((manifest, _)) if manifest.partial && !self.is_alias(repo) && self.may_ask(repo) => {
+                let manifest = self.upstream.by(grant)?.listing(&manifest.version).await.map_err(refusal)?;
+                let info = self.info_of(grant, repo, commit).await.ok();
+                let info = info.unwrap_or_else(|| documents::made_up(repo, commit, &manifest));
+                (manifest, info)
+            }
             Some((manifest, Some(info))) => (manifest, info),
             Some((manifest, None)) => {
                 let info = self.info_of(grant, repo, commit).await.ok();
@@ -476,7 +476,7 @@ fn words(cache: &Cache, repo: &Repo, version: &Version) -> Result<Value> {
         return Ok(info);
     }
     let manifest = cache.store().manifest(version)?;
-    let empty = || Manifest { version: version.clone(), files: Vec::new() };
+    let empty = || Manifest { version: version.clone(), files: Vec::new(), partial: false };
     Ok(documents::made_up(repo, commit, &manifest.unwrap_or_else(empty)))
 }
 

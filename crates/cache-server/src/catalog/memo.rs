@@ -44,18 +44,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
         value
     }
 
-    /// What is kept and counts, without waiting for anybody.
-    pub(super) fn peek(&self, key: &K) -> Option<V> {
-        let slot = Arc::clone(self.lock().get(key)?);
-        let kept = slot.try_lock().ok()?;
-        kept.as_ref().filter(|kept| kept.until > Instant::now()).map(|kept| kept.value.clone())
-    }
-
-    /// Forgets everything.
-    pub(super) fn clear(&self) {
-        self.lock().clear();
-    }
-
     fn slot(&self, key: K) -> Slot<V> {
         let mut slots = self.lock();
         if slots.len() >= self.most && !slots.contains_key(&key) {
@@ -89,9 +77,9 @@ mod tests {
         };
         let both = futures::future::join(memo.get("a", ask), memo.get("a", ask)).await;
         assert_eq!((both, asked.get()), ((1, 1), 1));
-        assert_eq!(memo.peek(&"a"), Some(1));
+        assert_eq!(memo.get("a", ask).await, 1);
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!((memo.peek(&"a"), memo.get("a", ask).await), (None, 2));
+        assert_eq!(memo.get("a", ask).await, 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -101,6 +89,5 @@ mod tests {
             memo.get(key, |_| async move { (key, Duration::from_secs(60)) }).await;
         }
         assert!(memo.lock().len() <= 4);
-        assert_eq!(memo.peek(&99), Some(99));
     }
 }

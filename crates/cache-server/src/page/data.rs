@@ -64,7 +64,7 @@ fn present_variants(version: &VersionUse, inventory: &Inventory) -> Vec<Variant>
             ..FileEntry::new(file.path.clone())
         })
         .collect();
-    variants_by_name(&Manifest { version: version.version.clone(), files })
+    variants_by_name(&Manifest { version: version.version.clone(), files, partial: false })
 }
 
 /// `/-/api/store`: the versions in the store.
