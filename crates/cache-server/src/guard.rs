@@ -11,10 +11,9 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cache_lib::Result;
-use http::header::RETRY_AFTER;
+use http::header::HeaderName;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode};
-use serde_json::json;
+use http::{Method, StatusCode};
 
 use self::host::Hosts;
 pub(crate) use self::rate::ConnectionGuard;
@@ -25,6 +24,7 @@ use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::listen::Peer;
 use crate::observe::RouteName;
+use crate::refusal::{Refusal, put, refuse};
 
 /// Decides whether a request is heard.
 #[derive(Debug)]
@@ -90,29 +90,20 @@ impl Guard {
 /// As the Hub refuses.
 impl IntoResponse for Unheard {
     fn into_response(self) -> Response {
-        let (status, message) = match &self {
-            Self::Host => (
+        let mut response = match self {
+            Self::Host => refuse(
                 StatusCode::MISDIRECTED_REQUEST,
-                "This server is not asked under this name; list it in server.hosts to allow it.",
+                None,
+                "This server is not asked under this name; list it in server.hosts to allow it",
             ),
-            Self::Origin => (StatusCode::FORBIDDEN, "A page of another site may not do this."),
-            Self::Rate(..) => (StatusCode::TOO_MANY_REQUESTS, "Too many requests; try again later."),
-        };
-        let mut response = (status, axum::Json(json!({ "error": message }))).into_response();
-        response.extensions_mut().insert(RouteName("guard"));
-        let headers = response.headers_mut();
-        headers.insert("x-error-message", HeaderValue::from_static(message));
-        if let Self::Rate(wait, policy) = self {
-            // Whole seconds, and never none.
-            let seconds = wait.as_secs() + 1;
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-            let texts = [("ratelimit", format!("\"requests\";r=0;t={seconds}")), ("ratelimit-policy", policy)];
-            for (name, text) in texts {
-                if let Ok(value) = HeaderValue::try_from(text) {
-                    headers.insert(name, value);
-                }
+            Self::Origin => refuse(StatusCode::FORBIDDEN, None, "A page of another site may not do this"),
+            Self::Rate(wait, policy) => {
+                let mut response = Refusal::Limited(wait).into_response();
+                put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
+                response
             }
-        }
+        };
+        response.extensions_mut().insert(RouteName("guard"));
         response
     }
 }
@@ -129,6 +120,8 @@ pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: N
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
     use crate::clock::TestClock;
 
@@ -175,9 +168,9 @@ mod tests {
         let response = unheard.into_response();
         assert_eq!(response.status(), 429);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
-        assert_eq!(header("retry-after"), "2");
-        assert_eq!(header("ratelimit"), "\"requests\";r=0;t=2");
-        assert_eq!(header("ratelimit-policy"), "\"fixed window\";\"requests\";q=10;w=10");
+        assert_eq!(header("retry-after"), "1");
+        assert_eq!(header("ratelimit"), "\"api\";r=0;t=1");
+        assert_eq!(header("ratelimit-policy"), "\"fixed window\";\"api\";q=10;w=10");
         for path in ["/healthz", "/readyz"] {
             assert!((0..50).all(|_| hear(&guard, &parts(Method::GET, path, &[]), false).is_ok()));
         }

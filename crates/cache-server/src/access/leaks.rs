@@ -13,7 +13,7 @@ use super::*;
 use crate::app::App;
 use crate::clock::TestClock;
 
-const CASES: usize = 2_000;
+const CASES: usize = 10_000;
 const WINDOW: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 /// The last is private whatever happens.
@@ -44,6 +44,8 @@ const OPERATIONS: [(&str, &str); 16] = [
     ("GET", "/api/models/{repo}/xet-read-token/{commit}"),
 ];
 
+/// Who may read: everyone (`None`) or these tokens.
+type Readers = Option<Vec<&'static str>>;
 type Answer = (StatusCode, HeaderMap, Vec<u8>);
 
 struct World {
@@ -51,8 +53,8 @@ struct World {
     hub: hub::Hub,
     clock: TestClock,
     commits: HashMap<&'static str, String>,
-    /// Who may read: everyone (`None`) or these tokens, and since when.
-    history: HashMap<&'static str, Vec<(Instant, Option<Vec<&'static str>>)>>,
+    /// Who might read since when.
+    history: HashMap<&'static str, Vec<(Instant, Readers)>>,
     _folder: tempfile::TempDir,
 }
 
@@ -75,7 +77,7 @@ impl World {
         world
     }
 
-    fn set(&mut self, name: &'static str, readers: Option<Vec<&'static str>>) {
+    fn set(&mut self, name: &'static str, readers: Readers) {
         let access = match &readers {
             None => hub::Access::Public,
             Some(tokens) if name == GATED => hub::Access::gated(tokens.iter().copied()),

@@ -66,7 +66,7 @@ impl Rates {
 
     /// `ratelimit-policy`, as the Hub writes it.
     pub(super) fn policy(&self) -> String {
-        format!("\"fixed window\";\"requests\";q={};w={BURST}", u64::from(self.per_second) * u64::from(BURST))
+        format!("\"fixed window\";\"api\";q={};w={BURST}", u64::from(self.per_second) * u64::from(BURST))
     }
 
     #[cfg(test)]
