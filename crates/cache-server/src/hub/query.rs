@@ -11,7 +11,6 @@ impl Query {
         Self(form_urlencoded::parse(text.as_bytes()).into_owned().collect())
     }
 
-
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
