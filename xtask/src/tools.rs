@@ -52,7 +52,7 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
 }
 
 /// What is installed by npm, with the version.
-const NODE: &str = "azurite@3.37.0";
+const NODE: &str = "azurite@3.37.0 @huggingface/hub@2.17.0";
 
 /// A folder with the programs of npm in it: `None` where there is no npm.
 pub(crate) fn node() -> Result<Option<PathBuf>> {
@@ -66,7 +66,9 @@ pub(crate) fn node() -> Result<Option<PathBuf>> {
         return Ok(None);
     }
     fs::create_dir_all(&node)?;
-    shell::run(Command::new("npm").args(["install", "--silent", "--no-audit", "--prefix"]).arg(&node).arg(NODE))?;
+    shell::run(
+        Command::new("npm").args(["install", "--silent", "--no-audit", "--prefix"]).arg(&node).args(NODE.split(' ')),
+    )?;
     fs::write(stamp, NODE)?;
     Ok(Some(node))
 }

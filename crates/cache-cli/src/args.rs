@@ -9,6 +9,7 @@ pub(crate) mod push;
 mod registry;
 pub(crate) mod serve;
 mod stats;
+mod token;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) mod compressed;
 pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::stats::StatsArgs;
+pub(crate) use self::token::{NewTokenArgs, TokenCommand};
 pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
 pub(crate) use registry::{AddArgs, DiscoverArgs, LockArgs, OutdatedArgs, RegistryCommand, UpdateArgs};
 
@@ -101,6 +103,9 @@ pub(crate) enum Command {
     /// Show and check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make tokens for users of the mirror.
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
     /// Show the whole job against a hub inside this program: no internet, a few seconds.

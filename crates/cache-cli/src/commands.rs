@@ -20,6 +20,7 @@ mod registry;
 mod rm;
 mod serve;
 mod stats;
+mod token;
 mod variants;
 mod verify;
 mod wish;
@@ -55,6 +56,7 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Doctor(args) => doctor::run(shared, args, output),
         Command::Stats(args) => stats::run(&open(shared)?, args, output),
         Command::Config(command) => config::run(shared, command, output),
+        Command::Token(command) => token::run(command, output),
         Command::Completions(args) => completions::run(args, output),
         Command::Demo => demo::run(output),
     }

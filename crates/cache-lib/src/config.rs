@@ -36,8 +36,8 @@ pub use places::{LoadOptions, Looked, Role};
 pub use reference::{example, reference};
 pub use settings::{
     AzureSettings, DigestPolicy, GcsSettings, HostSettings, HubSettings, LogFormat, LogSettings, MirrorSettings,
-    NetworkSettings, Policy, ProjectSettings, Proxy, S3Settings, Settings, StoreSettings, TransferSettings,
-    VerifySettings,
+    ModelSettings, NetworkSettings, Policy, ProjectSettings, Proxy, S3Settings, ServerSettings, Settings,
+    StoreSettings, TransferSettings, UserSettings, VerifySettings,
 };
 pub use token::TokenRef;
 pub use value::{Kind, Value};

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use cache_store::Lease;
+use cache_transfer::Landed;
 
 use crate::cache::{Inner, blocking};
 use crate::get::Wanted;
@@ -228,21 +229,29 @@ impl Along {
             return held.read_at(at, max).await;
         }
         let live = &self.flight.live;
-        let landed = tokio::select! {
-            biased;
-            ended = self.flight.landed() => {
-                let held = ended?;
-                live.still(self.seen())?;
-                return self.held.get_or_init(|| held).read_at(at, max).await;
+        loop {
+            let Landed { file, end, attempt, .. } = tokio::select! {
+                biased;
+                ended = self.flight.landed() => {
+                    let held = ended?;
+                    live.still(self.seen())?;
+                    return self.held.get_or_init(|| held).read_at(at, max).await;
+                }
+                landed = live.landed(at, self.seen()) => landed?,
+            };
+            let bytes = pages::read(&file, at, limited(max, end - at)).await;
+            // Meanwhile the attempt may have failed, and the file be written anew.
+            match live.still(Some(attempt)) {
+                Err(error) if self.seen().is_some() => return Err(error),
+                Err(_) => {}
+                Ok(()) => {
+                    let first = self.seen.compare_exchange(0, attempt, Ordering::AcqRel, Ordering::Acquire);
+                    // Another read of this reader may have got bytes of another attempt: the older of two has failed.
+                    live.still(Some(attempt.min(first.err().unwrap_or(attempt))))?;
+                    return bytes;
+                }
             }
-            landed = live.landed(at, self.seen()) => landed?,
-        };
-        let bytes = pages::read(&landed.file, at, limited(max, landed.end - at)).await;
-        // The attempt may have failed meanwhile, and the file be written anew. Two reads at once of one reader are of one
-        // attempt, too.
-        let first = self.seen.compare_exchange(0, landed.attempt, Ordering::AcqRel, Ordering::Acquire);
-        live.still(Some(first.map_or_else(|seen| seen, |_| landed.attempt)))?;
-        bytes
+        }
     }
 }
 
@@ -266,6 +275,9 @@ fn get(cache: &Cache, manifest: &Manifest, path: &RepoPath) -> Result<Get> {
 /// Notes the use. Content that came with another version is recorded as this one's, too. What cannot be noted keeps
 /// nobody from reading.
 fn record(cache: &Cache, manifest: &Manifest, file: &FileEntry) {
+    if cache.store().read_only().is_some() {
+        return;
+    }
     let version = &manifest.version;
     let link = file.path.below(&cache.store().snapshot_path(version));
     let known = fs_err::symlink_metadata(link).is_ok();

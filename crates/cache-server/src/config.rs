@@ -1,13 +1,13 @@
 //! [`ServerConfig`]: how the mirror behaves.
 
+mod settings;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
-use cache_lib::config::Settings;
-use cache_lib::{Error, ErrorKind, Result, Sha256};
+use cache_lib::Sha256;
 
 /// Where requests come in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +19,6 @@ pub enum Listen {
     Unix(PathBuf),
     /// The sockets that systemd hands over (`LISTEN_FDS`).
     Systemd,
-}
-
-impl FromStr for Listen {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text.strip_prefix("unix:") {
-            _ if text == "systemd" => Ok(Self::Systemd),
-            Some(path) if !path.is_empty() => Ok(Self::Unix(path.into())),
-            _ => text.parse().map(Self::Tcp).map_err(|_| {
-                Error::new(ErrorKind::Usage, format!("{text:?} is nothing to listen on"))
-                    .with_hint("write 127.0.0.1:8090, [::1]:8090, unix:/run/model-cache.sock or systemd")
-            }),
-        }
-    }
 }
 
 /// Certificate and key, both in PEM.
@@ -125,34 +110,5 @@ impl Default for ServerConfig {
     }
 }
 
-impl ServerConfig {
-    /// What was configured.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] for an address, a digest or a token that cannot be used.
-    pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let server = &settings.server;
-        let mut config = Self::default();
-        if !server.listen.is_empty() {
-            config.listen = server.listen.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-        }
-        config.hosts.clone_from(&server.hosts);
-        config.refresh = server.refresh.unwrap_or(config.refresh);
-        config.negative = server.negative.unwrap_or(config.negative);
-        config.upstream.clone_from(&server.upstream);
-        config.anonymous.clone_from(&server.anonymous);
-        config.rate = server.rate;
-        config.connections_per_client = server.connections_per_client;
-        config.connections = server.connections.unwrap_or(config.connections);
-        Ok(config)
-    }
-
-    /// Refuses to listen where others can come without having to show a token.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`](cache_lib::ErrorKind::Usage), naming `--insecure-public`.
-    pub fn check_exposure(&self, addresses: &[SocketAddr]) -> cache_lib::Result<()> {
-        let _ = addresses;
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,7 @@ impl Server {
     /// An address that cannot be had, a configuration that would leave the store open to everyone, or that makes no
     /// sense.
     pub async fn bind(cache: Cache, config: ServerConfig) -> Result<Self> {
+        crate::listen::raise_handles();
         let listeners = Listener::take(&config.listen).await?;
         let tcp: Vec<_> = listeners
             .iter()
@@ -200,7 +201,11 @@ fn serve<S>(
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let app = shared.app();
-    let Some(client) = app.guard.connection(peer.ip()) else { return };
+    // Those of the unix socket are not counted: they have no address.
+    let client = peer.ip().map(|client| app.guard.connection(client));
+    if matches!(client, Some(None)) {
+        return;
+    }
     let open = app.metrics.connection();
     let shared = Arc::clone(shared);
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {

@@ -10,7 +10,7 @@ use crate::world::{MODEL, World, binary, model, tree};
 const PACKAGES: [&str; 2] = ["huggingface_hub==2.4.0", "transformers==5.23.0"];
 
 /// A virtual environment with the Python clients, made once in the target folder and kept.
-fn python() -> PathBuf {
+pub(crate) fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let venv = target.join("venv");
     let python = venv.join("bin/python");
@@ -26,7 +26,7 @@ fn python() -> PathBuf {
     python
 }
 
-fn succeed(command: &mut Command) -> Output {
+pub(crate) fn succeed(command: &mut Command) -> Output {
     let output = command.output().unwrap();
     assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     output
@@ -45,7 +45,7 @@ fn program(world: &World, name: &str) -> Command {
     command
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).trim().to_owned()
 }
 

@@ -4,8 +4,10 @@
 
 mod answers;
 mod batch;
+mod clients;
 mod compressed;
 mod config;
+mod crowd;
 mod failures;
 mod get;
 mod huggingface;
@@ -14,6 +16,7 @@ mod local;
 mod locked;
 mod many;
 mod mend;
+mod mirror;
 mod mirrors;
 mod network;
 mod objects;

@@ -33,13 +33,23 @@ fn target() -> &'static Path {
 }
 
 /// A program that `cargo xtask ci` installs. A test that needs one that is not there says so and passes.
-fn tool(name: &str) -> Option<PathBuf> {
+pub(crate) fn tool(name: &str) -> Option<PathBuf> {
     let places = [target().join("venv/bin").join(name), target().join("node/node_modules/.bin").join(name)];
     let found = places.into_iter().find(|path| path.is_file());
     if found.is_none() {
         skipped(name);
     }
     found
+}
+
+/// Whether a program of the system is there. A test that needs one says so and passes without it.
+pub(crate) fn found(program: &str) -> bool {
+    let there = std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()));
+    if !there {
+        skipped(program);
+    }
+    there
 }
 
 #[expect(clippy::print_stdout, reason = "the test runner shows it")]

@@ -33,6 +33,8 @@ pub(crate) enum Figure {
     Within(Duration),
     /// Our peak memory at most so many MiB.
     Memory(u64),
+    /// Peak memory of a server of ours at most so many MiB.
+    Server { process: u32, mib: u64 },
     /// Our processor seconds for each GiB at most this.
     Cpu { seconds: f64, gib: f64 },
 }
@@ -136,6 +138,11 @@ impl Outcome {
                 // The worst run counts: a median would hide a leak.
                 let peak = ours.costs.iter().map(|cost| cost.peak).max()?;
                 (format!("peak memory at most {mib} MiB"), format!("{:.1} MiB", mebibytes(peak)), peak <= mib << 20)
+            }
+            Figure::Server { process, mib } => {
+                let peak = crate::bench::cases::served::peak(*process)?;
+                let words = format!("peak memory of the server at most {mib} MiB");
+                (words, format!("{:.1} MiB", mebibytes(peak)), peak <= mib << 20)
             }
             Figure::Cpu { seconds, gib } => {
                 let used = median(ours.costs.iter().map(|cost| cost.cpu.as_secs_f64() / gib).collect());

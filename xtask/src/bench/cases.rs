@@ -1,5 +1,6 @@
 //! The cases of the table, and who takes part in each.
 
+pub(crate) mod served;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -14,8 +15,23 @@ use crate::bench::fixtures::Stage;
 use crate::shell::{self, found};
 
 /// All cases, in the order of the report.
-pub(crate) const NAMES: [&str; 10] =
-    ["uncapped", "throttled", "small", "warm", "library", "many", "verify", "spread", "failover", "s3"];
+pub(crate) const NAMES: [&str; 15] = [
+    "uncapped",
+    "throttled",
+    "small",
+    "warm",
+    "library",
+    "many",
+    "verify",
+    "spread",
+    "failover",
+    "s3",
+    "serve-stream",
+    "serve-crowd",
+    "serve-small",
+    "serve-info",
+    "serve-olah",
+];
 
 /// Our name in every table.
 const OURS: &str = "model-cache";
@@ -31,7 +47,12 @@ pub(crate) fn make(name: &str, stage: &Stage) -> Result<Case> {
         "verify" => verify(stage),
         "spread" => sources::spread(stage),
         "failover" => sources::failover(stage),
-        _ => sources::s3(stage),
+        "s3" => sources::s3(stage),
+        "serve-stream" => served::stream(stage),
+        "serve-crowd" => served::crowd(stage),
+        "serve-small" => served::small(stage),
+        "serve-info" => served::info(stage),
+        _ => served::beside_olah(stage),
     }
 }
 

@@ -86,7 +86,7 @@ impl Stage {
 
     /// Removes what contenders wrote; the served files stay for the next time.
     pub(crate) fn tidy_up(&self) -> Result<()> {
-        for folder in ["out", "warm", "verify", "weed"].map(|name| self.folder.join(name)) {
+        for folder in ["out", "warm", "verify", "weed", "served", "olah"].map(|name| self.folder.join(name)) {
             if folder.exists() {
                 fs::remove_dir_all(folder)?;
             }

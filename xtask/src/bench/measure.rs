@@ -89,7 +89,7 @@ fn finish(name: &str, mut child: Child, start: Instant) -> Result<Cost> {
 }
 
 /// `VmHWM` in bytes. A process that is ending has none.
-fn high_water(status: &str) -> Option<u64> {
+pub(crate) fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
 }

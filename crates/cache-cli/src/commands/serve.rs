@@ -2,7 +2,7 @@
 
 use cache_lib::config::{Config, Settings, TokenRef};
 use cache_lib::{Cache, Result};
-use cache_server::{Address, Listen, Server, ServerConfig, TlsFiles};
+use cache_server::{Address, Listen, NewToken, Server, ServerConfig, TlsFiles};
 use serde_json::json;
 
 use crate::args::Shared;
@@ -64,7 +64,7 @@ fn made_token(config: &ServerConfig) -> Result<Option<String>> {
     if config.admin_token.is_some() || !local {
         return Ok(None);
     }
-    cache_server::new_token().map(|token| Some(token.text))
+    NewToken::random().map(|token| Some(token.expose().to_owned()))
 }
 
 fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool, output: &Output) {

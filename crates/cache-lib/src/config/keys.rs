@@ -512,4 +512,139 @@ pub static KEYS: &[Key] = &[
         |s, _, v| s.project.trust = v.folders(),
     )
     .variable("MODEL_CACHE_TRUST"),
+    // [server]
+    Key::new(
+        "server.listen",
+        Texts,
+        Is("127.0.0.1:8090"),
+        "Where the mirror listens: ADDRESS:PORT, `unix:PATH`, or `systemd` for the sockets it hands over.",
+        "[\"0.0.0.0:8090\", \"unix:/run/model-cache.sock\"]",
+        |s, _, v| s.server.listen = v.texts(),
+    )
+    .variable("MODEL_CACHE_SERVER_LISTEN"),
+    Key::new(
+        "server.hosts",
+        Texts,
+        Unset("none"),
+        "Names under which the mirror may be asked, besides loopback's and the addresses it listens on.",
+        "[\"hub.example.com\"]",
+        |s, _, v| s.server.hosts = v.texts(),
+    )
+    .variable("MODEL_CACHE_SERVER_HOSTS"),
+    Key::new(
+        "server.refresh",
+        Age,
+        Is("1m"),
+        "How long a moving name keeps its commit, and a repository counts as public, before upstream is asked again.",
+        "\"10m\"",
+        |s, _, v| s.server.refresh = v.age(),
+    )
+    .variable("MODEL_CACHE_SERVER_REFRESH"),
+    Key::new(
+        "server.negative",
+        Age,
+        Is("10s"),
+        "How long upstream's word counts that there is no such thing.",
+        "\"1m\"",
+        |s, _, v| s.server.negative = v.age(),
+    )
+    .variable("MODEL_CACHE_SERVER_NEGATIVE"),
+    Key::new(
+        "server.upstream",
+        Texts,
+        Unset("all"),
+        "Globs of the repositories that the mirror may ask upstream for; `*` also crosses `/`.",
+        "[\"org/*\", \"datasets/org/*\"]",
+        |s, _, v| s.server.upstream = v.texts(),
+    )
+    .variable("MODEL_CACHE_SERVER_UPSTREAM"),
+    Key::new(
+        "server.anonymous",
+        Texts,
+        Unset("nothing"),
+        "When there are users: globs of the repositories that may be read without a token.",
+        "[\"org/open-*\"]",
+        |s, _, v| s.server.anonymous = v.texts(),
+    )
+    .variable("MODEL_CACHE_SERVER_ANONYMOUS"),
+    Key::new(
+        "server.admin-token",
+        Token,
+        Unset("one made at the start on loopback, else the unix socket only"),
+        "Where the token is that may fetch, pin, evict and reload over HTTP.",
+        "{ file = \"~/.config/model-cache/admin-token\" }",
+        |s, _, v| s.server.admin_token = v.token(),
+    )
+    .variable("MODEL_CACHE_SERVER_ADMIN_TOKEN"),
+    Key::new(
+        "server.rate",
+        Number(1, 1_000_000),
+        Unset("no limit"),
+        "Requests a second of one client; ten times as many at once.",
+        "50",
+        |s, _, v| s.server.rate = v.number(),
+    )
+    .variable("MODEL_CACHE_SERVER_RATE"),
+    Key::new(
+        "server.connections",
+        Number(1, 1_000_000),
+        Is("4096"),
+        "Connections of all clients.",
+        "1024",
+        |s, _, v| s.server.connections = v.number(),
+    )
+    .variable("MODEL_CACHE_SERVER_CONNECTIONS"),
+    Key::new(
+        "server.connections-per-client",
+        Number(1, 1_000_000),
+        Unset("no limit"),
+        "Connections of one client's address.",
+        "64",
+        |s, _, v| s.server.connections_per_client = v.number(),
+    )
+    .variable("MODEL_CACHE_SERVER_CONNECTIONS_PER_CLIENT"),
+    Key::new(
+        "server.tls-certificate",
+        Path,
+        Unset("no TLS"),
+        "Chain of certificates in PEM, the server's own first; needs server.tls-key.",
+        "\"/etc/ssl/mirror.pem\"",
+        |s, _, v| s.server.tls_certificate = v.path(),
+    )
+    .variable("MODEL_CACHE_SERVER_TLS_CERTIFICATE"),
+    Key::new(
+        "server.tls-key",
+        Path,
+        Unset("no TLS"),
+        "Private key in PEM; needs server.tls-certificate.",
+        "\"/etc/ssl/mirror.key\"",
+        |s, _, v| s.server.tls_key = v.path(),
+    )
+    .variable("MODEL_CACHE_SERVER_TLS_KEY"),
+    // [users.name]
+    Key::new(
+        "users.*.token-sha256",
+        Text,
+        Unset("needed"),
+        "SHA-256 of the user's token, as `model-cache token new` prints it.",
+        "\"0000000000000000000000000000000000000000000000000000000000000000\"",
+        |s, name, v| s.users.entry(name.to_owned()).or_default().token_sha256 = v.text().unwrap_or_default(),
+    ),
+    Key::new(
+        "users.*.read",
+        Texts,
+        Unset("only what server.anonymous says"),
+        "Globs of the repositories that the user may read; `*` also crosses `/`.",
+        "[\"org/*\", \"datasets/org/*\"]",
+        |s, name, v| s.users.entry(name.to_owned()).or_default().read = v.texts(),
+    ),
+    // [models."org/name"]
+    Key::new(
+        "models.*.from",
+        Text,
+        Unset("needed"),
+        "What the mirror serves under this name: a bucket, a folder, a web address or a registered name.",
+        "\"s3://bucket/prefix\"",
+        |s, name, v| s.models.entry(name.to_owned()).or_default().from = v.text().unwrap_or_default(),
+    ),
 ];

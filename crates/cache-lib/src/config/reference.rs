@@ -45,6 +45,7 @@ pub fn example() -> String {
         let named = keys.iter().any(|key| key.has_item());
         let heading = match section {
             "hosts" => "# [hosts.\"cdn.example.com\"]".to_owned(),
+            "models" => "# [models.\"org/name\"]".to_owned(),
             _ if named => format!("# [{section}.example]"),
             _ => format!("[{section}]"),
         };

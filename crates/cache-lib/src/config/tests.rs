@@ -262,6 +262,10 @@ fn a_projects_file_may_not_say_whom_to_trust() {
         "mirrors.*.token",
         "s3.endpoint",
         "project.trust",
+        "server.listen",
+        "server.anonymous",
+        "users.*.read",
+        "models.*.from",
     ] {
         assert_eq!(KEYS.iter().find(|key| key.name == name).unwrap().project, Project::MayNot, "{name}");
     }
@@ -350,6 +354,22 @@ fn a_policy_is_one_of_the_store() {
     assert_eq!(policy("store.ttl = \"1d\"").ttl, None);
     assert_eq!(policy("store.policy = \"size\"").order, crate::EvictOrder::Largest);
     assert_eq!(policy("store.quota = \"off\"").quota, None);
+}
+
+#[test]
+fn the_mirrors_users_and_models_are_read() {
+    let text = "[server]\nlisten = [\"unix:/run/s\"]\nrate = 5\nrefresh = \"2m\"\n\
+                [users.ana]\ntoken-sha256 = \"ab\"\nread = [\"org/*\", \"datasets/org/*\"]\n\
+                [models.\"org/name\"]\nfrom = \"./dir\"";
+    let settings = Place::new().user(text).settings();
+    assert_eq!(settings.server.listen, ["unix:/run/s"]);
+    assert_eq!((settings.server.rate, settings.server.refresh), (Some(5), Some(Duration::from_secs(120))));
+    assert_eq!(settings.users["ana"].token_sha256, "ab");
+    assert_eq!(settings.users["ana"].read, ["org/*", "datasets/org/*"]);
+    assert_eq!(settings.models["org/name"].from, "./dir");
+    let (line, _, told) = Place::new().user("[server]\nadmin-token = \"secretsecret\"").mistake();
+    assert!(line == 2 && !told.contains("secretsecret"), "{told}");
+    assert!(Place::new().user("server.rate = 0").mistake().2.contains("0 is too small"));
 }
 
 #[test]
