@@ -41,8 +41,7 @@ impl World {
         let commit = hub.add_model("org/model", fixtures::model()).as_str().to_owned();
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).build().unwrap();
-        let mut config = ServerConfig::default();
-        config.refresh = std::time::Duration::ZERO;
+        let config = ServerConfig { refresh: std::time::Duration::ZERO, ..ServerConfig::default() };
         let router = App::new(cache, config).unwrap().router();
         Self { hub, router, commit, folder }
     }
