@@ -177,4 +177,4 @@ fn common_folder(one: &str, other: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

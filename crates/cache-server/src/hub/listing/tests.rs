@@ -19,6 +19,10 @@ fn view(paths: &[&str]) -> View {
             file
         })
         .collect();
+    of_files(files)
+}
+
+pub(in crate::hub) fn of_files(files: Vec<FileEntry>) -> View {
     let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
     View {
         repo: Repo { kind: RepoKind::Model, name: RepoName::parse("o/n").unwrap() },
