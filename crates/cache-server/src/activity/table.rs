@@ -117,7 +117,7 @@ impl Table {
                 }
             }
             Event::Finished { path, size, outcome, .. } => {
-                self.finished(listener, path, fetch, of, (*size, *outcome), now)
+                self.finished(listener, path, fetch, of, (*size, *outcome), now);
             }
             Event::Failed { path, error } => {
                 self.totals.failed_files += 1;

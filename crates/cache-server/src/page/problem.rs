@@ -41,11 +41,6 @@ impl Problem {
              when it started, or use the unix socket",
         )
     }
-
-    #[cfg(test)]
-    pub(crate) fn status(&self) -> StatusCode {
-        self.status
-    }
 }
 
 impl From<Error> for Problem {

@@ -26,8 +26,7 @@ impl Site {
         hub.add_model("closed/model", [("a.txt", Content::from("secret"))]);
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).build().unwrap();
-        let mut config = ServerConfig::default();
-        config.admin_token = Some(ADMIN.to_owned());
+        let mut config = ServerConfig { admin_token: Some(ADMIN.to_owned()), ..ServerConfig::default() };
         change(&mut config);
         let app = App::new(cache, config).unwrap();
         Self { hub, app, folder }
