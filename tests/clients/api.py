@@ -22,7 +22,8 @@ def sibling(one):
 
 
 def entry(one):
-    return [one.path, getattr(one, "size", None), getattr(one, "blob_id", None) or one.tree_id, str(getattr(one, "lfs", None))]
+    # A folder's git id is nowhere in the listings that a store keeps: the mirror makes one up.
+    return [one.path, getattr(one, "size", None), getattr(one, "blob_id", None), str(getattr(one, "lfs", None))]
 
 
 info = api.repo_info(repo, repo_type=kind, files_metadata=True)

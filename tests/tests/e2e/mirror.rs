@@ -14,8 +14,6 @@ pub(crate) struct Mirror {
     child: Child,
     /// Its address, for `HF_ENDPOINT`.
     pub(crate) url: String,
-    /// Where its words went.
-    words: std::path::PathBuf,
 }
 
 impl Mirror {
@@ -36,23 +34,11 @@ impl Mirror {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().to_owned();
         assert!(url.starts_with("http"), "{line:?} {}", fs_err::read_to_string(&words).unwrap_or_default());
-        Self { child, url, words }
+        Self { child, url }
     }
 
     pub(crate) fn child(&self) -> &Child {
         &self.child
-    }
-
-    /// What it has said on stderr so far.
-    pub(crate) fn words(&self) -> String {
-        fs_err::read_to_string(&self.words).unwrap_or_default()
-    }
-
-    /// The admin's token, as it was printed at the start.
-    pub(crate) fn admin(&self) -> String {
-        let words = self.words();
-        let (_, token) = words.split_once("#admin=").unwrap_or_else(|| panic!("no token in {words:?}"));
-        token.lines().next().unwrap().trim().to_owned()
     }
 
     /// Sends a signal and waits for the end.
