@@ -4,7 +4,7 @@ import json
 import sys
 
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_url
-from huggingface_hub.errors import EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
 
 repo, kind = sys.argv[1], sys.argv[2]
 api = HfApi()
@@ -13,7 +13,7 @@ api = HfApi()
 def refused(call):
     try:
         return f"answered {call()!r}"
-    except (RevisionNotFoundError, EntryNotFoundError, RepositoryNotFoundError) as error:
+    except (RevisionNotFoundError, EntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError) as error:
         return type(error).__name__
 
 
@@ -41,16 +41,17 @@ said = {
     "commits": [one.commit_id for one in api.list_repo_commits(repo, repo_type=kind)],
     "exists": [
         api.repo_exists(repo, repo_type=kind),
-        api.repo_exists("nobody/nothing", repo_type=kind),
         api.file_exists(repo, files[0], repo_type=kind),
         api.file_exists(repo, "nothing", repo_type=kind),
-        api.revision_exists(repo, "nothing", repo_type=kind),
     ],
     "refused": [
-        refused(lambda: api.repo_info("nobody/nothing", repo_type=kind)),
-        refused(lambda: api.repo_info(repo, repo_type=kind, revision="nothing")),
         refused(lambda: get_hf_file_metadata(hf_hub_url(repo, "nothing", repo_type=kind))),
         refused(lambda: list(api.list_repo_tree(repo, "nothing", repo_type=kind))),
+    ],
+    # Whether there are such ones only upstream can say.
+    "absent": [
+        refused(lambda: api.repo_info("nobody/nothing", repo_type=kind)),
+        refused(lambda: api.repo_info(repo, repo_type=kind, revision="nothing")),
     ],
     "auth": str(api.auth_check(repo, repo_type=kind)),
 }
