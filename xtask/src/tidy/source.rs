@@ -37,7 +37,7 @@ impl File {
 
     /// Written by a tool: its length and its words are not ours.
     pub(crate) fn is_generated(&self) -> bool {
-        self.path == "Cargo.lock"
+        self.path.ends_with("Cargo.lock")
             || self.path == "docs/cli.md"
             || self.path == "LICENSE-APACHE"
             || ["docs/man/", "docs/completions/"].iter().any(|folder| self.path.starts_with(folder))
