@@ -46,9 +46,10 @@ fn files() -> Result<Vec<File>> {
     let list = shell::output(Command::new("git").args(arguments).current_dir(root()))?;
     let mut files = Vec::new();
     for path in list.split('\0').filter(|path| !path.is_empty()) {
-        // Deleted but not yet committed, or not text: nothing to read.
-        if let Ok(text) = fs::read_to_string(root().join(path)) {
-            files.push(File::new(path, text));
+        let place = root().join(path);
+        // Deleted but not yet committed: nothing to read. What is not text has no lines to look at, but links lead to it.
+        if place.is_file() {
+            files.push(File::new(path, fs::read_to_string(place).unwrap_or_default()));
         }
     }
     Ok(files)
