@@ -128,7 +128,7 @@ impl Catalog {
     /// `GET …/refs`: branches, converts, tags, and pull requests if asked for.
     pub(crate) async fn refs(&self, grant: &Grant, repo: &Repo, pulls: bool) -> Result<Value, Refusal> {
         let rest = "/refs?include_prs=1";
-        let mut refs = self.document(grant, repo, rest, "refs.json", |cache, model| refs_of(cache, model)).await?;
+        let mut refs = self.document(grant, repo, rest, "refs.json", refs_of).await?;
         if let (Some(members), false) = (refs.as_object_mut(), pulls) {
             members.remove("pullRequests");
         }
