@@ -145,7 +145,7 @@ impl CacheBuilder {
             settings,
         });
         let engine = Engine::new(store.clone(), config.clone());
-        Ok(Cache(Arc::new(Inner { store, engine, config, sources, flights: Arc::default() })))
+        Ok(Cache(Arc::new(Inner { store, engine, config, sources, flights: Arc::default(), recent: Arc::default() })))
     }
 }
 

@@ -7,7 +7,7 @@ use cache_transfer::{Engine, EngineConfig};
 
 #[cfg(feature = "http")]
 use crate::BreakerState;
-use crate::read::Flights;
+use crate::read::{Flights, Recent};
 use crate::sources::Sources;
 use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
 
@@ -23,6 +23,7 @@ pub(crate) struct Inner {
     pub(crate) sources: Sources,
     /// The files that are fetched to be read meanwhile.
     pub(crate) flights: Arc<Flights>,
+    pub(crate) recent: Arc<Recent>,
 }
 
 impl Cache {

@@ -139,13 +139,14 @@ impl Cache {
         let mut config = self.0.config.clone();
         config.retries = retries;
         let engine = self.0.engine.with_retries(retries);
-        let Inner { store, sources, flights, .. } = &*self.0;
+        let Inner { store, sources, flights, recent, .. } = &*self.0;
         Self(Arc::new(Inner {
             store: store.clone(),
             engine,
             config,
             sources: sources.clone(),
             flights: Arc::clone(flights),
+            recent: Arc::clone(recent),
         }))
     }
 }

@@ -17,9 +17,11 @@ use crate::{Cache, Error, FileEntry, Get, Manifest, ModelRef, Progress, RepoPath
 mod flight;
 mod heard;
 mod pages;
+mod recent;
 
 pub(crate) use flight::Flights;
 pub use heard::Arrival;
+pub(crate) use recent::Recent;
 
 use flight::Flight;
 
@@ -79,7 +81,8 @@ impl Cache {
     ///
     /// The manifest is believed: nobody is asked what the version consists of. What is fetched is recorded as by a get of
     /// that commit. A small file, one that another process is fetching, and one that lies on this machine can be read
-    /// when all of it has arrived. Needs a tokio runtime.
+    /// when all of it has arrived. What lies in the store stays open, and leased, for a second after it was opened, for the
+    /// next who asks. Needs a tokio runtime.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the version has no such file; [`ErrorKind::NotCached`](crate::ErrorKind::NotCached) when it is not in the store
@@ -90,10 +93,17 @@ impl Cache {
         if let Some(flight) = self.0.flights.join(self, &manifest.version, path) {
             return reader(file, false, From::Flight(Along::new(flight)));
         }
+        if let Some(held) = self.0.recent.get(&manifest.version, path) {
+            return reader(file, true, From::Store(held));
+        }
         let (cache, listed, entry) = (self.clone(), Arc::clone(manifest), file.clone());
         let found = blocking(move || Held::find(&cache, &listed, &entry)).await?;
         match found {
-            Ok(held) => reader(file, true, From::Store(Arc::new(held))),
+            Ok(held) => {
+                let held = Arc::new(held);
+                self.0.recent.keep(&manifest.version, path, &held);
+                reader(file, true, From::Store(held))
+            }
             Err(look) => {
                 let flight = self.0.flights.start(self, *look, &file, options.progress);
                 reader(file, false, From::Flight(Along::new(flight)))
@@ -107,13 +117,14 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the token is empty or cannot be sent.
     pub fn with_hub_token(&self, token: Option<&str>) -> Result<Self> {
-        let Inner { store, engine, config, sources, flights } = &*self.0;
+        let Inner { store, engine, config, sources, flights, recent } = &*self.0;
         Ok(Self(Arc::new(Inner {
             store: store.clone(),
             engine: engine.clone(),
             config: config.clone(),
             sources: sources.with_hub_token(token)?,
             flights: Arc::clone(flights),
+            recent: Arc::clone(recent),
         })))
     }
 

@@ -329,8 +329,11 @@ async fn what_is_read_is_not_evicted() {
     evict(&cache);
     assert!(blob(&cache).is_some() && second.is_hit());
     drop(second);
-    evict(&cache);
-    assert!(blob(&cache).is_none());
+    // It stays open for a moment, for the next who asks.
+    while blob(&cache).is_some() {
+        tokio::task::yield_now().await;
+        evict(&cache);
+    }
 }
 
 #[tokio::test]
