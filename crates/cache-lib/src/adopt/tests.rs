@@ -1,7 +1,4 @@
-use cache_core::Commit;
-
-use super::{gguf, naming, version};
-use crate::{FileEntry, Manifest, ModelId, RepoPath, Sha256, Version};
+use super::{gguf, naming};
 
 #[test]
 fn a_header_must_be_whole() {
@@ -34,30 +31,4 @@ fn a_tag_is_never_taken_for_a_version() {
     {
         assert_eq!(naming::tag_of(tag), registered);
     }
-}
-
-fn listing(files: &[(&str, Option<u8>)], partial: bool) -> Manifest {
-    let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
-    let entry = |(path, blob): &(&str, Option<u8>)| {
-        let mut entry = FileEntry::new(RepoPath::parse(path).unwrap());
-        entry.blob = blob.map(|byte| Sha256::from_bytes([byte; 32]));
-        entry
-    };
-    let mut manifest = Manifest::new(version, files.iter().map(entry).collect()).unwrap();
-    manifest.partial = partial;
-    manifest
-}
-
-#[test]
-fn a_partial_listing_takes_nothing_from_a_whole_one() {
-    let part = listing(&[("b", Some(1)), ("c", Some(1))], true);
-    let whole = listing(&[("a", Some(2)), ("b", None)], false);
-    assert_eq!(version::merged(part.clone(), Some(whole.clone())), listing(&[("a", Some(2)), ("b", Some(1))], false));
-    assert_eq!(version::merged(whole.clone(), Some(part.clone())), whole);
-    let other = listing(&[("a", Some(3)), ("b", None)], true);
-    assert_eq!(
-        version::merged(part.clone(), Some(other)),
-        listing(&[("a", Some(3)), ("b", Some(1)), ("c", Some(1))], true)
-    );
-    assert_eq!(version::merged(part.clone(), None), part);
 }

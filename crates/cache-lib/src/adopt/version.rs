@@ -8,6 +8,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Adopt, AdoptState, AdoptedFile, AdoptedModel, gguf, naming};
 use crate::cache::blocking;
+use crate::listing::joined;
 use crate::look::recall;
 use crate::{
     AdoptOptions, Blob, Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome, Progress, Result, Sha256,
@@ -153,7 +154,7 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, mut taken: Vec
         adopted.revisions.clear();
         return Ok(adopted);
     }
-    let manifest = merged(manifest, stored);
+    let manifest = joined(manifest, stored);
     let version = &manifest.version;
     store.put_manifest(&manifest)?;
     adopted.revisions.clear();
@@ -187,20 +188,4 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, mut taken: Vec
     }
     drop(lease);
     Ok(adopted)
-}
-
-/// A listing that is whole stays so; two partial ones complete each other.
-pub(super) fn merged(found: Manifest, stored: Option<Manifest>) -> Manifest {
-    let Some(mut stored) = stored.filter(|_| found.partial) else { return found };
-    for file in found.files {
-        match stored.files.binary_search_by(|known| known.path.cmp(&file.path)) {
-            Ok(at) if stored.files[at].digests == file.digests => {
-                stored.files[at].blob = file.blob.or(stored.files[at].blob);
-            }
-            Ok(_) => {}
-            Err(at) if stored.partial => stored.files.insert(at, file),
-            Err(_) => {}
-        }
-    }
-    stored
 }
