@@ -1,4 +1,7 @@
+use std::sync::Arc;
+
 use super::{gguf, naming};
+use crate::{Cache, Event, EvictPolicy, Outcome, Progress, Store, StoreOptions};
 
 #[test]
 fn a_header_must_be_whole() {
@@ -31,4 +34,45 @@ fn a_tag_is_never_taken_for_a_version() {
     {
         assert_eq!(naming::tag_of(tag), registered);
     }
+}
+
+/// Another process that evicts all it may as soon as a file is there.
+#[derive(Debug)]
+struct Evicting(Store);
+
+impl Progress for Evicting {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Finished { outcome: Outcome::Hit, .. }) {
+            let plan = Store::plan(&self.0.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(0)));
+            self.0.apply(&plan).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_found_is_not_evicted_before_it_has_a_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = |commit: &str, files: &[&str]| {
+        let top = folder.path().join(commit);
+        let snapshot = top.join(format!("models--org--name/snapshots/{}", commit.repeat(40)));
+        fs_err::create_dir_all(&snapshot).unwrap();
+        fs_err::create_dir_all(top.join("models--org--name/blobs")).unwrap();
+        for file in files {
+            // The git id of "same", and of nothing.
+            let (name, bytes) = match *file {
+                "same" => ("5a66c000ab56fb7018b5ec24cdb24c94c00e2142", "same"),
+                _ => ("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", ""),
+            };
+            fs_err::write(top.join("models--org--name/blobs").join(name), bytes).unwrap();
+            std::os::unix::fs::symlink(format!("../../blobs/{name}"), snapshot.join(file)).unwrap();
+        }
+        top
+    };
+    let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
+    let first = cache.adopt(hub("a", &["same"])).copy(true).await.unwrap();
+    assert!(first.is_sound(), "{first:?}");
+    let other = Store::open(folder.path().join("store"), StoreOptions::default()).unwrap();
+    let second =
+        cache.adopt(hub("b", &["same", "empty"])).copy(true).progress(Arc::new(Evicting(other))).await.unwrap();
+    assert!(second.is_sound(), "{second:?}");
 }
