@@ -72,7 +72,7 @@ struct Kept {
 
 impl Kept {
     /// A blob, leased before it is looked for: what is found stays.
-    fn of(cache: &Cache, blob: Blob) -> Result<Option<Self>> {
+    fn of(cache: &Cache, blob: &Blob) -> Result<Option<Self>> {
         let lease = cache.store().lease(&[blob.name])?;
         let there = cache.store().blob(&blob.name)?;
         Ok(there.map(|blob| Self { blob, _lease: lease }))
@@ -111,7 +111,7 @@ impl Taking {
             if self.dry_run {
                 return Ok((AdoptState::Here, None, Some(size)));
             }
-            if let Some(kept) = Kept::of(&self.cache, blob)? {
+            if let Some(kept) = Kept::of(&self.cache, &blob)? {
                 return Ok((AdoptState::Here, Some(kept), Some(size)));
             }
         }
@@ -134,7 +134,7 @@ impl Taking {
         let _lease = store.lease(&names)?;
         let (adopted, kept) = retrying(|| {
             let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
-            let kept = Kept::of(&self.cache, adopted.blob.clone())?.ok_or_else(|| vanish(path))?;
+            let kept = Kept::of(&self.cache, &adopted.blob)?.ok_or_else(|| vanish(path))?;
             Ok((adopted, kept))
         })?;
         let state = match (adopted.linked, &adopted.hashes) {
