@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::export::{Export, Exported, Output};
-pub use self::import::{Import, Imported};
+pub use self::import::{Import, Imported, MovedRef};
 pub use self::index::{Base, BundledBlob, BundledVersion, Contents, Index};
 pub use self::input::Input;
 pub use self::sign::{KeyId, SigningKey, VerifyingKey};

@@ -80,7 +80,7 @@ impl std::fmt::Display for Vanished {
 
 impl std::error::Error for Vanished {}
 
-fn vanish(path: &RepoPath) -> Error {
+pub(crate) fn vanish(path: &RepoPath) -> Error {
     Error::new(ErrorKind::Storage, format!("{path} was evicted by another process while it was being got"))
         .with_hint("the quota may be too small for what runs side by side: see MODEL_CACHE_QUOTA")
         .with_source(Vanished)

@@ -52,6 +52,7 @@ mod finish;
 mod get;
 mod headers;
 mod instead;
+mod listing;
 mod lock;
 mod look;
 mod memory;

@@ -9,6 +9,8 @@ use crate::{LocalConfig, plain, trouble};
 
 /// Listings of commits larger than this are not read.
 const TREE_LIMIT: u64 = 64 << 20;
+/// A ref has one commit and perhaps a newline.
+const REF_LIMIT: u64 = 4 << 10;
 
 /// `…/models--org--name`, with links resolved.
 #[derive(Debug)]
@@ -71,7 +73,10 @@ impl Repo {
 
     pub(crate) fn read_ref(&self, revision: &Revision) -> Result<Option<Commit>> {
         let path = revision.as_path().below(&self.root.join("refs"));
-        match fs_err::read_to_string(&path) {
+        let text = plain::read_small(&path, REF_LIMIT).and_then(|text| {
+            String::from_utf8(text).map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
+        });
+        match text {
             // Some tools end the file with a newline although Hugging Face's own do not.
             Ok(text) => Commit::parse(text.trim()).map(Some).map_err(|_| {
                 Error::new(ErrorKind::Integrity, format!("{} holds no commit", path.display()))
@@ -177,8 +182,7 @@ impl Repo {
     /// readable is as good as not there.
     pub(crate) fn tree(&self, commit: &Commit) -> HashMap<String, Listed> {
         let path = self.root.join("trees").join(format!("{commit}.json"));
-        let small = fs_err::metadata(&path).is_ok_and(|metadata| metadata.len() <= TREE_LIMIT);
-        let text = if small { fs_err::read(path).unwrap_or_default() } else { Vec::new() };
+        let text = plain::read_small(&path, TREE_LIMIT).unwrap_or_default();
         let tree: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         if tree["format_version"] != 1 {
             return HashMap::new();

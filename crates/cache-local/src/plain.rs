@@ -1,6 +1,7 @@
 //! A plain folder: what lies in it is what it has.
 
 use std::fs::Metadata;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -45,6 +46,19 @@ pub(crate) fn open(root: &Path, file: &FileEntry) -> Result<PathBuf> {
         return Err(trouble::changed(&path));
     }
     Ok(found)
+}
+
+/// The content of a small regular file. A pipe or a device may have no end: it is not opened.
+pub(crate) fn read_small(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let metadata = fs_err::metadata(path)?;
+    let wrong = |why: String| io::Error::new(io::ErrorKind::InvalidData, format!("{} {why}", path.display()));
+    if !metadata.is_file() {
+        let is_folder = metadata.is_dir();
+        return Err(if is_folder { io::ErrorKind::IsADirectory.into() } else { wrong("is no file".to_owned()) });
+    }
+    let mut bytes = Vec::new();
+    fs_err::File::open(path)?.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit { Err(wrong(format!("is longer than {limit} bytes"))) } else { Ok(bytes) }
 }
 
 pub(crate) fn list(root: &Path, config: &LocalConfig) -> Result<Vec<FileEntry>> {

@@ -456,7 +456,6 @@ impl Engine {
     }
 }
 
-/// Tells how a job ended.
 /// What a trace shows of a fetch: nothing of tokens and signed addresses.
 fn span_of(job: &FetchJob) -> tracing::Span {
     tracing::info_span!(
@@ -471,6 +470,7 @@ fn span_of(job: &FetchJob) -> tracing::Span {
     )
 }
 
+/// Tells how a job ended.
 pub(crate) fn tell_end(job: &FetchJob, result: &Result<Fetched>) {
     let path = &job.file.path;
     match result {

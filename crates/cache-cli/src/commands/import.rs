@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_lib::bundle::{self, Contents, Imported, Input, VerifyingKey};
+use cache_lib::bundle::{self, Contents, Imported, Input, MovedRef, VerifyingKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Result};
 use serde_json::{Value, json};
@@ -77,6 +77,10 @@ fn signature(contents: &Contents) -> String {
 fn report(args: &ImportArgs, imported: &Imported, output: &Output) {
     output.remark(format_args!("{}: {}", name(args), signature(&imported.contents)));
     imported.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    for MovedRef { revision, from, to, .. } in &imported.moved {
+        let (from, commit) = (short(from), short(&to.commit));
+        output.remark(format_args!("{revision} of {} pointed to {from}, and now to {commit}", to.model));
+    }
     output.remark(format_args!(
         "{} imported, {} with {}; {} there already",
         count(imported.snapshots.len(), "version"),
@@ -97,6 +101,10 @@ fn report(args: &ImportArgs, imported: &Imported, output: &Output) {
     answer["taken"] = json!(imported.taken);
     answer["taken_bytes"] = json!(imported.taken_bytes);
     answer["present"] = json!(imported.present);
+    let moved = imported.moved.iter().map(
+        |moved| json!({ "model": moved.to.model, "ref": moved.revision, "from": moved.from, "to": moved.to.commit }),
+    );
+    answer["moved"] = moved.collect();
     answer["warnings"] = json!(imported.warnings);
     output.json(&answer);
 }

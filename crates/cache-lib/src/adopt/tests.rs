@@ -1,7 +1,7 @@
-use cache_core::Commit;
+use std::sync::Arc;
 
-use super::{gguf, naming, version};
-use crate::{FileEntry, Manifest, ModelId, RepoPath, Sha256, Version};
+use super::{gguf, naming};
+use crate::{Cache, Event, EvictPolicy, Outcome, Progress, Store, StoreOptions};
 
 #[test]
 fn a_header_must_be_whole() {
@@ -36,28 +36,43 @@ fn a_tag_is_never_taken_for_a_version() {
     }
 }
 
-fn listing(files: &[(&str, Option<u8>)], partial: bool) -> Manifest {
-    let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
-    let entry = |(path, blob): &(&str, Option<u8>)| {
-        let mut entry = FileEntry::new(RepoPath::parse(path).unwrap());
-        entry.blob = blob.map(|byte| Sha256::from_bytes([byte; 32]));
-        entry
-    };
-    let mut manifest = Manifest::new(version, files.iter().map(entry).collect()).unwrap();
-    manifest.partial = partial;
-    manifest
+/// Another process that evicts all it may as soon as a file is there.
+#[derive(Debug)]
+struct Evicting(Store);
+
+impl Progress for Evicting {
+    fn event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Finished { outcome: Outcome::Hit, .. }) {
+            let plan = Store::plan(&self.0.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(0)));
+            self.0.apply(&plan).unwrap();
+        }
+    }
 }
 
-#[test]
-fn a_partial_listing_takes_nothing_from_a_whole_one() {
-    let part = listing(&[("b", Some(1)), ("c", Some(1))], true);
-    let whole = listing(&[("a", Some(2)), ("b", None)], false);
-    assert_eq!(version::merged(part.clone(), Some(whole.clone())), listing(&[("a", Some(2)), ("b", Some(1))], false));
-    assert_eq!(version::merged(whole.clone(), Some(part.clone())), whole);
-    let other = listing(&[("a", Some(3)), ("b", None)], true);
-    assert_eq!(
-        version::merged(part.clone(), Some(other)),
-        listing(&[("a", Some(3)), ("b", Some(1)), ("c", Some(1))], true)
-    );
-    assert_eq!(version::merged(part.clone(), None), part);
+#[tokio::test]
+async fn what_was_found_is_not_evicted_before_it_has_a_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let hub = |commit: &str, files: &[&str]| {
+        let top = folder.path().join(commit);
+        let snapshot = top.join(format!("models--org--name/snapshots/{}", commit.repeat(40)));
+        fs_err::create_dir_all(&snapshot).unwrap();
+        fs_err::create_dir_all(top.join("models--org--name/blobs")).unwrap();
+        for file in files {
+            // The git id of "same", and of nothing.
+            let (name, bytes) = match *file {
+                "same" => ("5a66c000ab56fb7018b5ec24cdb24c94c00e2142", "same"),
+                _ => ("e69de29bb2d1d6434b8b29ae775ad8c2e48c5391", ""),
+            };
+            fs_err::write(top.join("models--org--name/blobs").join(name), bytes).unwrap();
+            std::os::unix::fs::symlink(format!("../../blobs/{name}"), snapshot.join(file)).unwrap();
+        }
+        top
+    };
+    let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
+    let first = cache.adopt(hub("a", &["same"])).copy(true).await.unwrap();
+    assert!(first.is_sound(), "{first:?}");
+    let other = Store::open(folder.path().join("store"), StoreOptions::default()).unwrap();
+    let second =
+        cache.adopt(hub("b", &["same", "empty"])).copy(true).progress(Arc::new(Evicting(other))).await.unwrap();
+    assert!(second.is_sound(), "{second:?}");
 }

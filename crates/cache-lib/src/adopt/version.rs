@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache_local::caches::Found;
+use cache_store::Lease;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Adopt, AdoptState, AdoptedFile, AdoptedModel, gguf, naming};
 use crate::cache::blocking;
+use crate::finish::{retrying, vanish};
+use crate::listing::joined;
 use crate::look::recall;
 use crate::{
     AdoptOptions, Blob, Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome, Progress, Result, Sha256,
@@ -56,10 +59,24 @@ impl Adopt {
     }
 }
 
-/// What came of a file, and its blob.
+/// What came of a file, and its blob, which nobody evicts until it belongs to a version.
 struct Taken {
     file: AdoptedFile,
-    blob: Option<Blob>,
+    blob: Option<Kept>,
+}
+
+struct Kept {
+    blob: Blob,
+    _lease: Lease,
+}
+
+impl Kept {
+    /// A blob, leased before it is looked for: what is found stays.
+    fn of(cache: &Cache, blob: &Blob) -> Result<Option<Self>> {
+        let lease = cache.store().lease(&[blob.name])?;
+        let there = cache.store().blob(&blob.name)?;
+        Ok(there.map(|blob| Self { blob, _lease: lease }))
+    }
 }
 
 impl Taking {
@@ -87,11 +104,16 @@ impl Taking {
         Ok(Taken { file: AdoptedFile { path, size, verified, state }, blob })
     }
 
-    fn one(&self, entry: &FileEntry, place: Result<PathBuf>) -> Result<(AdoptState, Option<Blob>, Option<u64>)> {
+    fn one(&self, entry: &FileEntry, place: Result<PathBuf>) -> Result<(AdoptState, Option<Kept>, Option<u64>)> {
         let store = self.cache.store();
         if let Some(blob) = store.find(entry)? {
             let size = blob.size;
-            return Ok((AdoptState::Here, Some(blob), Some(size)));
+            if self.dry_run {
+                return Ok((AdoptState::Here, None, Some(size)));
+            }
+            if let Some(kept) = Kept::of(&self.cache, &blob)? {
+                return Ok((AdoptState::Here, Some(kept), Some(size)));
+            }
         }
         let from = place?;
         let size = fs_err::metadata(&from).map_err(|error| Error::storage("look at a file", error))?.len();
@@ -107,14 +129,21 @@ impl Taking {
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             self.progress.event(&Event::Advanced { path, bytes });
         };
-        let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
+        // What its name will be is not always known: then it may be gone before it can be leased.
+        let names: Vec<Sha256> = entry.blob_name().into_iter().collect();
+        let _lease = store.lease(&names)?;
+        let (adopted, kept) = retrying(|| {
+            let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
+            let kept = Kept::of(&self.cache, &adopted.blob)?.ok_or_else(|| vanish(path))?;
+            Ok((adopted, kept))
+        })?;
         let state = match (adopted.linked, &adopted.hashes) {
             (_, None) => AdoptState::Here,
             (true, _) => AdoptState::Linked,
             (false, _) => AdoptState::Copied,
         };
         let size = adopted.blob.size;
-        Ok((state, Some(adopted.blob), Some(size)))
+        Ok((state, Some(kept), Some(size)))
     }
 }
 
@@ -133,27 +162,22 @@ fn model(found: &Found, files: Vec<AdoptedFile>) -> AdoptedModel {
     }
 }
 
-fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, mut taken: Vec<Taken>) -> Result<AdoptedModel> {
+fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, taken: Vec<Taken>) -> Result<AdoptedModel> {
     let store = cache.store();
-    let names: Vec<Sha256> = taken.iter().filter_map(|taken| Some(taken.blob.as_ref()?.name)).collect();
-    let lease = store.lease(&names)?;
     let mut manifest = found.manifest.clone();
-    for taken in &mut taken {
-        let Some(blob) = &taken.blob else { continue };
-        if store.blob(&blob.name)?.is_none() {
-            let text = format!("{} was evicted by another process", taken.file.path);
-            taken.file.state = AdoptState::Refused(Error::new(ErrorKind::Storage, text));
-        } else if let Ok(at) = manifest.files.binary_search_by(|file| file.path.cmp(&taken.file.path)) {
+    let (files, kept): (Vec<_>, Vec<_>) = taken.into_iter().map(|taken| (taken.file, taken.blob)).unzip();
+    for (file, Kept { blob, .. }) in files.iter().zip(&kept).filter_map(|(file, kept)| Some((file, kept.as_ref()?))) {
+        if let Ok(at) = manifest.files.binary_search_by(|listed| listed.path.cmp(&file.path)) {
             manifest.files[at].blob = Some(blob.name);
             manifest.files[at].size = Some(blob.size);
         }
     }
-    let mut adopted = model(found, taken.into_iter().map(|taken| taken.file).collect());
-    if names.is_empty() {
+    let mut adopted = model(found, files);
+    if kept.iter().all(Option::is_none) {
         adopted.revisions.clear();
         return Ok(adopted);
     }
-    let manifest = merged(manifest, stored);
+    let manifest = joined(manifest, stored);
     let version = &manifest.version;
     store.put_manifest(&manifest)?;
     adopted.revisions.clear();
@@ -185,22 +209,6 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, mut taken: Vec
             ));
         }
     }
-    drop(lease);
+    drop(kept);
     Ok(adopted)
-}
-
-/// A listing that is whole stays so; two partial ones complete each other.
-pub(super) fn merged(found: Manifest, stored: Option<Manifest>) -> Manifest {
-    let Some(mut stored) = stored.filter(|_| found.partial) else { return found };
-    for file in found.files {
-        match stored.files.binary_search_by(|known| known.path.cmp(&file.path)) {
-            Ok(at) if stored.files[at].digests == file.digests => {
-                stored.files[at].blob = file.blob.or(stored.files[at].blob);
-            }
-            Ok(_) => {}
-            Err(at) if stored.partial => stored.files.insert(at, file),
-            Err(_) => {}
-        }
-    }
-    stored
 }

@@ -15,10 +15,11 @@ use super::index::MAX_INDEX;
 use super::input::Stream;
 use super::sign::{MAX_SIGNATURE, Signature};
 use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
+use crate::listing::joined;
 use crate::units::Size;
 use crate::{
-    Cache, Error, ErrorKind, Event, FileEntry, Get, Hasher, Hashes, Manifest, ModelRef, NoProgress, Outcome, Progress,
-    Result, Revision, Sha256, Snapshot, finish,
+    Cache, Commit, Error, ErrorKind, Event, FileEntry, Get, Hasher, Hashes, Manifest, ModelRef, NoProgress, Outcome,
+    Progress, Result, Revision, Sha256, Snapshot, Version, finish,
 };
 
 /// A bundle on its way into the store. Await it.
@@ -44,8 +45,23 @@ pub struct Imported {
     pub taken_bytes: u64,
     /// Blobs of the bundle that were in the store already.
     pub present: usize,
+    /// The refs that pointed elsewhere before.
+    pub moved: Vec<MovedRef>,
     /// What the user should know although all went well.
     pub warnings: Vec<String>,
+}
+
+/// A ref of the store that an import has moved. A bundle says what its refs point to and not since when: that may be a
+/// newer commit or an older one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MovedRef {
+    /// The moving name.
+    pub revision: Revision,
+    /// What it pointed to.
+    pub from: Commit,
+    /// The model, and what it points to now.
+    pub to: Version,
 }
 
 impl Import {
@@ -94,13 +110,13 @@ impl Import {
         for (blob, files) in files.iter().filter(|(blob, _)| !missing.contains_key(blob)) {
             check_present(store, blob, files)?;
         }
-        let mut snapshots = Vec::new();
+        let (mut snapshots, mut moved) = (Vec::new(), Vec::new());
         for version in &contents.index.versions {
-            snapshots.push(show(&self.cache, version)?);
+            snapshots.push(show(&self.cache, version, &mut moved)?);
         }
         let warnings = finish::hold_quota(store, &names)?;
         let present = contents.index.blobs.len() - missing.len();
-        Ok(Imported { snapshots, taken: missing.len(), taken_bytes, present, warnings, contents })
+        Ok(Imported { snapshots, taken: missing.len(), taken_bytes, present, moved, warnings, contents })
     }
 }
 
@@ -172,17 +188,24 @@ fn disagreement(ours: &Manifest, theirs: &Manifest) -> Option<String> {
     fn differ<T: PartialEq>(a: Option<&T>, b: Option<&T>) -> bool {
         a.is_some() && b.is_some() && a != b
     }
-    if ours.files.len() != theirs.files.len() {
-        return Some(format!("{} files, not {}", theirs.files.len(), ours.files.len()));
-    }
-    let pairs = ours.files.iter().zip(&theirs.files);
-    let wrong = |(ours, theirs): &(&FileEntry, &FileEntry)| {
-        ours.path != theirs.path
-            || differ(ours.size.as_ref(), theirs.size.as_ref())
-            || differ(ours.blob_name().as_ref(), theirs.blob_name().as_ref())
-            || differ(ours.digests.git_sha1.as_ref(), theirs.digests.git_sha1.as_ref())
+    let lacks = |one: &Manifest, other: &Manifest| {
+        let unknown = other.files.iter().find(|file| one.file(&file.path).is_none())?;
+        (!one.partial).then(|| unknown.path.clone())
     };
-    pairs.into_iter().find(wrong).map(|(_, theirs)| format!("{} is another file", theirs.path))
+    if let Some(path) = lacks(ours, theirs) {
+        return Some(format!("{path} is no file of it in the store"));
+    }
+    if let Some(path) = lacks(theirs, ours) {
+        return Some(format!("{path} is no file of it in the bundle"));
+    }
+    let wrong = |theirs: &&FileEntry| {
+        ours.file(&theirs.path).is_some_and(|ours| {
+            differ(ours.size.as_ref(), theirs.size.as_ref())
+                || differ(ours.blob_name().as_ref(), theirs.blob_name().as_ref())
+                || differ(ours.digests.git_sha1.as_ref(), theirs.digests.git_sha1.as_ref())
+        })
+    };
+    theirs.files.iter().find(wrong).map(|theirs| format!("{} is another file", theirs.path))
 }
 
 fn within_quota(cache: &Cache, needed: u64) -> Result<()> {
@@ -324,12 +347,16 @@ impl Work<'_> {
 }
 
 /// Makes a version visible: manifest, then refs, then view, as a get does.
-fn show(cache: &Cache, version: &BundledVersion) -> Result<Snapshot> {
+fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> Result<Snapshot> {
     let BundledVersion { refs, manifest } = version;
-    let name = &manifest.version;
-    cache.store().put_manifest(manifest)?;
+    let (store, name) = (cache.store(), &manifest.version);
+    store.put_manifest(&joined(manifest.clone(), store.manifest(name)?))?;
     for revision in refs {
-        cache.store().put_ref(&name.model, revision, &name.commit)?;
+        let before = store.resolve_ref(&name.model, revision)?;
+        store.put_ref(&name.model, revision, &name.commit)?;
+        if let Some(from) = before.filter(|before| *before != name.commit) {
+            moved.push(MovedRef { revision: revision.clone(), from, to: name.clone() });
+        }
     }
     let only: Arc<BTreeSet<_>> = Arc::new(version.files().map(|(file, _)| file.path.clone()).collect());
     let peek = |revision: Revision| {

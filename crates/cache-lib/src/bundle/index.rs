@@ -181,6 +181,9 @@ impl Index {
                     return Some(format!("{revision} cannot point to {name}"));
                 }
             }
+            if version.files().next().is_none() && !version.manifest.files.is_empty() {
+                return Some(format!("it carries no file of {name}"));
+            }
             if let Some(why) = listing(&version.manifest, &sizes) {
                 return Some(format!("{name}: {why}"));
             }

@@ -67,6 +67,12 @@ impl Place {
         self.export(self.cache.export([REF]))
     }
 
+    /// What `main` points to.
+    fn main(&self) -> String {
+        let commit = self.cache.store().resolve_ref(&version(COMMIT).model, &Revision::main()).unwrap();
+        commit.unwrap().to_string()
+    }
+
     fn import(&self, bytes: &[u8]) -> Result<Imported> {
         self.cache.import(piped(bytes)).run(&Stop::default())
     }
@@ -234,6 +240,41 @@ fn the_same_files_are_the_same_bytes_whatever_else_a_store_has() {
     assert_eq!(there.import(&bytes).unwrap().taken, 2);
     assert_eq!(there.cache.peek(REF).unwrap_err().kind(), ErrorKind::NotCached);
     assert_eq!(there.cache.peek(names[0]).unwrap().files().len(), 1);
+}
+
+#[test]
+fn a_part_and_the_whole_of_a_version_complete_each_other() {
+    let whole = Place::with_model().bundle();
+    let part = with_index(&whole, |index| {
+        let manifest = &mut index.versions[0].manifest;
+        manifest.files.retain(|file| file.path.as_str() != "empty");
+        manifest.partial = true;
+        index.blobs.retain(|blob| blob.size > 0);
+    });
+    let part = {
+        let mut entries = unpack(&part);
+        entries.retain(|(name, _, content)| !(name.starts_with("blobs/") && content.is_empty()));
+        pack(&entries)
+    };
+    for order in [[&part, &whole], [&whole, &part]] {
+        let there = Place::new();
+        for bytes in order {
+            there.import(bytes).unwrap();
+        }
+        assert_eq!(there.bundle(), whole);
+    }
+}
+
+#[test]
+fn a_ref_that_is_moved_is_told() {
+    let (older, there) = (Place::with_model().bundle(), Place::with_model());
+    assert!(there.import(&older).unwrap().moved.is_empty());
+    there.fill(NEWER, &[("config.json", b"newer")], |_| true);
+    let imported = there.import(&older).unwrap();
+    let [moved] = &imported.moved[..] else { panic!("{:?}", imported.moved) };
+    assert_eq!((moved.revision.as_str(), moved.from.as_str()), ("main", NEWER));
+    assert_eq!(moved.to.commit.as_str(), COMMIT);
+    assert_eq!(there.main(), COMMIT);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use cache_core::{
 
 use super::{Contents, Found, Kind, names};
 use crate::hub_cache::{Repo, digest};
-use crate::{layout, plain, trouble};
+use crate::{LocalConfig, layout, plain, trouble};
 
 pub(super) fn is_cache(folder: &Path) -> Result<bool> {
     Ok(layout::repos(folder)?.is_some() || model(folder).is_some() && layout::is_repo(folder))
@@ -31,36 +31,44 @@ pub(super) fn contents(top: &Path) -> Result<Contents> {
         None => vec![top.to_path_buf()],
     };
     for root in repos {
-        let Some(model) = model(&root) else {
-            let text = format!("{} is not named after a repository", root.display());
-            contents.refused.push((root, Error::new(ErrorKind::Usage, text)));
-            continue;
-        };
-        let root = fs_err::canonicalize(root).map_err(trouble::read)?;
-        let refs = refs(&root, &mut contents)?;
-        for name in names(&root.join("snapshots"))? {
-            let path = root.join("snapshots").join(&name);
-            let Ok(commit) = Commit::parse(&name) else { continue };
-            let revisions = refs.iter().filter(|(_, at)| *at == commit).map(|(revision, _)| revision.clone()).collect();
-            let found = snapshot(&Repo::new(root.clone()), &model, commit, revisions);
-            contents.take(path, found);
+        if let Err(error) = repository(&root, &mut contents) {
+            contents.refused.push((root, error));
         }
     }
     Ok(contents)
 }
 
+fn repository(root: &Path, contents: &mut Contents) -> Result<()> {
+    let model = model(root)
+        .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{} is not named after a repository", root.display())))?;
+    let root = fs_err::canonicalize(root).map_err(trouble::read)?;
+    let refs = refs(&root, contents);
+    for name in names(&root.join("snapshots"))? {
+        let path = root.join("snapshots").join(&name);
+        let Ok(commit) = Commit::parse(&name) else { continue };
+        let revisions = refs.iter().filter(|(_, at)| *at == commit).map(|(revision, _)| revision.clone()).collect();
+        let found = snapshot(&Repo::new(root.clone()), &model, commit, revisions);
+        contents.take(path, found);
+    }
+    Ok(())
+}
+
 /// All refs of a repository. One that makes no sense is refused, and does not stop the rest.
-fn refs(root: &Path, contents: &mut Contents) -> Result<Vec<(Revision, Commit)>> {
-    let repo = Repo::new(root.to_path_buf());
+fn refs(root: &Path, contents: &mut Contents) -> Vec<(Revision, Commit)> {
+    let (repo, folder) = (Repo::new(root.to_path_buf()), root.join("refs"));
+    let paths = files_below(&folder).unwrap_or_else(|error| {
+        contents.refused.push((folder.clone(), error));
+        Vec::new()
+    });
     let mut refs = Vec::new();
-    for path in files_below(&root.join("refs"))? {
+    for path in paths {
         let Ok(revision) = Revision::parse(&path) else { continue };
         match repo.read_ref(&revision) {
             Ok(commit) => refs.extend(commit.map(|commit| (revision, commit))),
-            Err(error) => contents.refused.push((root.join("refs").join(path), error)),
+            Err(error) => contents.refused.push((folder.join(path), error)),
         }
     }
-    Ok(refs)
+    refs
 }
 
 fn snapshot(repo: &Repo, model: &ModelId, commit: Commit, revisions: Vec<Revision>) -> Result<Option<Found>> {
@@ -99,6 +107,12 @@ fn snapshot(repo: &Repo, model: &ModelId, commit: Commit, revisions: Vec<Revisio
 /// The paths of all files and links below a folder, with slashes.
 fn files_below(top: &Path) -> Result<Vec<String>> {
     let mut found = Vec::new();
+    // It may lead anywhere, to the whole disk.
+    if top.is_symlink() {
+        return Err(Error::new(ErrorKind::Usage, format!("{} is a link", top.display()))
+            .with_hint("a Hugging Face cache has folders here"));
+    }
+    let most = LocalConfig::default().max_files;
     let mut waiting: Vec<(String, PathBuf)> = vec![(String::new(), top.to_path_buf())];
     while let Some((prefix, folder)) = waiting.pop() {
         for name in names(&folder)? {
@@ -106,8 +120,10 @@ fn files_below(top: &Path) -> Result<Vec<String>> {
             let kind = fs_err::symlink_metadata(&path).map_err(trouble::read)?;
             if kind.is_dir() {
                 waiting.push((format!("{prefix}{name}/"), path));
-            } else {
+            } else if found.len() < most {
                 found.push(format!("{prefix}{name}"));
+            } else {
+                return Err(Error::new(ErrorKind::Usage, format!("{} has more than {most} files", top.display())));
             }
         }
     }

@@ -14,8 +14,7 @@ const UNFINISHED: &str = ".part";
 pub(super) fn is_store(folder: &Path) -> Result<bool> {
     for publisher in names(folder)? {
         for repository in names(&folder.join(&publisher))? {
-            let files = names(&folder.join(&publisher).join(repository))?;
-            if files.iter().any(|file| [".gguf", ".safetensors"].iter().any(|end| file.ends_with(end))) {
+            if has_model(&folder.join(&publisher).join(repository))? {
                 return Ok(true);
             }
         }
@@ -23,12 +22,19 @@ pub(super) fn is_store(folder: &Path) -> Result<bool> {
     Ok(false)
 }
 
+/// Whether weights lie in the folder itself. What lies beside is none of LM Studio's: the folder that was named may hold
+/// anything else, and what is adopted becomes read-only.
+fn has_model(repository: &Path) -> Result<bool> {
+    let files = names(repository)?;
+    Ok(files.iter().any(|file| [".gguf", ".safetensors"].iter().any(|end| file.ends_with(end))))
+}
+
 pub(super) fn contents(top: &Path) -> Result<Contents> {
     let mut contents = Contents::new(Kind::LmStudio);
     for publisher in names(top)? {
         for repository in names(&top.join(&publisher))? {
             let path = top.join(&publisher).join(&repository);
-            if path.is_dir() && !publisher.starts_with('.') && !repository.starts_with('.') {
+            if !publisher.starts_with('.') && !repository.starts_with('.') && has_model(&path)? {
                 let called = Called { name: format!("{publisher}/{repository}"), tag: None };
                 let found = repository_in(&path, called);
                 contents.take(path, found);

@@ -9,10 +9,12 @@ use cache_core::{
 use serde::Deserialize;
 
 use super::{Called, Contents, Found, Kind, as_model, names};
-use crate::trouble;
+use crate::{plain, trouble};
 
 /// Largest manifest that is read, in bytes; real ones have about a thousand.
 const MAX_MANIFEST: u64 = 4 << 20;
+/// Most layers of a model: a name is looked for for each, beside those of all others.
+const MAX_LAYERS: usize = 4096;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -108,11 +110,14 @@ impl Image {
             Error::new(ErrorKind::Integrity, format!("{} is no manifest: {why}", self.path.display()))
                 .with_hint("`ollama pull` brings it anew")
         };
-        if fs_err::metadata(&self.path).map_err(trouble::read)?.len() > MAX_MANIFEST {
-            return Err(wrong("it is too large".to_owned()));
-        }
-        let text = fs_err::read(&self.path).map_err(trouble::read)?;
+        let text = plain::read_small(&self.path, MAX_MANIFEST).map_err(|error| match error.kind() {
+            std::io::ErrorKind::InvalidData => wrong(error.to_string()),
+            _ => trouble::read(error),
+        })?;
         let written: Written = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        if written.layers.len() > MAX_LAYERS {
+            return Err(wrong(format!("it has {} layers", written.layers.len())));
+        }
         let mut entries: BTreeMap<RepoPath, FileEntry> = BTreeMap::new();
         for layer in written.layers.iter().chain(&written.config) {
             let Ok(digest @ Digest::Sha256(_)) = layer.digest.parse() else {

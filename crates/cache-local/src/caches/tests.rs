@@ -75,6 +75,53 @@ fn a_snapshot_without_a_listing_is_partial_and_broken_refs_are_named() {
 }
 
 #[test]
+fn folders_beside_lm_studios_models_are_left_alone() {
+    let dir = folder(&[
+        ("someone/thing/x.gguf", "x"),
+        ("someone/thing/mmproj/y.gguf", "y"),
+        ("someone/photos/a.jpg", "not a model"),
+        ("projects/code/data/z.gguf", "not one of LM Studio's"),
+    ]);
+    let contents = look(dir.path(), None).unwrap();
+    let [found] = &contents.versions[..] else { panic!("{contents:?}") };
+    assert_eq!((found.called.as_ref().unwrap().name.as_str(), found.files.len()), ("someone/thing", 2));
+    assert!(contents.refused.is_empty());
+}
+
+#[test]
+fn what_is_broken_in_one_repository_leaves_the_others_alone() {
+    let good = format!("models--org--good/snapshots/{COMMIT}/x.txt");
+    let other = format!("models--org--other/snapshots/{COMMIT}/x.txt");
+    let dir = folder(&[(&good, "x"), (&other, "x"), ("models--org--good/refs/main", COMMIT)]);
+    let top = dir.path();
+    let pipe = |path: &str| {
+        fs_err::create_dir_all(top.join(path).parent().unwrap()).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(top.join(path)).status().unwrap().success());
+    };
+    // Who opened one would wait for ever.
+    pipe("models--org--good/refs/pipe");
+    pipe(&format!("models--org--good/trees/{COMMIT}.json"));
+    std::os::unix::fs::symlink("/dev/zero", top.join("models--org--good/refs/endless")).unwrap();
+    std::os::unix::fs::symlink("/", top.join("models--org--other/refs")).unwrap();
+    let contents = look(top, None).unwrap();
+    assert_eq!(shown(&contents), ["org/good", "org/other"]);
+    assert_eq!(contents.versions[0].revisions, [Revision::main()]);
+    let refused: Vec<String> = contents.refused.iter().map(|(path, _)| path.display().to_string()).collect();
+    let ends = ["good/refs/endless", "good/refs/pipe", "other/refs"];
+    assert!(refused.iter().zip(ends).all(|(path, end)| path.ends_with(end)) && refused.len() == 3, "{refused:?}");
+}
+
+#[test]
+fn a_manifest_of_countless_layers_is_refused() {
+    let layer = format!(r#"{{"mediaType":"m","digest":"sha256:{}","size":1}}"#, "b".repeat(64));
+    let text = format!(r#"{{"layers":[{}]}}"#, vec![layer; 30_000].join(","));
+    let dir = folder(&[("manifests/r/n/m/t", &text), ("blobs/x", "")]);
+    let contents = look(dir.path(), None).unwrap();
+    let [(_, error)] = &contents.refused[..] else { panic!("{contents:?}") };
+    assert!(error.message().contains("30000 layers"), "{error}");
+}
+
+#[test]
 fn a_manifest_that_points_elsewhere_is_refused() {
     for text in ["{}", "[]", r#"{"layers":[{"mediaType":"a.model","digest":"../../etc/passwd","size":1}]}"#] {
         let dir = folder(&[("manifests/r/n/m/t", text), ("blobs/x", "")]);

@@ -171,3 +171,44 @@ fn a_bundle_cannot_say_something_else_of_a_commit_than_the_store() {
     assert!(error.kind() == ErrorKind::Integrity && error.message().contains("copy.json is another file"), "{error}");
     assert_eq!(there.cache.store().manifest(&version(COMMIT)).unwrap(), before);
 }
+
+#[test]
+fn a_damaged_blob_is_named_before_it_can_be_published() {
+    let mut entries = unpack(&Place::with_model().bundle());
+    let big = entries.iter_mut().find(|entry| entry.2.len() == 300_000).unwrap();
+    big.2[299_999] ^= 1;
+    Place::new().refuses(&pack(&entries), ErrorKind::Integrity, "model.bin is damaged in the bundle");
+}
+
+#[test]
+fn a_version_of_which_nothing_is_carried_moves_no_ref() {
+    let bytes = with_index(&Place::with_model().bundle(), |index| {
+        let mut empty = index.versions[0].clone();
+        empty.manifest.version = version(NEWER);
+        empty.manifest.files.iter_mut().for_each(|file| file.blob = None);
+        index.versions[0].refs.clear();
+        index.versions.push(empty);
+    });
+    let there = Place::with_model();
+    let error = there.import(&bytes).map(|_| ()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Integrity && error.message().contains("carries no file"), "{error}");
+    assert_eq!(there.main(), COMMIT);
+    assert_eq!(there.cache.store().manifest(&version(NEWER)).unwrap(), None);
+}
+
+#[test]
+fn what_is_known_of_a_version_is_not_taken_away() {
+    let bytes = with_index(&Place::with_model().bundle(), |index| {
+        let manifest = &mut index.versions[0].manifest;
+        (manifest.partial, manifest.files[3].digests, manifest.files[3].size) = (true, crate::Digests::default(), None);
+    });
+    let there = Place::new();
+    there.fill(COMMIT, &model(), |path| path == "empty");
+    let before = there.cache.store().manifest(&version(COMMIT)).unwrap().unwrap();
+    there.import(&bytes).unwrap();
+    let mut after = there.cache.store().manifest(&version(COMMIT)).unwrap().unwrap();
+    for (after, before) in after.files.iter_mut().zip(&before.files) {
+        after.blob = before.blob;
+    }
+    assert_eq!(after, before);
+}
