@@ -74,7 +74,7 @@ impl<'a> Writer<'a> {
                     pointer_size: lfs.pointer_size,
                 });
                 let path = file.path.as_str();
-                Written { kind: "file", oid: identity.oid.to_string(), size, path, lfs, last_commit: self.last }
+                Written { kind: "file", oid: identity.oid, size, path, lfs, last_commit: self.last }
             }
             Entry::Folder(path) => {
                 let oid = folder_id(path, self.commit).to_string();
