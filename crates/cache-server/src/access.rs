@@ -100,9 +100,9 @@ pub(crate) struct Grant {
 /// How a repository stands to a token, by upstream's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Everyone may read it.
+    /// Everyone may read it: only a question without a token can tell.
     Public,
-    /// It is private or gated, and the token may read it.
+    /// The token may read it.
     Accepted,
     /// It does not exist, or the token may not read it.
     Refused,

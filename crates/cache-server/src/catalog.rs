@@ -428,9 +428,10 @@ impl Permissions for Catalog {
         };
         let is = |name: &str| info.get(name).is_some_and(|value| *value != Value::Bool(false) && !value.is_null());
         match (is("private"), is("gated"), token) {
-            (false, false, _) => Ok(Standing::Public),
+            (false, false, None) => Ok(Standing::Public),
             (_, _, None) => Ok(Standing::Refused),
-            (true, false, Some(_)) => Ok(Standing::Accepted),
+            // What upstream calls public may still be for its own users only: another mirror, or a Hub behind a login.
+            (_, false, Some(_)) => Ok(Standing::Accepted),
             // Everyone sees what a gated repository consists of; only those let in may read it.
             (_, true, Some(_)) => {
                 let answer = self.upstream.with_token(token, &api(repo, "/auth-check")).await?;

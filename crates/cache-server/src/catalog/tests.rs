@@ -125,7 +125,7 @@ async fn how_a_repository_stands_to_a_token() {
     let (ann, bob) = (Token::new("hf_let_in"), Token::new("hf_other"));
     for (name, token, standing) in [
         ("org/model", None, Standing::Public),
-        ("org/model", Some(&bob), Standing::Public),
+        ("org/model", Some(&bob), Standing::Accepted),
         ("org/private", None, Standing::Refused),
         ("org/private", Some(&bob), Standing::Refused),
         ("org/private", Some(&ann), Standing::Accepted),
