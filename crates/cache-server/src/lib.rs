@@ -15,6 +15,7 @@ mod clock;
 mod config;
 mod guard;
 mod hub;
+mod idle;
 mod listen;
 mod observe;
 mod page;

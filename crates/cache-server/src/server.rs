@@ -20,11 +20,17 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::config::ServerConfig;
+use crate::idle::Requests;
 use crate::listen::{Address, Connection, Listener, Peer};
 use crate::page;
 
 /// How long a client may take nothing of what is sent to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer that wait for the socket before more of it is read, and the longest head of a request. hyper's own
+/// measure would cost a client half a MiB.
+const BUFFER: usize = 64 << 10;
+/// Requests at once on one connection of HTTP/2: each can cost as much as a connection of HTTP/1.
+const STREAMS: u32 = 64;
 /// Pause after a connection could not be accepted: there are no handles left, and some will be free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -163,8 +169,12 @@ impl Shared {
 
 async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
-        // When all are taken, the next one waits in the system's queue.
-        let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else { return };
+        // When all are taken, the next one waits in the system's queue. The admin does not.
+        let permit = match listener {
+            Listener::Tcp(_) => Some(Arc::clone(&shared.permits).acquire_owned().await),
+            Listener::Unix(..) => None,
+        };
+        let Ok(permit) = permit.transpose() else { return };
         let connection = match listener.accept().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -197,7 +207,7 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
 fn serve<S>(
     stream: S,
     peer: Peer,
-    permit: OwnedSemaphorePermit,
+    permit: Option<OwnedSemaphorePermit>,
     shared: &Arc<Shared>,
     watcher: hyper_util::server::graceful::Watcher,
 ) where
@@ -211,20 +221,28 @@ fn serve<S>(
     }
     let open = app.metrics.connection();
     let shared = Arc::clone(shared);
+    let requests = Requests::default();
+    let counted = requests.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(counted.begin());
         shared.router().call(request)
     });
+    let patience = app.config.header_timeout;
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(app.config.header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(app.config.header_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(BUFFER);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(patience).max_concurrent_streams(STREAMS);
+    builder.http2().max_send_buf_size(BUFFER);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let io = TokioIo::new(Box::pin(stream));
     tokio::spawn(async move {
-        let connection = builder.serve_connection(io, service).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::trace!(error = %error, "a connection broke");
+        let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
+        tokio::select! {
+            served = connection => if let Err(error) = served {
+                tracing::trace!(error = %error, "a connection broke");
+            },
+            () = requests.none_for(patience) => tracing::trace!("a connection lay idle"),
         }
         drop((client, open, permit));
     });

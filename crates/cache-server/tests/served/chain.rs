@@ -5,19 +5,9 @@ use std::net::TcpStream;
 use std::path::Path;
 
 use cache_lib::Cache;
-use cache_server::{Address, ModelAlias, Server, ServerConfig, User};
+use cache_server::{ModelAlias, User};
 
-/// Starts a mirror and tells its address.
-async fn mirror(root: &Path, upstream: &str, change: impl FnOnce(&mut ServerConfig)) -> String {
-    let cache = Cache::builder().root(root).endpoint(upstream).build().unwrap();
-    let mut config = ServerConfig::default();
-    config.listen = vec!["127.0.0.1:0".parse().unwrap()];
-    change(&mut config);
-    let server = Server::bind(cache, config).await.unwrap();
-    let Address::Tcp(address) = server.addresses().unwrap()[0] else { panic!() };
-    tokio::spawn(server.run(std::future::pending(), std::future::pending::<()>));
-    format!("http://{address}")
-}
+use crate::mirror;
 
 /// The status and the whole answer of one request.
 async fn ask(base: &str, path: &str, token: Option<&str>) -> (u16, String) {
