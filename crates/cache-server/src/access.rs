@@ -97,6 +97,26 @@ pub(crate) struct Grant {
     pub(crate) own: bool,
 }
 
+/// With whose token upstream is asked. What it answers to one is not for another: how long to wait, what there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asker {
+    Nobody,
+    /// The server itself.
+    Own,
+    /// A caller, by the hash of the token.
+    Caller(Sha256),
+}
+
+impl Grant {
+    pub(crate) fn asker(&self) -> Asker {
+        match &self.token {
+            _ if self.own => Asker::Own,
+            None => Asker::Nobody,
+            Some(token) => Asker::Caller(token.sha256()),
+        }
+    }
+}
+
 /// How a repository stands to a token, by upstream's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
