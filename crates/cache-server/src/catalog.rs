@@ -20,8 +20,9 @@ use cache_lib::{
 use globset::GlobSet;
 use serde_json::{Value, json};
 
-use crate::access::{Grant, Permissions, Standing, Token};
+use crate::access::{Asker, Grant, Permissions, Standing, Token, globs};
 use crate::activity::Activity;
+use crate::blocking::blocking;
 use crate::config::ServerConfig;
 use crate::hub::Pages;
 use crate::refusal::Refusal;
@@ -37,6 +38,8 @@ const VIEWS: usize = 128;
 const NAMES: usize = 4096;
 /// How long a version is remembered: it never changes, but it may be evicted.
 const VIEW_TIME: Duration = Duration::from_secs(600);
+/// How long a list of all repositories counts.
+const LIST_TIME: Duration = Duration::from_secs(2);
 /// How long a failure counts: those who wait in line share it, who comes later tries again.
 const FAILURE_TIME: Duration = Duration::from_secs(2);
 
@@ -85,6 +88,7 @@ pub(crate) struct Catalog {
     views: Memo<(Repo, String), Arc<View>>,
     documents: Memo<(Repo, String), Value>,
     users: Memo<Sha256, Value>,
+    listed: Memo<(), Arc<Vec<(Repo, Value)>>>,
 }
 
 impl Catalog {
@@ -92,7 +96,7 @@ impl Catalog {
         Ok(Self {
             upstream: Upstream::new(cache.clone())?,
             aliases: Aliases::new(config)?,
-            allowed: allow_list(&config.upstream)?,
+            allowed: (!config.upstream.is_empty()).then(|| globs("server.upstream", &config.upstream)).transpose()?,
             activity,
             refresh: config.refresh,
             negative: config.negative,
@@ -100,6 +104,7 @@ impl Catalog {
             views: Memo::new(VIEWS),
             documents: Memo::new(NAMES),
             users: Memo::new(NAMES),
+            listed: Memo::new(1),
             cache,
         })
     }
@@ -162,7 +167,13 @@ impl Catalog {
     }
 
     /// All repositories that are served without asking upstream, with what is known of each: for listings.
-    pub(crate) async fn repos(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
+    /// The store is walked at most every other second, however many ask.
+    pub(crate) async fn repos(&self) -> Result<Arc<Vec<(Repo, Value)>>, Refusal> {
+        let look = |_| async { (self.look_around().await.map(Arc::new), LIST_TIME) };
+        self.listed.get((), Asker::Nobody, look).await
+    }
+
+    async fn look_around(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
         let cache = self.cache.clone();
         let stored = move || {
             let mut found = Vec::new();
@@ -525,28 +536,6 @@ fn commits_of(cache: &Cache, model: &ModelId, revision: &Revision) -> Result<Val
     };
     let one = |commit: &Commit| json!({ "id": shown(commit), "title": "", "message": "", "authors": [], "date": "1970-01-01T00:00:00.000Z" });
     Ok(Value::Array(commit.iter().map(one).collect()))
-}
-
-fn allow_list(globs: &[String]) -> Result<Option<GlobSet>> {
-    if globs.is_empty() {
-        return Ok(None);
-    }
-    let mut set = globset::GlobSetBuilder::new();
-    for text in globs {
-        set.add(globset::Glob::new(text).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("server.upstream: {error}")).with_hint("write it like \"org/*\"")
-        })?);
-    }
-    let set = set.build().map_err(|error| Error::new(ErrorKind::Usage, format!("server.upstream: {error}")))?;
-    Ok(Some(set))
-}
-
-/// Runs what reads the disk away from the runtime's own threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod access;
 mod activity;
 mod admin;
 mod app;
+mod blocking;
 mod body;
 mod bounded;
 mod catalog;

@@ -108,6 +108,7 @@ async fn a_folder_is_served_as_a_repository() {
     assert_eq!(reader.read_at(0, 10).await.unwrap(), "{}");
     let listed: Vec<String> = catalog.repos().await.unwrap().iter().map(|(repo, _)| repo.to_string()).collect();
     assert_eq!(listed, ["my/model"]);
+    assert!(Arc::ptr_eq(&catalog.repos().await.unwrap(), &catalog.repos().await.unwrap()), "one walk for many");
     assert!(world.hub.requests().is_empty());
 }
 

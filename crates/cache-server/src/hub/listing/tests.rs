@@ -77,7 +77,7 @@ fn an_entry_says_what_the_hub_says() {
 #[test]
 fn paths_that_are_not_there_are_left_out() {
     let view = view(&["a/c/d", "g"]);
-    let json = paths_info(&view, ["g", "nope", "a", "a/c/", "", "../g"].into_iter(), false).unwrap();
+    let json = paths_info(&view, ["g", "nope", "a", "a/c/", "", "../g", "g", "/a/c", "a"].into_iter(), false).unwrap();
     let found: Vec<Value> = serde_json::from_slice(&json).unwrap();
     let found: Vec<_> =
         found.iter().map(|entry| (entry["path"].as_str().unwrap(), entry["type"].as_str().unwrap())).collect();
