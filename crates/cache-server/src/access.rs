@@ -235,7 +235,7 @@ impl Access {
 }
 
 /// The caller's token, if it can be one of upstream's: our own are shown to nobody.
-fn foreign(caller: &Caller) -> Option<&Token> {
+pub(crate) fn foreign(caller: &Caller) -> Option<&Token> {
     caller.token.as_ref().filter(|token| !token.expose().starts_with(OWN_TOKEN))
 }
 

@@ -369,12 +369,12 @@ impl Catalog {
         if self.is_alias(repo) || !self.may_ask(repo) {
             return Err(Refusal::RevisionNotFound);
         }
-        let cache = self.upstream.by(grant)?;
         let info = self.ask_info(grant, repo, commit).await?;
         if commit_of(&info)?.as_str() != commit {
             return Err(Refusal::RevisionNotFound);
         }
-        let (model, name, kept) = (repo.model(), documents::info_name(commit), info.clone());
+        let (cache, model) = (self.cache.clone(), repo.model());
+        let (name, kept) = (documents::info_name(commit), info.clone());
         blocking(move || {
             documents::save(&cache, &model, &name, &kept);
             Ok(())

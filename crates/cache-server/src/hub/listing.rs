@@ -138,12 +138,10 @@ pub(super) fn paths_info<'a>(
     let found: Vec<Entry<'_>> = paths
         .map(|path| path.trim_matches('/'))
         .filter(|path| seen.insert(*path))
-        .filter_map(|path| {
-            match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
-                Ok(at) => files.get(at).map(Entry::File),
-                Err(_) => {
-                    (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty()).then_some(Entry::Folder(path))
-                }
+        .filter_map(|path| match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
+            Ok(at) => files.get(at).map(Entry::File),
+            Err(_) => {
+                (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty()).then_some(Entry::Folder(path))
             }
         })
         .collect();
