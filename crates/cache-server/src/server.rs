@@ -20,6 +20,7 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::config::ServerConfig;
+use crate::guard::ConnectionGuard;
 use crate::idle::Requests;
 use crate::listen::{Address, Connection, Listener, Peer};
 use crate::page;
@@ -184,41 +185,38 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
             }
         };
         match connection {
-            Connection::Unix(stream) => serve(stream, Peer::Unix, permit, shared, graceful.watcher()),
+            // Not counted: those of the unix socket have no address.
+            Connection::Unix(stream) => serve(stream, Peer::Unix, (permit, None), shared, graceful.watcher()),
             Connection::Tcp(stream, address) => {
+                // Before the handshake, which costs more than all that follows.
+                let Some(client) = shared.app().guard.connection(address.ip()) else { continue };
+                let held = (permit, Some(client));
                 #[cfg(feature = "tls")]
                 if let Some(tls) = shared.tls.clone() {
                     let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
                     tokio::spawn(async move {
                         let patience = shared.app().config.header_timeout;
                         if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
-                            serve(stream, Peer::Tcp(address), permit, &shared, watcher);
+                            serve(stream, Peer::Tcp(address), held, &shared, watcher);
                         }
                     });
                     continue;
                 }
-                serve(stream, Peer::Tcp(address), permit, shared, graceful.watcher());
+                serve(stream, Peer::Tcp(address), held, shared, graceful.watcher());
             }
         }
     }
 }
 
+/// A connection's places: among all, and among its client's.
+type Held = (Option<OwnedSemaphorePermit>, Option<ConnectionGuard>);
+
 /// Serves one connection on a task of its own.
-fn serve<S>(
-    stream: S,
-    peer: Peer,
-    permit: Option<OwnedSemaphorePermit>,
-    shared: &Arc<Shared>,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+fn serve<S>(stream: S, peer: Peer, held: Held, shared: &Arc<Shared>, watcher: hyper_util::server::graceful::Watcher)
+where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let app = shared.app();
-    // Those of the unix socket are not counted: they have no address.
-    let client = peer.ip().map(|client| app.guard.connection(client));
-    if matches!(client, Some(None)) {
-        return;
-    }
     let open = app.metrics.connection();
     let shared = Arc::clone(shared);
     let requests = Requests::default();
@@ -244,7 +242,7 @@ fn serve<S>(
             },
             () = requests.none_for(patience) => tracing::trace!("a connection lay idle"),
         }
-        drop((client, open, permit));
+        drop((held, open));
     });
 }
 

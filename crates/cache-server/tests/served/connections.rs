@@ -29,6 +29,21 @@ fn wait_for_the_end(host: &str, sent: &[u8]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_client_has_so_many_connections_and_no_more() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = mirror(dir.path(), "http://127.0.0.1:9", |config| config.connections_per_client = Some(2)).await;
+    let host = server.strip_prefix("http://").unwrap().to_owned();
+    let answered = move || {
+        let mut streams = [(); 3].map(|()| TcpStream::connect(&host).unwrap());
+        streams.each_mut().map(|stream| {
+            let _ = write!(stream, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            stream.read(&mut [0; 100]).is_ok_and(|read| read > 0)
+        })
+    };
+    assert_eq!(tokio::task::spawn_blocking(answered).await.unwrap(), [true, true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_says_nothing_is_not_waited_for() {
     let dir = tempfile::tempdir().unwrap();
     let server = mirror(dir.path(), "http://127.0.0.1:9", |config| {
