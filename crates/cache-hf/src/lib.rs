@@ -19,6 +19,7 @@ pub use answer::HubAnswer;
 pub use config::{DEFAULT_ENDPOINT, HfConfig, Provenance, Provenances};
 pub use search::{FoundModel, Newest};
 pub use source::HfSource;
+pub use tree::UNHASHED;
 
 #[cfg(test)]
 mod tests;

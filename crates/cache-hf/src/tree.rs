@@ -4,6 +4,10 @@ use cache_core::{Digests, Error, ErrorKind, FileEntry, GitSha1, RepoPath, Result
 use serde::Deserialize;
 use url::Url;
 
+/// How the object id begins that a mirror gives to a file without a digest, such as one of a folder that it serves as a
+/// repository; 40 hexadecimal digits follow. It says nothing of the content, which cannot be checked then.
+pub const UNHASHED: &str = "unhashed-";
+
 /// One line of `GET /api/{kind}/{repo}/tree/{commit}`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Entry {
@@ -46,6 +50,10 @@ impl Entry {
             (Some(lfs), _) => {
                 let sha256: Sha256 = lfs.oid.parse().map_err(|error| broken("sha256", &error))?;
                 Digests { sha256: Some(sha256), ..Digests::default() }
+            }
+            (None, Some(oid)) if oid.strip_prefix(UNHASHED).is_some_and(|id| id.parse::<GitSha1>().is_ok()) => {
+                file.etag = Some(oid.clone());
+                Digests::default()
             }
             (None, Some(oid)) => {
                 let git_sha1: GitSha1 = oid.parse().map_err(|error| broken("object id", &error))?;
@@ -117,6 +125,10 @@ mod tests {
         let small = file(small).unwrap().unwrap();
         assert_eq!((small.size, small.digests.git_sha1.unwrap().to_string()), (Some(0), oid.clone()));
         assert_eq!(small.etag, Some(oid.clone()));
+        let id = format!("{UNHASHED}{oid}");
+        let unhashed = serde_json::json!({"type": "file", "path": "x", "size": 3, "oid": id});
+        let unhashed = file(unhashed).unwrap().unwrap();
+        assert_eq!((unhashed.digests.is_empty(), unhashed.etag), (true, Some(id)));
         assert!(file(serde_json::json!({"type": "directory", "path": "m", "oid": oid})).unwrap().is_none());
     }
 
@@ -128,6 +140,7 @@ mod tests {
             serde_json::json!({"type": "file", "path": "/etc/x", "size": 1, "oid": oid}),
             serde_json::json!({"type": "file", "path": "x", "size": 1}),
             serde_json::json!({"type": "file", "path": "x", "size": 1, "oid": "main"}),
+            serde_json::json!({"type": "file", "path": "x", "size": 1, "oid": "unhashed-../x"}),
             serde_json::json!({"type": "file", "path": "x", "size": 1, "oid": oid, "lfs": {"oid": oid}}),
             serde_json::json!({"type": "file", "path": "x", "size": 1, "oid": sha256}),
         ] {

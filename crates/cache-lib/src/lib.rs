@@ -86,7 +86,7 @@ pub use cache_core::{
     PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
 };
 #[cfg(feature = "hf")]
-pub use cache_hf::HubAnswer;
+pub use cache_hf::{HubAnswer, UNHASHED};
 #[cfg(feature = "local")]
 pub use cache_local::caches::Kind as AdoptKind;
 #[cfg(feature = "http")]

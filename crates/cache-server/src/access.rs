@@ -97,12 +97,32 @@ pub(crate) struct Grant {
     pub(crate) own: bool,
 }
 
+/// With whose token upstream is asked. What it answers to one is not for another: how long to wait, what there is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Asker {
+    Nobody,
+    /// The server itself.
+    Own,
+    /// A caller, by the hash of the token.
+    Caller(Sha256),
+}
+
+impl Grant {
+    pub(crate) fn asker(&self) -> Asker {
+        match &self.token {
+            _ if self.own => Asker::Own,
+            None => Asker::Nobody,
+            Some(token) => Asker::Caller(token.sha256()),
+        }
+    }
+}
+
 /// How a repository stands to a token, by upstream's word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
-    /// Everyone may read it.
+    /// Everyone may read it: only a question without a token can tell.
     Public,
-    /// It is private or gated, and the token may read it.
+    /// The token may read it.
     Accepted,
     /// It does not exist, or the token may not read it.
     Refused,
@@ -215,7 +235,7 @@ impl Access {
 }
 
 /// The caller's token, if it can be one of upstream's: our own are shown to nobody.
-fn foreign(caller: &Caller) -> Option<&Token> {
+pub(crate) fn foreign(caller: &Caller) -> Option<&Token> {
     caller.token.as_ref().filter(|token| !token.expose().starts_with(OWN_TOKEN))
 }
 

@@ -15,8 +15,9 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::app::App;
+use crate::blocking::blocking;
 use crate::observe::RouteName;
-use crate::page::{self, Bad, Problem, Viewer, blocking};
+use crate::page::{self, Bad, Problem, Viewer};
 
 /// Longest body that is read, in bytes.
 const MAX_BODY: usize = 16 << 10;

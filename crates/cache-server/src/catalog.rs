@@ -14,13 +14,15 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_lib::{
-    Cache, Commit, Error, ErrorKind, FileReader, Manifest, ModelId, ReadOptions, RepoPath, Result, Revision, Version,
+    Cache, Commit, Error, ErrorKind, FileReader, Manifest, ModelId, ReadOptions, RepoPath, Result, Revision, Sha256,
+    Version,
 };
 use globset::GlobSet;
 use serde_json::{Value, json};
 
-use crate::access::{Grant, Permissions, Standing, Token};
+use crate::access::{Asker, Grant, Permissions, Standing, Token, globs};
 use crate::activity::Activity;
+use crate::blocking::blocking;
 use crate::config::ServerConfig;
 use crate::hub::Pages;
 use crate::refusal::Refusal;
@@ -36,6 +38,8 @@ const VIEWS: usize = 128;
 const NAMES: usize = 4096;
 /// How long a version is remembered: it never changes, but it may be evicted.
 const VIEW_TIME: Duration = Duration::from_secs(600);
+/// How long a list of all repositories counts.
+const LIST_TIME: Duration = Duration::from_secs(2);
 /// How long a failure counts: those who wait in line share it, who comes later tries again.
 const FAILURE_TIME: Duration = Duration::from_secs(2);
 
@@ -80,10 +84,11 @@ pub(crate) struct Catalog {
     activity: Arc<Activity>,
     refresh: Duration,
     negative: Duration,
-    names: Memo<(Repo, String), Result<Named, Refusal>>,
-    views: Memo<(Repo, String), Result<Arc<View>, Refusal>>,
-    documents: Memo<(Repo, String), Result<Value, Refusal>>,
-    users: Memo<Token, Result<Value, Refusal>>,
+    names: Memo<(Repo, String), Named>,
+    views: Memo<(Repo, String), Arc<View>>,
+    documents: Memo<(Repo, String), Value>,
+    users: Memo<Sha256, Value>,
+    listed: Memo<(), Arc<Vec<(Repo, Value)>>>,
 }
 
 impl Catalog {
@@ -91,7 +96,7 @@ impl Catalog {
         Ok(Self {
             upstream: Upstream::new(cache.clone())?,
             aliases: Aliases::new(config)?,
-            allowed: allow_list(&config.upstream)?,
+            allowed: (!config.upstream.is_empty()).then(|| globs("server.upstream", &config.upstream)).transpose()?,
             activity,
             refresh: config.refresh,
             negative: config.negative,
@@ -99,6 +104,7 @@ impl Catalog {
             views: Memo::new(VIEWS),
             documents: Memo::new(NAMES),
             users: Memo::new(NAMES),
+            listed: Memo::new(1),
             cache,
         })
     }
@@ -108,8 +114,10 @@ impl Catalog {
         if is_commit(revision) {
             return Ok(Found { view: self.view(grant, repo, revision).await?, stale: false });
         }
+        let name = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
         let key = (repo.clone(), revision.to_owned());
-        let Named { version, stale } = self.names.get(key, |last| self.name(grant, repo, revision, last)).await?;
+        let asking = |last| self.name(grant, repo, &name, last);
+        let Named { version, stale } = self.names.get(key, grant.asker(), asking).await?;
         Ok(Found { view: self.view(grant, repo, shown(&version.commit)).await?, stale })
     }
 
@@ -139,13 +147,14 @@ impl Catalog {
     pub(crate) async fn commits(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
         let revision = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
         let (rest, name) = (format!("/commits/{}", segment(revision.as_str())), format!("commits/{revision}.json"));
-        self.document(grant, repo, &rest, &name, |cache, model| commits_of(cache, model, &revision)).await
+        self.document(grant, repo, &rest, &name, move |cache, model| commits_of(cache, model, &revision)).await
     }
 
     /// Whose token it is, by upstream's word (`GET /api/whoami-v2`).
     pub(crate) async fn whoami(&self, token: &Token) -> Result<Value, Refusal> {
+        let grant = Grant { token: Some(token.clone()), own: false };
         let ask = |_| async {
-            let answer = self.upstream.with_token(Some(token), "/api/whoami-v2").await;
+            let answer = self.upstream.ask(&grant, "/api/whoami-v2").await;
             let user = match answer {
                 Ok(answer) if matches!(answer.status, 401 | 403) => Err(Refusal::BadToken),
                 Ok(answer) => read(&answer),
@@ -154,11 +163,17 @@ impl Catalog {
             let counts = self.counts(&user);
             (user, counts)
         };
-        self.users.get(token.clone(), ask).await
+        self.users.get(token.sha256(), grant.asker(), ask).await
     }
 
     /// All repositories that are served without asking upstream, with what is known of each: for listings.
-    pub(crate) async fn repos(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
+    /// The store is walked at most every other second, however many ask.
+    pub(crate) async fn repos(&self) -> Result<Arc<Vec<(Repo, Value)>>, Refusal> {
+        let look = |_| async { (self.look_around().await.map(Arc::new), LIST_TIME) };
+        self.listed.get((), Asker::Nobody, look).await
+    }
+
+    async fn look_around(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
         let cache = self.cache.clone();
         let stored = move || {
             let mut found = Vec::new();
@@ -195,8 +210,8 @@ impl Catalog {
         &self,
         grant: &Grant,
         repo: &Repo,
-        revision: &str,
-        last: Option<Result<Named, Refusal>>,
+        revision: &Revision,
+        last: Option<Named>,
     ) -> (Result<Named, Refusal>, Duration) {
         let asked = match self.aliases.of(repo) {
             Some(from) => self.look(from, revision).await,
@@ -206,8 +221,8 @@ impl Catalog {
         let answer = match asked {
             Err(trouble @ (Refusal::Unavailable(_) | Refusal::Limited(_))) => {
                 let known = match last {
-                    Some(Ok(named)) => Ok(named.version),
-                    _ => self.stored(repo, revision).await,
+                    Some(named) => Ok(named.version),
+                    None => self.stored(repo, revision).await,
                 };
                 // What is known counts for a while, so that not every request waits for one who does not answer.
                 known.map(|version| Named { version, stale: true }).map_err(|_| trouble)
@@ -221,15 +236,14 @@ impl Catalog {
         (answer, counts)
     }
 
-    async fn ask_name(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Named, Refusal> {
-        let name = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
+    async fn ask_name(&self, grant: &Grant, repo: &Repo, revision: &Revision) -> Result<Named, Refusal> {
         let cache = self.upstream.by(grant)?;
-        let info = self.ask_info(&cache, repo, revision).await?;
+        let info = self.ask_info(grant, repo, revision.as_str()).await?;
         let commit = commit_of(&info)?;
         let version = Version { model: repo.model(), commit };
         // The listing first: a name never points to what is not there.
         cache.listing(&version).await.map_err(refusal)?;
-        let kept = version.clone();
+        let (kept, name) = (version.clone(), revision.clone());
         blocking(move || {
             documents::save(&cache, &kept.model, &documents::info_name(kept.commit.as_str()), &info);
             match cache.store().read_only() {
@@ -241,23 +255,26 @@ impl Catalog {
         Ok(Named { version, stale: false })
     }
 
-    async fn ask_info(&self, cache: &Cache, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
+    async fn ask_info(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
         let path = api(repo, &format!("/revision/{}", segment(revision)));
-        read(&self.upstream.ask(cache, &path).await.map_err(refusal)?).map(documents::strip)
+        read(&self.upstream.ask(grant, &path).await.map_err(refusal)?).map(documents::strip)
     }
 
     /// What another source's reference is now.
-    async fn look(&self, from: &str, revision: &str) -> Result<Named, Refusal> {
-        let manifest = alias::look(&self.cache, from, revision).await.map_err(|error| match error.kind() {
+    async fn look(&self, from: &str, revision: &Revision) -> Result<Named, Refusal> {
+        let manifest = alias::look(&self.cache, from, revision.as_str()).await.map_err(|error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::Usage => Refusal::RevisionNotFound,
             _ => refusal(error),
         })?;
         let version = manifest.version.clone();
         if self.cache.store().read_only().is_none() {
-            let cache = self.cache.clone();
+            let (cache, from, revision) = (self.cache.clone(), from.to_owned(), revision.clone());
             blocking(move || {
                 cache.store().put_manifest(&manifest)?;
-                cache.store().put_ref(&manifest.version.model, &Revision::main(), &manifest.version.commit)
+                match alias::meant(&cache, &from, revision.as_str())? {
+                    Some((model, name)) => cache.store().put_ref(&model, &name, &manifest.version.commit),
+                    None => Ok(()),
+                }
             })
             .await?;
         }
@@ -265,24 +282,33 @@ impl Catalog {
     }
 
     /// What the store says that a name is.
-    async fn stored(&self, repo: &Repo, revision: &str) -> Result<Version, Refusal> {
-        let Some(model) = self.model(repo) else { return Err(Refusal::RepoNotFound) };
-        let revision = if revision == "HEAD" { "main" } else { revision };
-        let revision = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
-        let cache = self.cache.clone();
-        let found = blocking(move || match cache.store().resolve_ref(&model, &revision)? {
-            Some(commit) => Ok(Ok(Version { model, commit })),
-            None if cache.store().versions(&model)?.is_empty() => Ok(Err(Refusal::RepoNotFound)),
-            None => Ok(Err(Refusal::RevisionNotFound)),
+    async fn stored(&self, repo: &Repo, revision: &Revision) -> Result<Version, Refusal> {
+        let (cache, from) = (self.cache.clone(), self.aliases.of(repo).map(str::to_owned));
+        let (model, revision) = (repo.model(), revision.clone());
+        let found = blocking(move || {
+            let meant = match from {
+                Some(from) => alias::meant(&cache, &from, revision.as_str())?,
+                None if revision.as_str() == "HEAD" => Some((model, Revision::main())),
+                None => Some((model, revision)),
+            };
+            let Some((model, revision)) = meant else { return Ok(Err(Refusal::RevisionNotFound)) };
+            match cache.store().resolve_ref(&model, &revision)? {
+                Some(commit) => Ok(Ok(Version { model, commit })),
+                None if cache.store().versions(&model)?.is_empty() => Ok(Err(Refusal::RepoNotFound)),
+                None => Ok(Err(Refusal::RevisionNotFound)),
+            }
         });
         found.await?
     }
 
-    fn model(&self, repo: &Repo) -> Option<ModelId> {
-        match self.aliases.of(repo) {
-            Some(from) => alias::model(&self.cache, from),
-            None => Some(repo.model()),
-        }
+    /// What the cache calls the repository.
+    async fn model(&self, repo: &Repo) -> Result<ModelId, Refusal> {
+        let Some(from) = self.aliases.of(repo).map(str::to_owned) else { return Ok(repo.model()) };
+        let cache = self.cache.clone();
+        blocking(move || cache.reference(from))
+            .await
+            .map(|reference| reference.model)
+            .map_err(|_| Refusal::RepoNotFound)
     }
 
     /// A version by the 40 digits that clients know.
@@ -292,11 +318,11 @@ impl Catalog {
             let counts = if view.is_ok() { VIEW_TIME } else { self.counts(&view) };
             (view, counts)
         };
-        self.views.get((repo.clone(), commit.to_owned()), ask).await
+        self.views.get((repo.clone(), commit.to_owned()), grant.asker(), ask).await
     }
 
     async fn make_view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<View, Refusal> {
-        let model = self.model(repo).ok_or(Refusal::RepoNotFound)?;
+        let model = self.model(repo).await?;
         let (cache, wanted) = (self.cache.clone(), commit.to_owned());
         let own = repo.clone();
         let known = blocking(move || {
@@ -343,12 +369,12 @@ impl Catalog {
         if self.is_alias(repo) || !self.may_ask(repo) {
             return Err(Refusal::RevisionNotFound);
         }
-        let cache = self.upstream.by(grant)?;
-        let info = self.ask_info(&cache, repo, commit).await?;
+        let info = self.ask_info(grant, repo, commit).await?;
         if commit_of(&info)?.as_str() != commit {
             return Err(Refusal::RevisionNotFound);
         }
-        let (model, name, kept) = (repo.model(), documents::info_name(commit), info.clone());
+        let (cache, model) = (self.cache.clone(), repo.model());
+        let (name, kept) = (documents::info_name(commit), info.clone());
         blocking(move || {
             documents::save(&cache, &model, &name, &kept);
             Ok(())
@@ -364,14 +390,14 @@ impl Catalog {
         repo: &Repo,
         rest: &str,
         name: &str,
-        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send,
+        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send + 'static,
     ) -> Result<Value, Refusal> {
         let ask = |_| async {
             let value = self.ask_document(grant, repo, rest, name, make).await;
             let counts = self.counts(&value);
             (value, counts)
         };
-        self.documents.get((repo.clone(), name.to_owned()), ask).await
+        self.documents.get((repo.clone(), name.to_owned()), grant.asker(), ask).await
     }
 
     async fn ask_document(
@@ -380,24 +406,28 @@ impl Catalog {
         repo: &Repo,
         rest: &str,
         name: &str,
-        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send,
+        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send + 'static,
     ) -> Result<Value, Refusal> {
-        let cache = self.upstream.by(grant)?;
+        let (cache, own, name) = (self.cache.clone(), repo.model(), name.to_owned());
         if !self.is_alias(repo) && self.may_ask(repo) {
-            match self.upstream.ask(&cache, &api(repo, rest)).await.map_err(refusal).and_then(|answer| read(&answer)) {
+            match self.upstream.ask(grant, &api(repo, rest)).await.map_err(refusal).and_then(|answer| read(&answer)) {
                 Ok(value) => {
-                    documents::save(&cache, &repo.model(), name, &value);
-                    return Ok(value);
+                    let kept = blocking(move || {
+                        documents::save(&cache, &own, &name, &value);
+                        Ok(value)
+                    });
+                    return Ok(kept.await?);
                 }
                 Err(Refusal::Unavailable(_) | Refusal::Limited(_)) => {}
                 Err(refusal) => return Err(refusal),
             }
         }
-        if let Some(value) = documents::load(&cache, &repo.model(), name)? {
-            return Ok(value);
-        }
-        let model = self.model(repo).ok_or(Refusal::RepoNotFound)?;
-        Ok(make(&cache, &model)?)
+        let model = self.model(repo).await?;
+        let known = blocking(move || match documents::load(&cache, &own, &name)? {
+            Some(value) => Ok(value),
+            None => make(&cache, &model),
+        });
+        Ok(known.await?)
     }
 
     /// How long an answer counts.
@@ -420,7 +450,8 @@ impl Permissions for Catalog {
         if !self.may_ask(repo) && !self.cache.is_offline() {
             return Ok(Standing::Refused);
         }
-        let answer = self.upstream.with_token(token, &api(repo, "")).await?;
+        let grant = Grant { token: token.cloned(), own: false };
+        let answer = self.upstream.ask(&grant, &api(repo, "")).await?;
         let info = match read(&answer) {
             Ok(info) => info,
             Err(Refusal::Unavailable(error)) => return Err(error),
@@ -428,12 +459,13 @@ impl Permissions for Catalog {
         };
         let is = |name: &str| info.get(name).is_some_and(|value| *value != Value::Bool(false) && !value.is_null());
         match (is("private"), is("gated"), token) {
-            (false, false, _) => Ok(Standing::Public),
+            (false, false, None) => Ok(Standing::Public),
             (_, _, None) => Ok(Standing::Refused),
-            (true, false, Some(_)) => Ok(Standing::Accepted),
+            // What upstream calls public may still be for its own users only: another mirror, or a Hub behind a login.
+            (_, false, Some(_)) => Ok(Standing::Accepted),
             // Everyone sees what a gated repository consists of; only those let in may read it.
             (_, true, Some(_)) => {
-                let answer = self.upstream.with_token(token, &api(repo, "/auth-check")).await?;
+                let answer = self.upstream.ask(&grant, &api(repo, "/auth-check")).await?;
                 match answer.status {
                     200..=299 => Ok(Standing::Accepted),
                     401 | 403 | 404 => Ok(Standing::Refused),
@@ -504,28 +536,6 @@ fn commits_of(cache: &Cache, model: &ModelId, revision: &Revision) -> Result<Val
     };
     let one = |commit: &Commit| json!({ "id": shown(commit), "title": "", "message": "", "authors": [], "date": "1970-01-01T00:00:00.000Z" });
     Ok(Value::Array(commit.iter().map(one).collect()))
-}
-
-fn allow_list(globs: &[String]) -> Result<Option<GlobSet>> {
-    if globs.is_empty() {
-        return Ok(None);
-    }
-    let mut set = globset::GlobSetBuilder::new();
-    for text in globs {
-        set.add(globset::Glob::new(text).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("server.upstream: {error}")).with_hint("write it like \"org/*\"")
-        })?);
-    }
-    let set = set.build().map_err(|error| Error::new(ErrorKind::Usage, format!("server.upstream: {error}")))?;
-    Ok(Some(set))
-}
-
-/// Runs what reads the disk away from the runtime's own threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
-    }
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use serde_json::Value;
 use self::listing::{PAGE, Shown};
 use self::query::Query;
 use self::route::Route;
-use crate::access::{Caller, Grant};
+use crate::access::{self, Caller, Grant};
 use crate::app::App;
 use crate::catalog::Found;
 use crate::listen::Peer;
@@ -156,10 +156,14 @@ impl Asking<'_> {
     async fn whoami(&self) -> Result<Response, Refusal> {
         let user = match (self.app.access.user(self.caller), &self.caller.token) {
             (Some(name), _) => info::whoami(&name),
+            _ if self.app.access.is_admin(self.caller) => info::whoami("admin"),
             (None, None) => return Ok(refuse(StatusCode::UNAUTHORIZED, None, "Invalid username or password.")),
             // Where there are users of our own, no token goes to upstream.
             (None, Some(_)) if !self.app.config.users.is_empty() => return Err(Refusal::BadToken),
-            (None, Some(token)) => self.app.catalog.whoami(token).await?,
+            (None, Some(_)) => match access::foreign(self.caller) {
+                Some(token) => self.app.catalog.whoami(token).await?,
+                None => return Err(Refusal::BadToken),
+            },
         };
         Ok(json(user.to_string().into()))
     }

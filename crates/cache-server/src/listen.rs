@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use cache_lib::{Error, ErrorKind, Result};
@@ -17,16 +17,6 @@ pub(crate) enum Peer {
     Tcp(SocketAddr),
     /// Over the unix socket, by a process of this server's own user or of root.
     Unix,
-}
-
-impl Peer {
-    /// The address, of those that have one.
-    pub(crate) fn ip(self) -> Option<IpAddr> {
-        match self {
-            Self::Tcp(address) => Some(address.ip()),
-            Self::Unix => None,
-        }
-    }
 }
 
 /// A place that connections come in at.

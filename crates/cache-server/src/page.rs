@@ -32,7 +32,6 @@ use crate::repo::Repo;
 pub(crate) use self::data::Bad;
 pub(crate) use self::history::sampling;
 pub(crate) use self::problem::{Problem, json};
-pub(crate) use self::stock::blocking;
 pub(crate) use self::viewer::Viewer;
 
 /// Pages that may follow the events at the same time.

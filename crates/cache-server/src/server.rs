@@ -20,11 +20,18 @@ use tower::Service as _;
 
 use crate::app::App;
 use crate::config::ServerConfig;
+use crate::guard::ConnectionGuard;
+use crate::idle::Requests;
 use crate::listen::{Address, Connection, Listener, Peer};
 use crate::page;
 
 /// How long a client may take nothing of what is sent to it.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of an answer that wait for the socket before more of it is read, and the longest head of a request. hyper's own
+/// measure would cost a client half a MiB.
+const BUFFER: usize = 64 << 10;
+/// Requests at once on one connection of HTTP/2: each can cost as much as a connection of HTTP/1.
+const STREAMS: u32 = 64;
 /// Pause after a connection could not be accepted: there are no handles left, and some will be free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -163,8 +170,12 @@ impl Shared {
 
 async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
-        // When all are taken, the next one waits in the system's queue.
-        let Ok(permit) = Arc::clone(&shared.permits).acquire_owned().await else { return };
+        // When all are taken, the next one waits in the system's queue. The admin does not.
+        let permit = match listener {
+            Listener::Tcp(_) => Some(Arc::clone(&shared.permits).acquire_owned().await),
+            Listener::Unix(..) => None,
+        };
+        let Ok(permit) = permit.transpose() else { return };
         let connection = match listener.accept().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -174,59 +185,64 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
             }
         };
         match connection {
-            Connection::Unix(stream) => serve(stream, Peer::Unix, permit, shared, graceful.watcher()),
+            // Not counted: those of the unix socket have no address.
+            Connection::Unix(stream) => serve(stream, Peer::Unix, (permit, None), shared, graceful.watcher()),
             Connection::Tcp(stream, address) => {
+                // Before the handshake, which costs more than all that follows.
+                let Some(client) = shared.app().guard.connection(address.ip()) else { continue };
+                let held = (permit, Some(client));
                 #[cfg(feature = "tls")]
                 if let Some(tls) = shared.tls.clone() {
                     let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
                     tokio::spawn(async move {
                         let patience = shared.app().config.header_timeout;
                         if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
-                            serve(stream, Peer::Tcp(address), permit, &shared, watcher);
+                            serve(stream, Peer::Tcp(address), held, &shared, watcher);
                         }
                     });
                     continue;
                 }
-                serve(stream, Peer::Tcp(address), permit, shared, graceful.watcher());
+                serve(stream, Peer::Tcp(address), held, shared, graceful.watcher());
             }
         }
     }
 }
 
+/// A connection's places: among all, and among its client's.
+type Held = (Option<OwnedSemaphorePermit>, Option<ConnectionGuard>);
+
 /// Serves one connection on a task of its own.
-fn serve<S>(
-    stream: S,
-    peer: Peer,
-    permit: OwnedSemaphorePermit,
-    shared: &Arc<Shared>,
-    watcher: hyper_util::server::graceful::Watcher,
-) where
+fn serve<S>(stream: S, peer: Peer, held: Held, shared: &Arc<Shared>, watcher: hyper_util::server::graceful::Watcher)
+where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let app = shared.app();
-    // Those of the unix socket are not counted: they have no address.
-    let client = peer.ip().map(|client| app.guard.connection(client));
-    if matches!(client, Some(None)) {
-        return;
-    }
     let open = app.metrics.connection();
     let shared = Arc::clone(shared);
+    let requests = Requests::default();
+    let counted = requests.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(counted.begin());
         shared.router().call(request)
     });
+    let patience = app.config.header_timeout;
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(app.config.header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(app.config.header_timeout);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(BUFFER);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(patience).max_concurrent_streams(STREAMS);
+    builder.http2().max_send_buf_size(BUFFER);
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(WRITE_TIMEOUT));
     let io = TokioIo::new(Box::pin(stream));
     tokio::spawn(async move {
-        let connection = builder.serve_connection(io, service).into_owned();
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::trace!(error = %error, "a connection broke");
+        let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
+        tokio::select! {
+            served = connection => if let Err(error) = served {
+                tracing::trace!(error = %error, "a connection broke");
+            },
+            () = requests.none_for(patience) => tracing::trace!("a connection lay idle"),
         }
-        drop((client, open, permit));
+        drop((held, open));
     });
 }
 

@@ -24,6 +24,7 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
     if made.is_some() {
         config.admin_token.clone_from(&made);
     }
+    let shown = made.clone();
     let (again, options) = (args.clone(), super::config::options(shared));
     let reload = move || {
         let mut config = configuration(Config::load(&options)?.settings(), &again)?;
@@ -31,10 +32,9 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
         Ok(config)
     };
     signals::serve(|stop, hangup| async move {
-        let token = config.admin_token.clone().filter(|_| args.admin_token_file.is_none());
         let tls = config.tls.is_some();
         let server = Server::bind(cache.clone(), config).await?.reloading(reload);
-        announce(&cache, &server.addresses()?, token.as_deref(), tls, output);
+        announce(&cache, &server.addresses()?, shown.as_deref(), tls, output);
         server.run(stop, hangup).await
     })?;
     output.remark("stopped");
@@ -67,6 +67,7 @@ fn made_token(config: &ServerConfig) -> Result<Option<String>> {
     NewToken::random().map(|token| Some(token.expose().to_owned()))
 }
 
+/// `token`: the admin's, if it was made for this run. One that was configured is shown to nobody: this ends up in logs.
 fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool, output: &Output) {
     let scheme = if tls { "https" } else { "http" };
     let urls: Vec<String> = addresses

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cache_lib::{Cache, Error, ErrorKind, Manifest, ModelId, RepoKind, RepoName, Result};
+use cache_lib::{Cache, Error, ErrorKind, Manifest, ModelId, RepoKind, RepoName, Result, Revision};
 
 use crate::config::ServerConfig;
 use crate::repo::Repo;
@@ -47,10 +47,13 @@ pub(super) async fn look(cache: &Cache, from: &str, revision: &str) -> Result<Ma
     Ok(get.look().await?.manifest().clone())
 }
 
-/// The model of a reference, where it can be told without asking anybody.
-pub(super) fn model(cache: &Cache, from: &str) -> Option<ModelId> {
-    cache.peek(from).map(|snapshot| snapshot.version().model.clone()).ok().or_else(|| {
-        use cache_lib::IntoModelRef as _;
-        from.into_model_ref().ok().map(|reference| reference.model)
-    })
+/// The model of a reference, and its name for a revision: what is `main` here is there what the reference says. `None`
+/// for a revision that cannot be. Reads the disk.
+pub(super) fn meant(cache: &Cache, from: &str, revision: &str) -> Result<Option<(ModelId, Revision)>> {
+    let reference = cache.reference(from)?;
+    let revision = match revision {
+        "main" | "HEAD" => Some(reference.revision_or_main()),
+        other => Revision::parse(other).ok(),
+    };
+    Ok(revision.map(|revision| (reference.model, revision)))
 }

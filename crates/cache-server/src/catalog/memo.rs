@@ -7,11 +7,22 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::access::Asker;
+use crate::refusal::Refusal;
+
 /// One answer, and until when it counts.
 #[derive(Debug)]
 struct Kept<V> {
-    value: V,
+    value: Result<V, Refusal>,
+    /// Whom it was given to. A refusal is for him alone: with another token the answer may be another.
+    asker: Asker,
     until: Instant,
+}
+
+impl<V> Kept<V> {
+    fn counts_for(&self, asker: Asker) -> bool {
+        self.until > Instant::now() && (self.value.is_ok() || self.asker == asker)
+    }
 }
 
 type Slot<V> = Arc<tokio::sync::Mutex<Option<Kept<V>>>>;
@@ -29,18 +40,19 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
         Self { slots: Mutex::default(), most }
     }
 
-    /// The answer that is kept, or what `ask` makes of the last one that was.
-    pub(super) async fn get<F>(&self, key: K, ask: impl FnOnce(Option<V>) -> F) -> V
+    /// The answer that is kept, or what `ask` makes of the last good one.
+    pub(super) async fn get<F>(&self, key: K, asker: Asker, ask: impl FnOnce(Option<V>) -> F) -> Result<V, Refusal>
     where
-        F: Future<Output = (V, Duration)>,
+        F: Future<Output = (Result<V, Refusal>, Duration)>,
     {
         let slot = self.slot(key);
         let mut kept = slot.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.until > Instant::now()) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.counts_for(asker)) {
             return kept.value.clone();
         }
-        let (value, counts) = ask(kept.as_ref().map(|kept| kept.value.clone())).await;
-        *kept = Some(Kept { value: value.clone(), until: Instant::now() + counts });
+        let last = kept.as_ref().and_then(|kept| kept.value.clone().ok());
+        let (value, counts) = ask(last).await;
+        *kept = Some(Kept { value: value.clone(), asker, until: Instant::now() + counts });
         value
     }
 
@@ -55,6 +67,11 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
             }
         }
         Arc::clone(slots.entry(key).or_default())
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Slot<V>>> {
@@ -73,20 +90,21 @@ mod tests {
         let ask = |_| async {
             asked.set(asked.get() + 1);
             tokio::time::sleep(Duration::from_secs(1)).await;
-            (asked.get(), Duration::from_secs(60))
+            (Ok(asked.get()), Duration::from_secs(60))
         };
-        let both = futures::future::join(memo.get("a", ask), memo.get("a", ask)).await;
+        let get = async || memo.get("a", Asker::Nobody, ask).await.unwrap();
+        let both = futures::future::join(get(), get()).await;
         assert_eq!((both, asked.get()), ((1, 1), 1));
-        assert_eq!(memo.get("a", ask).await, 1);
+        assert_eq!(get().await, 1);
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(memo.get("a", ask).await, 2);
+        assert_eq!(get().await, 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_does_not_grow_without_end() {
         let memo = Memo::<u32, u32>::new(4);
         for key in 0..100 {
-            memo.get(key, |_| async move { (key, Duration::from_secs(60)) }).await;
+            memo.get(key, Asker::Nobody, |_| async move { (Ok(key), Duration::from_secs(60)) }).await.unwrap();
         }
         assert!(memo.lock().len() <= 4);
     }

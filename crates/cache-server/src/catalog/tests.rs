@@ -1,5 +1,5 @@
 use cache_lib::{RepoKind, RepoName};
-use cache_testkit::{Access, Hub, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Trouble, fixtures};
 
 use super::*;
 use crate::config::ModelAlias;
@@ -108,6 +108,7 @@ async fn a_folder_is_served_as_a_repository() {
     assert_eq!(reader.read_at(0, 10).await.unwrap(), "{}");
     let listed: Vec<String> = catalog.repos().await.unwrap().iter().map(|(repo, _)| repo.to_string()).collect();
     assert_eq!(listed, ["my/model"]);
+    assert!(Arc::ptr_eq(&catalog.repos().await.unwrap(), &catalog.repos().await.unwrap()), "one walk for many");
     assert!(world.hub.requests().is_empty());
 }
 
@@ -125,7 +126,7 @@ async fn how_a_repository_stands_to_a_token() {
     let (ann, bob) = (Token::new("hf_let_in"), Token::new("hf_other"));
     for (name, token, standing) in [
         ("org/model", None, Standing::Public),
-        ("org/model", Some(&bob), Standing::Public),
+        ("org/model", Some(&bob), Standing::Accepted),
         ("org/private", None, Standing::Refused),
         ("org/private", Some(&bob), Standing::Refused),
         ("org/private", Some(&ann), Standing::Accepted),
@@ -140,4 +141,74 @@ async fn how_a_repository_stands_to_a_token() {
     let grant = Grant { token: Some(ann), own: false };
     let found = catalog.version(&grant, &repo("org/private"), "main").await.unwrap();
     assert_eq!(found.view.info["private"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_token_is_refused_is_not_refused_to_another() {
+    let world = World::new().await;
+    world.hub.add_user("hf_let_in", "ann");
+    world.hub.add_user("hf_other", "bob");
+    world.hub.add_model("org/private", fixtures::model());
+    world.hub.set_access("org/private", Access::private(["ann"]));
+    let catalog = world.catalog(false);
+    let grant = |token: &str| Grant { token: Some(Token::new(token)), own: false };
+    // Granted a moment ago, and no longer.
+    let lapsed = catalog.version(&grant("hf_other"), &repo("org/private"), "main").await;
+    assert!(matches!(lapsed, Err(Refusal::RepoNotFound)), "{lapsed:?}");
+    let refs = catalog.refs(&grant("hf_other"), &repo("org/private"), false).await;
+    assert!(matches!(refs, Err(Refusal::RepoNotFound)), "{refs:?}");
+    catalog.version(&grant("hf_let_in"), &repo("org/private"), "main").await.unwrap();
+    catalog.refs(&grant("hf_let_in"), &repo("org/private"), false).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_token_waits_for_itself() {
+    let world = World::new().await;
+    world.hub.add_user("hf_let_in", "ann");
+    let catalog = world.catalog(false);
+    let ann = Grant { token: Some(Token::new("hf_let_in")), own: false };
+    world.hub.trouble(Matches::default(), Trouble::TooMany { reset: u64::MAX });
+    for _ in 0..3 {
+        let limited = catalog.version(&Grant::default(), &repo("org/model"), "main").await;
+        assert!(matches!(limited, Err(Refusal::Limited(_))), "{limited:?}");
+    }
+    world.hub.clear_trouble();
+    catalog.version(&ann, &repo("org/model"), "main").await.unwrap();
+    let limited = catalog.version(&Grant::default(), &repo("org/other"), "main").await;
+    assert!(matches!(limited, Err(Refusal::Limited(_))), "{limited:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn names_that_no_revision_can_have_are_not_remembered() {
+    let world = World::new().await;
+    let catalog = world.catalog(false);
+    for length in 0..20 {
+        let revision = "x".repeat(60_000 + length);
+        let found = catalog.version(&Grant::default(), &repo("org/model"), &revision).await;
+        assert!(matches!(found, Err(Refusal::RevisionNotFound)), "{found:?}");
+    }
+    assert_eq!(catalog.names.len(), 0);
+    assert!(world.hub.requests().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revision_of_an_alias_is_not_its_main() {
+    let mut world = World::new().await;
+    let old = world.hub.add_model("org/versions", fixtures::model());
+    world.hub.tag("org/versions", "v1", &old);
+    let new = world.hub.commit("org/versions", "main", [("new.txt", Content::from("new"))]);
+    assert_ne!(old, new);
+    world.config.models.insert("my/model".to_owned(), ModelAlias { from: "hf://org/versions".to_owned() });
+    world.config.models.insert("my/old".to_owned(), ModelAlias { from: "hf://org/versions@v1".to_owned() });
+    let commit = async |catalog: &Catalog, name: &str, revision: &str| {
+        catalog.version(&Grant::default(), &repo(name), revision).await.map(|found| found.view.commit.clone()).unwrap()
+    };
+    let online = world.catalog(false);
+    assert_eq!(commit(&online, "my/model", "main").await, new.as_str());
+    assert_eq!(commit(&online, "my/model", "v1").await, old.as_str());
+    assert_eq!(commit(&online, "my/old", "main").await, old.as_str());
+    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    let down = world.catalog(false);
+    assert_eq!(commit(&down, "my/model", "main").await, new.as_str());
+    assert_eq!(commit(&down, "my/old", "main").await, old.as_str());
 }

@@ -1,6 +1,6 @@
 //! Asking upstream: addresses, one answer at a time, and what it means.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cache_lib::{Cache, Error, ErrorKind, HubAnswer, Result, Retry};
@@ -8,7 +8,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::access::{Grant, Token};
+use crate::access::{Asker, Grant};
+use crate::bounded::Recent;
 use crate::refusal::Refusal;
 use crate::repo::Repo;
 
@@ -18,19 +19,24 @@ const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 /// Longest wait for upstream before what is known counts.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// The longest that upstream is left alone because it said so.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// Tokens of which it is remembered that they have to wait.
+const ASKERS: usize = 1024;
+
 /// The Hub behind this server.
 #[derive(Debug)]
 pub(super) struct Upstream {
     cache: Cache,
     anonymous: Cache,
-    /// Until when upstream has asked not to be asked.
-    limited: Mutex<Option<Instant>>,
+    /// Until when upstream has asked not to be asked, by whom. Anyone can invent tokens: those used most stay.
+    limited: Mutex<Recent<Asker, Instant>>,
 }
 
 impl Upstream {
     pub(super) fn new(cache: Cache) -> Result<Self> {
         let anonymous = cache.with_hub_token(None)?;
-        Ok(Self { cache, anonymous, limited: Mutex::default() })
+        Ok(Self { cache, anonymous, limited: Mutex::new(Recent::new(ASKERS)) })
     }
 
     /// The cache that asks with the token of a grant.
@@ -42,32 +48,34 @@ impl Upstream {
         }
     }
 
-    pub(super) async fn with_token(&self, token: Option<&Token>, path: &str) -> Result<HubAnswer> {
-        self.ask(&self.by(&Grant { token: token.cloned(), own: false })?, path).await
-    }
-
-    /// One question. After a 429 nobody asks until the time upstream has named.
-    pub(super) async fn ask(&self, cache: &Cache, path: &str) -> Result<HubAnswer> {
-        if let Some(wait) = self.wait() {
+    /// One question. After a 429 it is not asked with that token until the time upstream has named.
+    pub(super) async fn ask(&self, grant: &Grant, path: &str) -> Result<HubAnswer> {
+        let asker = grant.asker();
+        if let Some(wait) = self.wait(asker) {
             return Err(limited(wait));
         }
-        let mut answer = patiently(cache, path).await;
+        let cache = self.by(grant)?;
+        let mut answer = patiently(&cache, path).await;
         // A connection that had lain idle breaks at the first use: that is no sign of anything.
         if matches!(&answer, Err(error) if error.retry() == Retry::Backoff) {
-            answer = patiently(cache, path).await;
+            answer = patiently(&cache, path).await;
         }
         if let Err(error) = &answer
             && let Retry::After(wait) = error.retry()
         {
-            *self.limited.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(Instant::now() + wait);
+            self.limited().insert(asker, Instant::now() + wait.min(LONGEST_WAIT));
         }
         answer
     }
 
     /// How long upstream does not want to be asked.
-    fn wait(&self) -> Option<Duration> {
-        let until = (*self.limited.lock().unwrap_or_else(std::sync::PoisonError::into_inner))?;
+    fn wait(&self, asker: Asker) -> Option<Duration> {
+        let until = *self.limited().get(&asker)?;
         until.checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+    }
+
+    fn limited(&self) -> MutexGuard<'_, Recent<Asker, Instant>> {
+        self.limited.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,7 +122,7 @@ pub(super) fn read(answer: &HubAnswer) -> Result<Value, Refusal> {
 /// What an error of asking is to the caller.
 pub(super) fn refusal(error: Error) -> Refusal {
     match error.retry() {
-        Retry::After(wait) => Refusal::Limited(wait),
+        Retry::After(wait) => Refusal::Limited(wait.min(LONGEST_WAIT)),
         _ => Refusal::Unavailable(error),
     }
 }

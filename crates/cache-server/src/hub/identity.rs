@@ -1,13 +1,14 @@
 //! [`Identity`]: the digests and tags under which clients know a file.
 
-use cache_lib::{FileEntry, GitSha1, Sha256};
+use cache_lib::{FileEntry, GitSha1, Sha256, UNHASHED};
 use sha1::{Digest as _, Sha1};
 
 /// Under which digests and tag clients know a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// Git's object id: of the file, or of the pointer that stands in for a large one.
-    pub(super) oid: GitSha1,
+    /// Git's object id: of the file, or of the pointer that stands in for a large one. [`UNHASHED`] and more where the
+    /// file's is not known.
+    pub(super) oid: String,
     /// Of a large file (LFS).
     pub(super) lfs: Option<Lfs>,
 }
@@ -22,18 +23,23 @@ pub(super) struct Lfs {
 
 impl Identity {
     /// A file of a version. One whose source gives no digest, and whose bytes have not come yet, gets an id made up from
-    /// what tells it from others: the same at every request, another when the source has another file there.
+    /// what tells it from others: the same at every request, another when the source has another file there. It is none
+    /// of Git's, so that nobody holds the bytes against it.
     pub(super) fn of(file: &FileEntry, commit: &str) -> Self {
         let size = file.size.unwrap_or(0);
         match (large(file), file.digests.git_sha1) {
             (Some(sha256), _) => {
                 let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n");
-                Self { oid: git_id("blob", &pointer), lfs: Some(Lfs { sha256, pointer_size: pointer.len() }) }
+                Self {
+                    oid: git_id("blob", &pointer).to_string(),
+                    lfs: Some(Lfs { sha256, pointer_size: pointer.len() }),
+                }
             }
-            (None, Some(oid)) => Self { oid, lfs: None },
+            (None, Some(oid)) => Self { oid: oid.to_string(), lfs: None },
             (None, None) => {
                 let tag = file.etag.as_deref().unwrap_or(commit);
-                Self { oid: git_id("file", &format!("{tag} {size} {}", file.path)), lfs: None }
+                let digits = git_id("file", &format!("{tag} {size} {}", file.path)).to_string();
+                Self { oid: [UNHASHED, &digits].concat(), lfs: None }
             }
         }
     }
@@ -43,7 +49,7 @@ impl Identity {
     pub(super) fn tag(file: &FileEntry, commit: &str) -> String {
         match large(file) {
             Some(sha256) => sha256.to_string(),
-            None => Self::of(file, commit).oid.to_string(),
+            None => Self::of(file, commit).oid,
         }
     }
 }
@@ -84,7 +90,7 @@ mod tests {
         assert_eq!(identity.lfs.unwrap().pointer_size, 133);
         assert_eq!(Identity::tag(&file, ""), file.digests.sha256.unwrap().to_string());
         // `git hash-object` of the pointer.
-        assert_eq!(identity.oid.to_string(), "d49eff1e4a6f0e3ba5069f21c6d20aad156dd2c9");
+        assert_eq!(identity.oid, "d49eff1e4a6f0e3ba5069f21c6d20aad156dd2c9");
     }
 
     #[test]
@@ -96,7 +102,7 @@ mod tests {
         assert_ne!(tag(&file, &one), tag(&file, &two), "with no tag of the source the listing decides");
         file.etag = Some("\"weird/../tag".to_owned());
         assert_eq!(tag(&file, &one), tag(&file, &two));
-        assert_eq!(tag(&file, &one).len(), 40);
+        assert!(tag(&file, &one).strip_prefix(UNHASHED).is_some_and(|digits| digits.len() == 40));
         file.blob = Some(Sha256::from_bytes([7; 32]));
         assert_eq!(tag(&file, &one), "07".repeat(32));
         file.digests.git_sha1 = Some(GitSha1::from_bytes([9; 20]));

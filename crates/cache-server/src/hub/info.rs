@@ -99,7 +99,7 @@ fn siblings(view: &View, blobs: bool) -> Value {
         if blobs {
             let (size, identity) = (file.size, Identity::of(file, &view.commit));
             sibling["size"] = size.into();
-            sibling["blobId"] = identity.oid.to_string().into();
+            sibling["blobId"] = identity.oid.into();
             if let Some(lfs) = identity.lfs {
                 sibling["lfs"] = json!({
                     "sha256": lfs.sha256.to_string(), "size": size.unwrap_or(0), "pointerSize": lfs.pointer_size,

@@ -1,5 +1,7 @@
 //! The entries of a version as the tree and `paths-info` show them.
 
+use std::collections::HashSet;
+
 use cache_lib::{FileEntry, Manifest};
 use serde::Serialize;
 use serde_json::Value;
@@ -74,7 +76,7 @@ impl<'a> Writer<'a> {
                     pointer_size: lfs.pointer_size,
                 });
                 let path = file.path.as_str();
-                Written { kind: "file", oid: identity.oid.to_string(), size, path, lfs, last_commit: self.last }
+                Written { kind: "file", oid: identity.oid, size, path, lfs, last_commit: self.last }
             }
             Entry::Folder(path) => {
                 let oid = folder_id(path, self.commit).to_string();
@@ -131,14 +133,15 @@ pub(super) fn paths_info<'a>(
 ) -> serde_json::Result<Vec<u8>> {
     let writer = Writer::new(view, expand);
     let files = &view.manifest.files;
+    // Each once: a short name many times over would make a small form a large answer.
+    let mut seen = HashSet::new();
     let found: Vec<Entry<'_>> = paths
-        .filter_map(|path| {
-            let path = path.trim_matches('/');
-            match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
-                Ok(at) => files.get(at).map(Entry::File),
-                Err(_) => {
-                    (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty()).then_some(Entry::Folder(path))
-                }
+        .map(|path| path.trim_matches('/'))
+        .filter(|path| seen.insert(*path))
+        .filter_map(|path| match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
+            Ok(at) => files.get(at).map(Entry::File),
+            Err(_) => {
+                (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty()).then_some(Entry::Folder(path))
             }
         })
         .collect();

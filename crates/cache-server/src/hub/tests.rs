@@ -41,7 +41,8 @@ impl World {
         let commit = hub.add_model("org/model", fixtures::model()).as_str().to_owned();
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).build().unwrap();
-        let config = ServerConfig { refresh: std::time::Duration::ZERO, ..ServerConfig::default() };
+        let admin_token = Some("the-admin".to_owned());
+        let config = ServerConfig { refresh: std::time::Duration::ZERO, admin_token, ..ServerConfig::default() };
         let router = App::new(cache, config).unwrap().router();
         Self { hub, router, commit, folder }
     }
@@ -143,6 +144,17 @@ async fn ranges_and_conditions() {
     assert_eq!(world.get(LARGE, &[("range", "bytes=0-0"), ("if-range", "\"old\"")]).await.status, 200);
     let head = world.ask(Method::HEAD, LARGE, &[("range", "bytes=0-0")], "").await;
     assert_eq!((head.status, head.header("content-length")), (200, &size.to_string()[..]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_this_server_are_not_shown_to_upstream() {
+    let world = World::new().await;
+    let whoami = async |token| world.get("/api/whoami-v2", &[("authorization", token)]).await;
+    assert_eq!(whoami("Bearer the-admin").await.json()["name"], "admin");
+    assert_eq!(whoami("Bearer mct_a-user-of-old").await.status, 401);
+    assert!(world.hub.requests().is_empty());
+    assert_eq!(whoami("Bearer hf_somebody").await.status, 401);
+    assert_eq!(world.hub.requests().len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

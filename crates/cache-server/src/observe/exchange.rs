@@ -21,6 +21,7 @@ use super::RouteName;
 use super::metrics::Under;
 use crate::access::Caller;
 use crate::app::App;
+use crate::idle::UnderWay;
 use crate::listen::Peer;
 
 /// The target of the access log's events.
@@ -48,6 +49,8 @@ pub(super) struct Exchange {
     /// What the log says besides; only if anybody listens.
     words: Option<Words>,
     _under_way: Under,
+    /// Keeps the connection from counting as idle.
+    _in_use: Option<Arc<UnderWay>>,
 }
 
 /// What only the log says. No query and no header but the client's name: those carry tokens and signatures.
@@ -78,6 +81,7 @@ impl Exchange {
         Self {
             words: tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| Words::new(&app, parts)),
             _under_way: app.metrics.request(),
+            _in_use: parts.extensions.get().cloned(),
             app,
             method,
             began: Instant::now(),

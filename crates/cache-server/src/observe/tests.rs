@@ -178,6 +178,7 @@ async fn connections_the_store_and_the_build_are_shown() {
 }
 
 #[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "the store is taken away, not written")]
 async fn it_is_ready_until_the_store_is_gone_or_it_stops() {
     let rig = Rig::new();
     assert_eq!(rig.get("/healthz").await, (StatusCode::OK, "ok\n".to_owned()));

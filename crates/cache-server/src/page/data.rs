@@ -12,9 +12,9 @@ use cache_lib::{
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 
-use super::stock::blocking;
 use super::{Problem, Viewer, history, json, seconds};
 use crate::app::App;
+use crate::blocking::blocking;
 
 /// A version in the store.
 #[derive(Debug, Serialize)]

@@ -8,9 +8,9 @@ use cache_lib::{Cache, Result};
 use serde::Serialize;
 
 use super::seconds;
-use super::stock::blocking;
 use crate::activity::Activity;
 use crate::app::App;
+use crate::blocking::blocking;
 
 const EVERY: Duration = Duration::from_secs(60);
 /// A day.

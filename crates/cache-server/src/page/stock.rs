@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cache_lib::{Cache, Error, ErrorKind, Inventory, Result};
+use cache_lib::{Cache, Inventory, Result};
 use tokio::sync::Mutex;
+
+use crate::blocking::blocking;
 
 /// How long a look counts.
 const FRESH: Duration = Duration::from_secs(2);
@@ -40,14 +42,5 @@ impl Stock {
 
     pub(super) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::Release);
-    }
-}
-
-/// Runs what blocks the disk away from the runtime's own threads.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(result) => result,
-        Err(error) if error.is_cancelled() => Err(Error::interrupted()),
-        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
     }
 }
