@@ -52,6 +52,7 @@ mod finish;
 mod get;
 mod headers;
 mod instead;
+#[cfg(any(feature = "bundle", feature = "local"))]
 mod listing;
 mod lock;
 mod look;

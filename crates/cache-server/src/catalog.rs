@@ -7,6 +7,7 @@
 mod alias;
 mod documents;
 mod memo;
+mod stored;
 mod upstream;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use cache_lib::{
     Version,
 };
 use globset::GlobSet;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::access::{Asker, Grant, Permissions, Standing, Token, globs};
 use crate::activity::Activity;
@@ -30,6 +31,7 @@ use crate::repo::Repo;
 
 use self::alias::Aliases;
 use self::memo::Memo;
+use self::stored::{commits_of, latest, refs_of, words};
 use self::upstream::{Upstream, api, read, refusal, segment};
 
 /// Versions that are remembered. The largest listings take some megabytes.
@@ -491,51 +493,6 @@ fn commit_of(info: &Value) -> Result<Commit, Refusal> {
         let error = Error::new(ErrorKind::Network, "upstream's answer names no commit");
         Refusal::Unavailable(error.with_hint("check that --upstream is a Hub"))
     })
-}
-
-/// The version that `main` is, else any that the store has.
-fn latest(cache: &Cache, model: &ModelId) -> Result<Option<Version>> {
-    match cache.store().resolve_ref(model, &Revision::main())? {
-        Some(commit) => Ok(Some(Version { model: model.clone(), commit })),
-        None => Ok(cache.store().versions(model)?.into_iter().next()),
-    }
-}
-
-/// Upstream's words about a version, or our own.
-fn words(cache: &Cache, repo: &Repo, version: &Version) -> Result<Value> {
-    let commit = shown(&version.commit);
-    if let Some(info) = documents::load(cache, &version.model, &documents::info_name(commit))? {
-        return Ok(info);
-    }
-    let manifest = cache.store().manifest(version)?;
-    let empty = || Manifest { version: version.clone(), files: Vec::new(), partial: false };
-    Ok(documents::made_up(repo, commit, &manifest.unwrap_or_else(empty)))
-}
-
-fn refs_of(cache: &Cache, model: &ModelId) -> Result<Value> {
-    let refs = cache.store().refs(model)?;
-    let named =
-        |name: &str, full: String, commit: &Commit| json!({ "name": name, "ref": full, "targetCommit": shown(commit) });
-    // Whether a name is a branch or a tag is not kept: clients look for the name in both.
-    let branches: Vec<Value> = refs
-        .iter()
-        .filter(|(name, _)| !name.as_str().starts_with("refs/"))
-        .map(|(name, commit)| named(name.as_str(), format!("refs/heads/{name}"), commit))
-        .collect();
-    let pulls: Vec<Value> = refs
-        .iter()
-        .filter_map(|(name, commit)| Some(named(name.as_str().strip_prefix("refs/pr/")?, name.to_string(), commit)))
-        .collect();
-    Ok(json!({ "branches": branches, "converts": [], "tags": [], "pullRequests": pulls }))
-}
-
-fn commits_of(cache: &Cache, model: &ModelId, revision: &Revision) -> Result<Value> {
-    let commit = match revision.as_commit() {
-        Some(commit) => Some(commit),
-        None => cache.store().resolve_ref(model, revision)?,
-    };
-    let one = |commit: &Commit| json!({ "id": shown(commit), "title": "", "message": "", "authors": [], "date": "1970-01-01T00:00:00.000Z" });
-    Ok(Value::Array(commit.iter().map(one).collect()))
 }
 
 #[cfg(test)]

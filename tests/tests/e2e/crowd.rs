@@ -33,6 +33,7 @@ fn two_hundred_clients_cost_upstream_one_file() {
     });
     // Not twice: of a slow connection the rest may be asked for a second time.
     assert!(world.hub.bytes_sent(MODEL, "model.bin") < 2 * content.len() as u64);
+    assert_eq!(get(&mirror.url, FILE).header("x-cache"), Some("hit"));
     let asked = |part: &str| world.hub.requests().iter().filter(|seen| seen.path.contains(part)).count();
     assert_eq!((asked("/revision/main"), asked("/tree/")), (1, 1));
 }

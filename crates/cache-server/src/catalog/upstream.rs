@@ -23,12 +23,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 /// Tokens of which it is remembered that they have to wait.
 const ASKERS: usize = 1024;
+/// Tokens whose caches are kept.
+const CALLERS: usize = 256;
 
 /// The Hub behind this server.
 #[derive(Debug)]
 pub(super) struct Upstream {
     cache: Cache,
     anonymous: Cache,
+    /// Caches that ask with callers' tokens: making one reads the environment and the token file.
+    callers: Mutex<Recent<Asker, Cache>>,
     /// Until when upstream has asked not to be asked, by whom. Anyone can invent tokens: those used most stay.
     limited: Mutex<Recent<Asker, Instant>>,
 }
@@ -36,7 +40,8 @@ pub(super) struct Upstream {
 impl Upstream {
     pub(super) fn new(cache: Cache) -> Result<Self> {
         let anonymous = cache.with_hub_token(None)?;
-        Ok(Self { cache, anonymous, limited: Mutex::new(Recent::new(ASKERS)) })
+        let (callers, limited) = (Mutex::new(Recent::new(CALLERS)), Mutex::new(Recent::new(ASKERS)));
+        Ok(Self { cache, anonymous, callers, limited })
     }
 
     /// The cache that asks with the token of a grant.
@@ -44,7 +49,15 @@ impl Upstream {
         match &grant.token {
             _ if grant.own => Ok(self.cache.clone()),
             None => Ok(self.anonymous.clone()),
-            Some(token) => self.cache.with_hub_token(Some(token.expose())),
+            Some(token) => {
+                let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(cache) = callers.get(&grant.asker()) {
+                    return Ok(cache.clone());
+                }
+                let cache = self.cache.with_hub_token(Some(token.expose()))?;
+                callers.insert(grant.asker(), cache.clone());
+                Ok(cache)
+            }
         }
     }
 

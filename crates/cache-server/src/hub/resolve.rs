@@ -24,6 +24,9 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// A file of a model is never a page of this server's: nothing in it may run here.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
+/// Whether the bytes lay in the store. For people, and for the access log.
+const CACHE: HeaderName = HeaderName::from_static("x-cache");
+
 /// huggingface_hub refuses to begin when a HEAD tells of more bytes than this and the file is not in Xet. Without a size it
 /// takes that of the GET, and goes on.
 const TOLD: u64 = 50_000_000_000;
@@ -63,6 +66,7 @@ pub(super) async fn resolve(
         return Err(Refusal::OutOfRange(size));
     }
     let reader = app.catalog.open(grant, view, path).await?;
+    put(&mut headers, CACHE, if reader.is_hit() { "hit" } else { "miss" });
     let size = reader.size().await?;
     let wanted = match known {
         Some(wanted) if file.size == Some(size) => wanted,
