@@ -69,6 +69,9 @@ export function say(text) {
   byId('live').textContent = text;
 }
 
+/** Answers the question that is open, if one is. */
+let answer = () => {};
+
 /** Asks before something is lost. */
 export function confirm(title, text, yes) {
   const dialog = byId('confirm');
@@ -76,8 +79,14 @@ export function confirm(title, text, yes) {
   byId('confirm-text').textContent = text;
   byId('confirm-yes').textContent = yes;
   dialog.returnValue = 'no';
+  answer(false);
   dialog.showModal();
   return new Promise((resolve) => {
-    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'yes'), { once: true });
+    answer = resolve;
   });
 }
+
+// A question's end is told some time after it, when the next may be open already.
+byId('confirm').addEventListener('close', ({ target }) => {
+  if (!target.open) answer(target.returnValue === 'yes');
+});

@@ -14,6 +14,8 @@ let sorting = { key: 'last_use', down: true };
 let changed = () => {};
 const open = new Set();
 const details = new Map();
+/** Why the last deed on a version failed, until the next: the rows are drawn anew at any time. */
+const problems = new Map();
 
 const idOf = (version) => `${version.model}@${version.commit}`;
 
@@ -122,7 +124,8 @@ function detailsOf(version) {
   const id = idOf(version);
   const cell = el('td', { colspan: 5 });
   const trouble = el('p', { class: 'problem', role: 'alert', hidden: true });
-  if (admin) cell.append(actions(version, trouble));
+  if (admin) cell.append(actions(version));
+  problem(trouble, problems.get(id));
   cell.append(trouble);
   const list = el('ul', { class: 'files', tabindex: 0, 'aria-label': `Files of ${version.model}`, 'data-focus': `${id} files` });
   cell.append(list);
@@ -145,15 +148,17 @@ function detailsOf(version) {
   return el('tr', { class: 'details' }, cell);
 }
 
-function actions(version, trouble) {
+function actions(version) {
   const id = idOf(version);
   const act = async (what, done) => {
+    problems.delete(id);
     try {
       await post(`/-/admin/${what}`, { ref: id });
       say(`${version.model} ${done}`);
       await changed();
     } catch (error) {
-      problem(trouble, error);
+      problems.set(id, error);
+      draw();
     }
   };
   const pin = version.pinned ? ['unpin', 'Unpin', 'is no longer pinned'] : ['pin', 'Pin', 'is pinned'];
