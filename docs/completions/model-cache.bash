@@ -365,7 +365,7 @@ _model__cache() {
 
     case "${cmd}" in
         model__cache)
-            opts="-q -h -V --store --offline --json --quiet --config --log-level --log-format --help --version get adopt ls info path verify rm gc pin unpin registry lock outdated update sync push serve export import keygen quarantine env doctor stats config token completions demo help"
+            opts="-q -h -V --store --offline --https-only --json --quiet --config --log-level --log-format --help --version get adopt ls info path verify rm gc pin unpin registry lock outdated update sync push serve export import keygen quarantine env doctor stats config token completions demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -409,7 +409,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__adopt)
-            opts="-q -h --kind --copy --dry-run --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --kind --copy --dry-run --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,7 +457,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__completions)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help bash elvish fish powershell zsh"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,7 +501,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__config)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help show check path init help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help show check path init help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -545,7 +545,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__config__subcmd__check)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -673,7 +673,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__config__subcmd__init)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -717,7 +717,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__config__subcmd__path)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -761,7 +761,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__config__subcmd__show)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -805,7 +805,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__demo)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -849,7 +849,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__doctor)
-            opts="-q -h --network --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --network --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -893,7 +893,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__env)
-            opts="-q -h --shell --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --shell --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -941,7 +941,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__export)
-            opts="-o -q -h --output --zstd --since --sign --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-o -q -h --output --zstd --since --sign --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1045,7 +1045,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__gc)
-            opts="-q -h --max-size --older-than --files --dry-run --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --max-size --older-than --files --partials --dry-run --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1056,6 +1056,10 @@ _model__cache() {
                     return 0
                     ;;
                 --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --partials)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1097,7 +1101,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__get)
-            opts="-q -h --from --priority --locked --revision --include --exclude --to --hard-link --sha256 --require-digest --keep-compressed --sha256-compressed --limit-rate --mirror --jobs --fallback --with --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --from --priority --locked --revision --include --exclude --to --hard-link --sha256 --require-digest --keep-compressed --sha256-compressed --limit-rate --mirror --jobs --deadline --max-wait --fallback --with --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1173,6 +1177,14 @@ _model__cache() {
                     return 0
                     ;;
                 --jobs)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1866,7 +1878,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__import)
-            opts="-q -h --verify-key --list --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --verify-key --list --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1925,7 +1937,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__info)
-            opts="-q -h --revision --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --revision --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1973,7 +1985,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__keygen)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2017,7 +2029,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__lock)
-            opts="-q -h --from --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --from --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2076,7 +2088,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__ls)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2120,7 +2132,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__outdated)
-            opts="-q -h --exit-code --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --exit-code --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2164,7 +2176,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__path)
-            opts="-q -h --revision --include --exclude --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --revision --include --exclude --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2220,7 +2232,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__pin)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2264,7 +2276,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__push)
-            opts="-q -h --revision --as-files --read-back --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --revision --as-files --read-back --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2312,7 +2324,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__quarantine)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help ls show restore rm help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help ls show restore rm help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2440,7 +2452,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__quarantine__subcmd__ls)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2484,7 +2496,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__quarantine__subcmd__restore)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2528,7 +2540,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__quarantine__subcmd__rm)
-            opts="-q -h --all --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --all --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2572,7 +2584,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__quarantine__subcmd__show)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2616,7 +2628,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help add ls show rm discover import export help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help add ls show rm discover import export help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2660,7 +2672,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__add)
-            opts="-q -h --version --pin --digest --platform --fallback --tag --replace --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --version --pin --digest --platform --fallback --tag --replace --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2724,7 +2736,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__discover)
-            opts="-q -h --author --search --limit --add --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --author --search --limit --add --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2780,7 +2792,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__export)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2950,7 +2962,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__import)
-            opts="-q -h --replace --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --replace --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2994,7 +3006,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__ls)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3038,7 +3050,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__rm)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3082,7 +3094,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__registry__subcmd__show)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3126,7 +3138,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__rm)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3170,7 +3182,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__serve)
-            opts="-q -h --listen --upstream --max-size --host --insecure-public --refresh --admin-token-file --tls-cert --tls-key --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --listen --upstream --max-size --host --insecure-public --assume-public --refresh --admin-token-file --tls-cert --tls-key --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3279,7 +3291,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__stats)
-            opts="-q -h --reset --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --reset --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3323,7 +3335,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__sync)
-            opts="-q -h --ref --schedule --prune --dry-run --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --ref --schedule --prune --dry-run --deadline --max-wait --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3334,6 +3346,14 @@ _model__cache() {
                     return 0
                     ;;
                 --schedule)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-wait)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3375,7 +3395,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__token)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help new help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help new help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3461,7 +3481,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__token__subcmd__new)
-            opts="-q -h --read --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --read --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3509,7 +3529,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__unpin)
-            opts="-q -h --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3553,12 +3573,20 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__update)
-            opts="-q -h --dry-run --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --dry-run --deadline --max-wait --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --deadline)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --max-wait)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --store)
                     COMPREPLY=()
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -3597,7 +3625,7 @@ _model__cache() {
             return 0
             ;;
         model__subcmd__cache__subcmd__verify)
-            opts="-q -h --all --repair --quick --store --offline --json --quiet --config --log-level --log-format --help"
+            opts="-q -h --all --repair --quick --store --offline --https-only --json --quiet --config --log-level --log-format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

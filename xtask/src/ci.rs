@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::shell::{self, cargo, found};
 use crate::tests_run::{self, Count};
-use crate::{Result, generate, tidy, tools, torture};
+use crate::{Result, fuzz, generate, tidy, tools, torture};
 
 /// The whole workspace, with the command inside xtask, so that every step shares one build.
 const ALL: &[&str] = &["--workspace", "--features", "xtask/gen"];
@@ -29,7 +29,7 @@ struct Step {
 /// Cheap ones first; what shares a build stands together.
 const STEPS: &[Step] = &[
     Step { name: "fmt", run: |_| shell::run(&mut cargo(&["fmt", "--all", "--check"])) },
-    Step { name: "tidy", run: |_| tidy::run() },
+    Step { name: "tidy", run: |_| tidy::run(tidy::Arguments::default()) },
     Step { name: "clippy", run: |_| clippy() },
     Step { name: "test", run: test },
     Step { name: "doctest", run: doctest },
@@ -37,6 +37,7 @@ const STEPS: &[Step] = &[
     Step { name: "docs", run: |_| docs() },
     Step { name: "features", run: |_| features() },
     Step { name: "deny", run: |_| deny() },
+    Step { name: "fuzz", run: fuzz::minute },
     Step { name: "torture", run: |_| torture::quick() },
 ];
 

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod generate;
 mod shell;
 mod tests_run;
@@ -32,11 +33,13 @@ enum Command {
     /// All that CI runs: formatting, lints, tests, docs, licences, invariants, generated files, features, torture.
     Ci(ci::Arguments),
     /// Check the invariants of ARCHITECTURE.md and the house rules.
-    Tidy,
+    Tidy(tidy::Arguments),
     /// Write the man pages, the completions and the CLI reference.
     Gen(generate::Arguments),
     /// Measure beside curl, aria2c, wget, hf and openssl, and write docs/benchmarks.md.
     Bench(bench::Arguments),
+    /// Change kept inputs at random and hand them to everything that reads what strangers wrote.
+    Fuzz(fuzz::Arguments),
     /// Kill it, cut its power, fail its I/O, lie to it about locks; then look at what is left.
     Torture(torture::Arguments),
 }
@@ -50,9 +53,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.command {
         Command::Ci(arguments) => ci::run(&arguments),
-        Command::Tidy => tidy::run(),
+        Command::Tidy(arguments) => tidy::run(arguments),
         Command::Gen(arguments) => generate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Torture(arguments) => torture::run(&arguments),
     };
     match result {

@@ -7,6 +7,7 @@ mod batch;
 pub(crate) mod bundle;
 mod config;
 mod doctor;
+pub(crate) mod help;
 mod instead;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(crate) mod push;
@@ -19,7 +20,7 @@ mod token;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_lib::{Error, Mirror, Sha256, units};
+use cache_lib::{CacheBuilder, Error, Mirror, RefText, Sha256, units};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) mod compressed;
@@ -30,11 +31,11 @@ pub(crate) use self::token::{NewTokenArgs, TokenCommand};
 pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
 pub(crate) use registry::{AddArgs, DiscoverArgs, LockArgs, OutdatedArgs, RegistryCommand, UpdateArgs};
 
-/// Every byte of a model lands once, verified, in one store that every program can use.
+/// Download AI models once, verified, into one local store that every program can use.
 #[derive(Debug, Parser)]
 #[command(name = "model-cache", arg_required_else_help = true, propagate_version = false, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found or not cached while offline, 4 integrity, \
-                        5 network, 6 not authorised, 7 no space, 130 interrupted.")]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 not found or not cached while offline, 4 checksum \
+                        mismatch, 5 network, 6 not authorized, 7 disk full, 130 interrupted.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) shared: Shared,
@@ -42,21 +43,24 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Shared {
-    /// Folder of the store [default: MODEL_CACHE_DIR, else model-cache in the platform's cache folder].
+    /// Store folder [default: MODEL_CACHE_DIR, or model-cache in the platform's cache folder].
     #[arg(long, global = true, value_name = "DIR")]
-    #[arg(value_hint = ValueHint::DirPath, help_heading = "Everywhere")]
+    #[arg(value_hint = ValueHint::DirPath, help_heading = GLOBAL)]
     pub(crate) store: Option<PathBuf>,
-    /// Never ask the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1).
-    #[arg(long, global = true, help_heading = "Everywhere")]
+    /// Never use the network (also MODEL_CACHE_OFFLINE=1, HF_HUB_OFFLINE=1).
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) offline: bool,
-    /// Answer in JSON on stdout.
-    #[arg(long, global = true, help_heading = "Everywhere")]
+    /// Refuse plain http, also in redirects and mirrors (also MODEL_CACHE_HTTPS_ONLY=1).
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub(crate) https_only: bool,
+    /// Print the answer as JSON on stdout.
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
-    /// No progress and no remarks on stderr, only errors.
-    #[arg(long, short, global = true, help_heading = "Everywhere")]
+    /// Print no progress and no warnings, only errors.
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -64,72 +68,75 @@ pub(crate) struct Shared {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Fetch models, verified, and print the path of the snapshot or of the one file.
+    /// Download models, verify them, and print their local path.
     Get(GetArgs),
-    /// Take another program's models into the store without copying: Hugging Face, Ollama, LM Studio.
+    /// Add models that Hugging Face, Ollama or LM Studio downloaded.
     #[cfg(feature = "local")]
     Adopt(adopt::AdoptArgs),
-    /// List what the store holds.
+    /// List the models in the store.
     Ls(LsArgs),
-    /// Show what a model consists of, and how much of it is here.
+    /// Show a model's files and variants, and which are local.
     Info(RefArgs),
-    /// Print the path of what is in the store; exit 3 if it is not. Never asks the network.
+    /// Print the local path of a model; never uses the network.
     Path(PathArgs),
-    /// Read stored files again and compare them with their digests.
+    /// Check stored files against their checksums, and repair them.
     Verify(VerifyArgs),
     /// Remove models from the store.
     Rm(ManyArgs),
-    /// Evict what was not used for long, and clear away what is left over.
+    /// Free disk space: evict least recently used models, delete leftovers.
     Gc(GcArgs),
-    /// Keep a model from being evicted or removed.
+    /// Protect models from eviction and removal.
     Pin(ManyArgs),
-    /// Undo a pin.
+    /// Remove the protection that `pin` gave.
     Unpin(ManyArgs),
-    /// Give models names of your own, with versions, platforms and fallbacks.
+    /// Give models short names, with versions, platforms, fallbacks.
     #[command(subcommand)]
     Registry(RegistryCommand),
-    /// Write down commits and digests of models, for `get --locked`.
+    /// Write a lock file of commits and checksums, for `get --locked`.
     Lock(LockArgs),
-    /// Show what has moved at its source since it was fetched.
+    /// Show which local models have newer commits at their source.
     Outdated(OutdatedArgs),
-    /// Fetch what has moved: the same files that are here of the old commit.
+    /// Download newer commits of models in the store.
     Update(UpdateArgs),
-    /// Mirror a list of models: fetch what is missing or has moved, once or on a schedule.
+    /// Download a list of models, once or on a schedule.
     Sync(sync::SyncArgs),
-    /// Push a model into a bucket, each blob once, verified there.
+    /// Upload a model to S3, Google Cloud Storage or Azure.
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     Push(push::PushArgs),
-    /// Serve the store as a Hub, with a page to look at: HF_ENDPOINT=http://127.0.0.1:8090 uses it.
+    /// Serve the store as a Hugging Face Hub mirror.
     Serve(serve::ServeArgs),
-    /// Write models of the store into one file, for places without a network.
+    /// Write models into one file, for machines without a network.
     #[cfg(feature = "bundle")]
     Export(bundle::ExportArgs),
-    /// Take the models of such a file into the store, all verified before anything shows.
+    /// Add the models of a file that `export` wrote, all verified.
     #[cfg(feature = "bundle")]
     Import(bundle::ImportArgs),
-    /// Make a pair of keys for `export --sign` and `import --verify-key`.
+    /// Create a key pair for `export --sign`, `import --verify-key`.
     #[cfg(feature = "bundle")]
     Keygen(bundle::KeygenArgs),
-    /// Look at files that failed verification.
+    /// Show, restore or delete files that failed verification.
     #[command(subcommand)]
     Quarantine(QuarantineCommand),
-    /// Print shell lines that make other programs use this store.
+    /// Print shell variables that make other programs use the store.
     Env(EnvArgs),
-    /// Find out what is wrong with this installation and how to mend it.
+    /// Diagnose problems of the installation and the network.
     Doctor(DoctorArgs),
-    /// Show what gets have done: hits, bytes by source, rates, failures, and the disk by model.
+    /// Show cache hits, downloads, failures and disk use.
     Stats(StatsArgs),
     /// Show and check the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Make tokens for users of the mirror.
+    /// Create access tokens for users of `serve`.
     #[command(subcommand)]
     Token(TokenCommand),
-    /// Print completions for a shell.
+    /// Print shell completions.
     Completions(CompletionsArgs),
-    /// Show the whole job against a hub inside this program: no internet, a few seconds.
+    /// Download, verify and repair a small model of a built-in hub.
     Demo,
 }
+
+/// Heading of the options that every command takes.
+pub(crate) const GLOBAL: &str = "Global options";
 
 const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_K_M, hf://datasets/org/name, \
                         https://host/file.gguf, s3://bucket/prefix, or ./folder";
@@ -137,47 +144,73 @@ const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
     #[arg(required_unless_present_any = ["from", "locked"], value_name = "REF", help = REF_HELP)]
-    pub(crate) refs: Vec<String>,
+    pub(crate) refs: Vec<RefText>,
     #[command(flatten)]
     pub(crate) batch: BatchArgs,
-    /// Exactly what this lock file says, or fail; all that is in it when no REF is given.
+    /// Download exactly what this lock file records, or fail; without REF, all of it.
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["revision", "sha256"])]
     pub(crate) locked: Option<PathBuf>,
     /// Branch, tag, refs/pr/N or commit.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,
-    /// Only files that match; may be repeated. `*` crosses folders, `folder/` means all in it.
+    /// Only files that match; may be repeated. `*` also matches `/`, `folder/` all below it.
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
-    /// No files that match; may be repeated.
+    /// Skip files that match; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
-    /// Also place real files here, and print that path.
+    /// Also place the files in this folder, and print its path.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) to: Option<PathBuf>,
-    /// With --to: hard links to the store will do where files cannot be cloned.
+    /// With --to: hard-link to the store where files cannot be cloned.
     #[arg(long, requires = "to")]
     pub(crate) hard_link: bool,
-    /// The digest that the one wanted file must have.
+    /// Expected SHA-256 of the one file.
     #[arg(long, value_name = "DIGEST", value_parser = sha256)]
     pub(crate) sha256: Option<Sha256>,
-    /// Refuse files that come without a digest to check them against.
+    /// Fail for files whose source gives no checksum.
     #[arg(long)]
     pub(crate) require_digest: bool,
     #[command(flatten)]
     pub(crate) compressed: compressed::CompressedArgs,
-    /// The most that all transfers together may take, such as 50MB/s.
+    /// Maximum download rate of all connections together, such as 50MB/s.
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub(crate) limit_rate: Option<Rate>,
-    /// Another place for the files: https://mirror.example, s3://bucket/{model}, https://host/{model} or a folder; may be
-    /// repeated. `{model}` stands for org/name. It need not be trusted: what it sends is checked.
+    /// Another source of the same files: https://mirror.example, s3://bucket/{model}, https://host/{model} or a folder,
+    /// where {model} is org/name; may be repeated. What it sends is verified, so it need not be trusted.
     #[arg(long, value_name = "URL", value_parser = mirror)]
     pub(crate) mirror: Vec<Mirror>,
-    /// Files fetched side by side.
+    /// Files downloaded in parallel.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
+    pub(crate) time: TimeArgs,
+    #[command(flatten)]
     pub(crate) instead: instead::InsteadArgs,
+}
+
+/// Time limits of downloads.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct TimeArgs {
+    /// Time limit, such as 10m; `update` and `sync`: for each model. The same command resumes the download.
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub(crate) deadline: Option<Duration>,
+    /// Longest wait for a rate-limiting host [default: 5m].
+    #[arg(long, value_name = "TIME", value_parser = age)]
+    pub(crate) max_wait: Option<Duration>,
+}
+
+impl TimeArgs {
+    /// Sets these limits on the builder.
+    pub(crate) fn apply(&self, mut builder: CacheBuilder) -> CacheBuilder {
+        if let Some(wait) = self.max_wait {
+            builder = builder.max_wait(wait);
+        }
+        if let Some(time) = self.deadline {
+            builder = builder.deadline(time);
+        }
+        builder
+    }
 }
 
 #[derive(Debug, Args)]
@@ -190,7 +223,7 @@ pub(crate) struct LsArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RefArgs {
     #[arg(value_name = "REF", help = REF_HELP)]
-    pub(crate) reference: String,
+    pub(crate) reference: RefText,
     /// Branch, tag, refs/pr/N or commit.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,
@@ -203,23 +236,23 @@ pub(crate) struct PathArgs {
     /// Only files that match; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) include: Vec<String>,
-    /// No files that match; may be repeated.
+    /// Skip files that match; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub(crate) exclude: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct VerifyArgs {
-    /// Models, versions or files; everything when none is named.
+    /// Models, versions or files [default: all].
     #[arg(value_name = "REF", conflicts_with = "all")]
-    pub(crate) refs: Vec<String>,
+    pub(crate) refs: Vec<RefText>,
     /// Everything in the store.
     #[arg(long)]
     pub(crate) all: bool,
-    /// Fetch again what is broken: only the broken blocks, where the source can.
+    /// Download corrupted files again; only the corrupted blocks where the source allows it.
     #[arg(long)]
     pub(crate) repair: bool,
-    /// Trust the record of an earlier check where the file was not touched since. Finds no bit rot.
+    /// Skip files unchanged since their last check; does not find bit rot.
     #[arg(long)]
     pub(crate) quick: bool,
 }
@@ -228,45 +261,48 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct ManyArgs {
     /// Models (org/name) or versions (org/name@revision).
     #[arg(value_name = "REF", required = true)]
-    pub(crate) refs: Vec<String>,
+    pub(crate) refs: Vec<RefText>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct GcArgs {
-    /// Evict the least recently used until the store is no larger, such as 10GB.
+    /// Evict least recently used models until the store has this size, such as 10GB.
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_size: Option<u64>,
-    /// Evict what was not used for this long, such as 30d.
+    /// Evict models unused for this long, such as 30d.
     #[arg(long, value_name = "AGE", value_parser = age)]
     pub(crate) older_than: Option<Duration>,
-    /// Evict single files rather than whole versions.
+    /// Evict single files instead of whole models.
     #[arg(long)]
     pub(crate) files: bool,
-    /// Say what would go and why, and change nothing.
+    /// Delete partial downloads that no process resumes: all, or those without progress for AGE [default: 7d].
+    #[arg(long, value_name = "AGE", value_parser = age, num_args = 0..=1, require_equals = true, default_missing_value = "0s")]
+    pub(crate) partials: Option<Duration>,
+    /// Show what would be deleted and why, without deleting it.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum QuarantineCommand {
-    /// List the files and why they are here.
+    /// List the files and why they failed.
     Ls,
-    /// Show all that is known of one.
+    /// Show the details of one file.
     Show {
-        /// As `ls` shows it.
+        /// Id, as `quarantine ls` shows it.
         id: String,
     },
-    /// Take one back into the store, under the digest that it really has.
+    /// Move a file back into the store, under its actual checksum.
     Restore {
-        /// As `ls` shows it.
+        /// Id, as `quarantine ls` shows it.
         id: String,
     },
-    /// Delete.
+    /// Delete files from quarantine.
     Rm {
-        /// As `ls` shows them.
+        /// Ids, as `quarantine ls` shows them.
         #[arg(required_unless_present = "all", value_name = "ID")]
         ids: Vec<String>,
-        /// All of them.
+        /// Delete all files in quarantine.
         #[arg(long, conflicts_with = "ids")]
         all: bool,
     },
@@ -274,7 +310,7 @@ pub(crate) enum QuarantineCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvArgs {
-    /// The shell to write for [default: from $SHELL].
+    /// Shell syntax; sh is also for bash and zsh [default: from $SHELL].
     #[arg(long, value_enum)]
     pub(crate) shell: Option<Dialect>,
 }
@@ -282,49 +318,46 @@ pub(crate) struct EnvArgs {
 /// A way to set a variable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Dialect {
-    /// sh, bash, zsh, dash.
     #[value(alias = "bash", alias = "zsh")]
     Sh,
-    /// fish.
     Fish,
-    /// PowerShell.
     #[value(name = "powershell", alias = "pwsh")]
     PowerShell,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell.
+    /// Shell to print completions for.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// A limit, or none.
+/// A rate limit; `None` for unlimited.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate(pub(crate) Option<u64>);
 
-/// clap shows only the message: the hint has to be in it.
-fn told<T>(result: Result<T, Error>) -> Result<T, String> {
-    result.map_err(|error| match error.hint() {
+/// Puts the hint into the message, because clap shows only that.
+fn with_hint<T>(result: Result<T, Error>) -> Result<T, String> {
+    result.map_err(|error| match crate::hints::hint(&error) {
         Some(hint) => format!("{}; {hint}", error.message()),
         None => error.message().to_owned(),
     })
 }
 
 fn mirror(text: &str) -> Result<Mirror, String> {
-    told(Mirror::new(text))
+    with_hint(Mirror::new(text))
 }
 
 fn rate(text: &str) -> Result<Rate, String> {
-    told(units::parse_rate(text)).map(Rate)
+    with_hint(units::parse_rate(text)).map(Rate)
 }
 
 fn size(text: &str) -> Result<u64, String> {
-    told(units::parse_size(text))
+    with_hint(units::parse_size(text))
 }
 
 fn age(text: &str) -> Result<Duration, String> {
-    told(units::parse_age(text))
+    with_hint(units::parse_age(text))
 }
 
 pub(crate) fn sha256(text: &str) -> Result<Sha256, String> {

@@ -44,35 +44,35 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
     match &arguments.command {
         Command::Get(args) => get::run(shared, args, output),
         #[cfg(feature = "local")]
-        Command::Adopt(args) => adopt::run(&open(shared)?, args, output),
-        Command::Ls(args) => ls::run(&open(shared)?, args, output),
-        Command::Info(args) => info::run(&open(shared)?, args, output),
-        Command::Path(args) => path::run(&open(shared)?, args, output),
-        Command::Verify(args) => verify::run(&open(shared)?, args, output),
-        Command::Rm(args) => rm::run(&open(shared)?, args, output),
-        Command::Gc(args) => gc::run(&open(shared)?, args, output),
-        Command::Pin(args) => pin::pin(&open(shared)?, args, output),
-        Command::Unpin(args) => pin::unpin(&open(shared)?, args, output),
-        Command::Registry(command) => registry::run(&open(shared)?, command, output),
-        Command::Lock(args) => lock::run(&open(shared)?, args, output),
-        Command::Outdated(args) => outdated::outdated(&open(shared)?, args, output),
-        Command::Update(args) => outdated::update(&open(shared)?, args, output),
-        Command::Sync(args) => sync::run(&open(shared)?, args, output),
+        Command::Adopt(args) => adopt::run(&open(shared, output)?, args, output),
+        Command::Ls(args) => ls::run(&open(shared, output)?, args, output),
+        Command::Info(args) => info::run(&open(shared, output)?, args, output),
+        Command::Path(args) => path::run(&open(shared, output)?, args, output),
+        Command::Verify(args) => verify::run(&open(shared, output)?, args, output),
+        Command::Rm(args) => on_store(shared, output, |cache| rm::run(cache, args, output)),
+        Command::Gc(args) => on_store(shared, output, |cache| gc::run(cache, args, output)),
+        Command::Pin(args) => pin::pin(&open(shared, output)?, args, output),
+        Command::Unpin(args) => pin::unpin(&open(shared, output)?, args, output),
+        Command::Registry(command) => registry::run(&open(shared, output)?, command, output),
+        Command::Lock(args) => lock::run(&open(shared, output)?, args, output),
+        Command::Outdated(args) => outdated::outdated(&open(shared, output)?, args, output),
+        Command::Update(args) => outdated::update(&build(args.time.apply(builder(shared)), output)?, args, output),
+        Command::Sync(args) => sync::run(&build(args.time.apply(builder(shared)), output)?, args, output),
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-        Command::Push(args) => push::run(&open(shared)?, args, output),
+        Command::Push(args) => push::run(&open(shared, output)?, args, output),
         Command::Serve(args) => serve::run(shared, args, output),
         #[cfg(feature = "bundle")]
-        Command::Export(args) => export::run(&open(shared)?, args, output),
+        Command::Export(args) => export::run(&open(shared, output)?, args, output),
         #[cfg(feature = "bundle")]
         Command::Import(args) if args.list => import::list(args, output),
         #[cfg(feature = "bundle")]
-        Command::Import(args) => import::run(&open(shared)?, args, output),
+        Command::Import(args) => import::run(&open(shared, output)?, args, output),
         #[cfg(feature = "bundle")]
         Command::Keygen(args) => export::keygen(args, output),
-        Command::Quarantine(command) => quarantine::run(&open(shared)?, command, output),
-        Command::Env(args) => env::run(&open(shared)?, args, output),
+        Command::Quarantine(command) => quarantine::run(&open(shared, output)?, command, output),
+        Command::Env(args) => env::run(&open(shared, output)?, args, output),
         Command::Doctor(args) => doctor::run(shared, args, output),
-        Command::Stats(args) => stats::run(&open(shared)?, args, output),
+        Command::Stats(args) => stats::run(&open(shared, output)?, args, output),
         Command::Config(command) => config::run(shared, command, output),
         Command::Token(command) => token::run(command, output),
         Command::Completions(args) => completions::run(args, output),
@@ -102,8 +102,25 @@ fn builder(shared: &Shared) -> CacheBuilder {
     Cache::builder().settings(shared.config.loaded.settings().clone())
 }
 
-fn open(shared: &Shared) -> Result<Cache> {
-    builder(shared).build()
+fn open(shared: &Shared, output: &Output) -> Result<Cache> {
+    build(builder(shared), output)
+}
+
+/// Opens the cache, with a warning if all users may write it.
+fn build(builder: CacheBuilder, output: &Output) -> Result<Cache> {
+    let cache = builder.build()?;
+    cache.store_warning().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    Ok(cache)
+}
+
+/// Runs a command that changes the store, and names the locks that it had to go on without.
+fn on_store(shared: &Shared, output: &Output, run: impl FnOnce(&Cache) -> Result<u8>) -> Result<u8> {
+    let cache = open(shared, output)?;
+    let result = run(&cache);
+    for text in cache.store().lock_timeouts() {
+        output.remark(format_args!("warning: {text}"));
+    }
+    result
 }
 
 /// A commit's first digits.

@@ -4,12 +4,14 @@
 mod args;
 mod commands;
 mod failure;
+mod hints;
 mod logging;
 mod output;
 mod progress;
 mod schedule;
 mod signals;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
@@ -20,7 +22,7 @@ use crate::output::Output;
 /// The command with all its arguments: for completions, man pages and the reference.
 #[must_use]
 pub fn command() -> clap::Command {
-    Arguments::command().version(version()).bin_name("model-cache")
+    args::help::layout(Arguments::command()).version(version()).bin_name("model-cache")
 }
 
 /// All configuration keys, as a page in Markdown.
@@ -65,7 +67,14 @@ pub fn main() -> ExitCode {
 /// Help and version go to stdout and are no failure; everything else is a usage error, exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
+    let plain = error.render().to_string();
+    let shown = output::words(&plain);
     // A closed pipe must not turn `--help | head` into a failure.
-    let _ = error.print();
+    let _ = if shown == plain {
+        error.print()
+    } else {
+        // The arguments are repeated, and have secrets or what acts on a terminal.
+        write!(std::io::stderr().lock(), "{shown}")
+    };
     ExitCode::from(code)
 }

@@ -1,7 +1,9 @@
 //! Logs on stderr, only when the settings ask for them; traces to a collector, only where built in and asked for.
 
+use std::io;
+
 use cache_lib::config::{LogFormat, LogSettings};
-use cache_lib::{Error, ErrorKind, Result};
+use cache_lib::{Error, ErrorKind, Result, escape_json, escape_line, redact_text};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
@@ -24,15 +26,31 @@ pub(crate) fn start(settings: &LogSettings) -> Result<()> {
 fn lines(settings: &LogSettings) -> Result<Option<BoxedLayer>> {
     let Some(level) = &settings.level else { return Ok(None) };
     let filter = EnvFilter::try_new(level).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("log.level: {level:?} is no filter of a log: {error}"))
+        Error::new(ErrorKind::Usage, format!("log.level: {level:?} is not a log filter: {error}"))
             .with_hint("write error, warn, info, debug, trace, off, or a filter such as cache_net=trace")
     })?;
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    let layer = fmt::layer().with_ansi(false);
     Ok(Some(if settings.format == LogFormat::Json {
-        layer.json().with_filter(filter).boxed()
+        layer.json().with_writer(|| Clean(|line| escape_json(line).into_owned())).with_filter(filter).boxed()
     } else {
-        layer.with_filter(filter).boxed()
+        layer.with_writer(|| Clean(|line| escape_line(line).into_owned())).with_filter(filter).boxed()
     }))
+}
+
+/// Writes lines of the log to stderr without secrets of addresses, and escaped. Each write is one whole event.
+struct Clean(fn(&str) -> String);
+
+impl io::Write for Clean {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        let line = (self.0)(&redact_text(text.trim_end_matches('\n')));
+        writeln!(io::stderr().lock(), "{line}")?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
 #[cfg(feature = "otel")]

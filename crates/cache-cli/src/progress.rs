@@ -1,4 +1,4 @@
-//! Progress for people: bars on a terminal, a line a second elsewhere, nothing when quiet.
+//! Progress on stderr: bars on a terminal, a line a second elsewhere, nothing when quiet.
 
 mod bars;
 mod tally;
@@ -55,7 +55,7 @@ impl Board {
         Self { shared: Some(shared), drawer: drawer.ok() }
     }
 
-    /// Hears of one of several references; `label` names it where there are several.
+    /// The receiver of events of one reference; `label` names it where there are several.
     pub(crate) fn progress(&self, label: &str) -> Arc<dyn Progress> {
         match &self.shared {
             Some(shared) => {

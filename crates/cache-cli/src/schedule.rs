@@ -23,8 +23,8 @@ impl Schedule {
         let mut options = ParseOptions::default();
         options.fallback_timezone_option = FallbackTimezoneOption::System;
         cronexpr::parse_crontab_with(text, options).map(Self).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("{text:?} is no schedule: {error}")).with_hint(
-                "write it as cron does: \"0 3 * * *\" is every day at three, \"*/15 * * * *\" every 15 minutes",
+            Error::new(ErrorKind::Usage, format!("{text:?} is not a schedule: {error}")).with_hint(
+                "write it in cron syntax: \"0 3 * * *\" is every day at three, \"*/15 * * * *\" every 15 minutes",
             )
         })
     }

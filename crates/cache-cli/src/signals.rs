@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use cache_lib::{Error, ErrorKind, Result};
+use cache_lib::{Error, Result};
 use tokio::runtime::Runtime;
 
 /// How long the disk may take to write down what has arrived, after the work was told to stop.
@@ -42,7 +42,7 @@ fn runtime() -> Result<Runtime> {
         .enable_all()
         .thread_name("model-cache")
         .build()
-        .map_err(|error| Error::new(ErrorKind::Storage, format!("no threads to be had: {error}")))
+        .map_err(|error| Error::storage("start the threads", error))
 }
 
 #[cfg(unix)]

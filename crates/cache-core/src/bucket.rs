@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::{RefError, RepoPath};
+use crate::{RefError, RepoPath, has_secrets};
 
-/// Whose object store.
+/// Object store provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum BucketKind {
@@ -56,18 +56,24 @@ impl Bucket {
     /// [`RefError::Url`] for a name that no object store takes, [`RefError::Path`] for the prefix.
     pub fn parse(kind: BucketKind, text: &str) -> Result<Self, RefError> {
         let (name, prefix) = text.split_once('/').unwrap_or((text, ""));
+        if name.contains('@') || has_secrets(text) {
+            return Err(RefError::Url(
+                "an address of a bucket must not carry a password or signature: it would be stored and shown"
+                    .to_owned(),
+            ));
+        }
         let fine = (1..=255).contains(&name.len())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
             && !name.starts_with(['.', '-']);
         if !fine {
-            return Err(RefError::Url(format!("{name:?} is not the name of a bucket")));
+            return Err(RefError::Url(format!("{name:?} is not a bucket name")));
         }
         let prefix = prefix.trim_end_matches('/');
         let prefix = if prefix.is_empty() { None } else { Some(RepoPath::parse(prefix)?) };
         Ok(Self { kind, name: name.to_owned(), prefix })
     }
 
-    /// Whose object store.
+    /// Object store provider.
     #[must_use]
     pub fn kind(&self) -> BucketKind {
         self.kind

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not a digest.
+/// The error of an invalid digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DigestError {
@@ -162,7 +162,7 @@ impl FromStr for Digest {
     }
 }
 
-/// What is known of a file's content: at most one digest of each algorithm.
+/// Known digests of a file: at most one of each algorithm.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Digests {
     /// SHA-256 of the bytes.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Reason;
+
 /// Shorthand for a result with the cache's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -24,6 +26,8 @@ pub enum ErrorKind {
     Integrity,
     /// A host could not be reached, broke off, was too slow or answered nonsense.
     Network,
+    /// The deadline of the caller has passed.
+    TimedOut,
     /// The host wants a token, or refuses the one it got.
     Unauthorized,
     /// The disk or the quota has no room.
@@ -45,18 +49,18 @@ impl ErrorKind {
             Self::Usage => 2,
             Self::NotFound | Self::NotCached => 3,
             Self::Integrity => 4,
-            Self::Network => 5,
+            Self::Network | Self::TimedOut => 5,
             Self::Unauthorized => 6,
             Self::NoSpace => 7,
             Self::Interrupted => 130,
         }
     }
 
-    /// Whose matter it is.
+    /// Its category.
     #[must_use]
     pub fn category(self) -> Category {
         match self {
-            Self::Network => Category::Network,
+            Self::Network | Self::TimedOut => Category::Network,
             Self::NoSpace | Self::Storage => Category::Storage,
             Self::Integrity => Category::Verification,
             Self::Usage | Self::Unsupported => Category::Configuration,
@@ -75,6 +79,7 @@ impl ErrorKind {
             Self::NotCached => "not-cached",
             Self::Integrity => "integrity",
             Self::Network => "network",
+            Self::TimedOut => "timed-out",
             Self::Unauthorized => "unauthorized",
             Self::NoSpace => "no-space",
             Self::Storage => "storage",
@@ -84,7 +89,7 @@ impl ErrorKind {
     }
 }
 
-/// Whose matter a trouble is: the coarse kind that people sort by.
+/// Coarse class of an error, by the party that can act on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -130,11 +135,13 @@ pub enum Retry {
     Never,
     /// Try again after the usual back-off.
     Backoff,
+    /// Try again within a few seconds, for a server that restarts: the host refuses connections, or has no address.
+    Briefly,
     /// The host said when to come back.
     After(Duration),
 }
 
-/// What went wrong. Cheap to clone, so that everyone who waited for one transfer gets the same error.
+/// An error and its kind. Cheap to clone: all waiters of one transfer get the same error.
 #[derive(Clone)]
 pub struct Error(Arc<Inner>);
 
@@ -145,6 +152,10 @@ struct Inner {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     hint: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    subject: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     host: Option<String>,
     #[serde(default)]
     attempts: u32,
@@ -152,9 +163,18 @@ struct Inner {
     elapsed: Duration,
     #[serde(default)]
     retry: Retry,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unreachable: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rate_limited: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    denied: bool,
     #[serde(skip)]
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
+
+/// The hint where no more files can be opened.
+const RAISE_LIMIT: &str = "raise the limit of open files: `ulimit -n 1024`";
 
 impl Error {
     /// An error of a kind, with what was tried and what happened.
@@ -163,44 +183,53 @@ impl Error {
             kind,
             message: message.into(),
             hint: None,
+            reason: None,
+            subject: None,
             host: None,
             attempts: 0,
             elapsed: Duration::ZERO,
             retry: Retry::Never,
+            unreachable: false,
+            rate_limited: false,
+            denied: false,
             source: None,
         }))
     }
 
-    /// An I/O error on the store's file system; a full disk or quota becomes [`ErrorKind::NoSpace`].
+    /// An I/O error on the store's file system; a full disk or quota becomes [`ErrorKind::NoSpace`]. It is retryable where
+    /// file descriptors have run out: other work of the process gives some back.
     pub fn storage(action: impl fmt::Display, error: std::io::Error) -> Self {
+        let exhausted = is_out_of_descriptors(&error);
         let kind = match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
             _ => ErrorKind::Storage,
         };
         let hint = match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Some("free some space, or let `model-cache gc --max-size …` do it")
+                Some("free disk space, or choose another disk with MODEL_CACHE_DIR")
             }
             std::io::ErrorKind::PermissionDenied => {
                 Some("check who owns the folder, or choose another with MODEL_CACHE_DIR")
             }
             std::io::ErrorKind::ReadOnlyFilesystem => {
-                Some("the store can be read but not written; choose another with MODEL_CACHE_DIR")
+                Some("the store is read-only; choose another with MODEL_CACHE_DIR")
             }
-            _ => None,
+            _ => exhausted.then_some(RAISE_LIMIT),
         };
-        let new = Self::new(kind, format!("{action}: {error}")).with_source(error);
-        match hint {
+        let retry = if exhausted { Retry::Backoff } else { Retry::Never };
+        let new = Self::new(kind, format!("{action}: {error}")).with_source(error).with_retry(retry);
+        let new = match hint {
             Some(hint) => new.with_hint(hint),
             None => new,
-        }
+        };
+        if kind == ErrorKind::NoSpace { new.with_reason(Reason::DiskFull) } else { new }
     }
 
     /// Another process or task gave up for the user's sake.
     #[must_use]
     pub fn interrupted() -> Self {
-        Self::new(ErrorKind::Interrupted, "interrupted; what has arrived is kept")
-            .with_hint("run it again to go on from there")
+        Self::new(ErrorKind::Interrupted, "interrupted; downloaded data is kept")
+            .with_hint("run the same command again to resume")
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Inner)) -> Self {
@@ -208,10 +237,26 @@ impl Error {
         self
     }
 
-    /// Adds what the user can do.
+    /// Adds what the user can do. A reason that belongs to an earlier hint goes with it.
     #[must_use]
     pub fn with_hint(self, hint: impl Into<String>) -> Self {
-        self.edit(|inner| inner.hint = Some(hint.into()))
+        self.edit(|inner| {
+            inner.hint = Some(hint.into());
+            inner.reason = None;
+            inner.subject = None;
+        })
+    }
+
+    /// Adds a code by which a program words its own hint.
+    #[must_use]
+    pub fn with_reason(self, reason: Reason) -> Self {
+        self.edit(|inner| inner.reason = Some(reason))
+    }
+
+    /// Adds what the reason is about: a model, an id or a file.
+    #[must_use]
+    pub fn with_subject(self, subject: impl fmt::Display) -> Self {
+        self.edit(|inner| inner.subject = Some(subject.to_string()))
     }
 
     /// Adds the host that was asked (no path, no query, no credentials).
@@ -226,6 +271,24 @@ impl Error {
         self.edit(|inner| inner.retry = retry)
     }
 
+    /// Marks that this host cannot be reached, whatever the authority says of the model.
+    #[must_use]
+    pub fn with_unreachable(self) -> Self {
+        self.edit(|inner| inner.unreachable = true)
+    }
+
+    /// Marks that the host counts requests and has had too many (429), unlike one that is broken or busy.
+    #[must_use]
+    pub fn with_rate_limited(self) -> Self {
+        self.edit(|inner| inner.rate_limited = true)
+    }
+
+    /// Marks that the authority refuses the whole repository: it is absent, private or gated to this caller.
+    #[must_use]
+    pub fn with_denied(self) -> Self {
+        self.edit(|inner| inner.denied = true)
+    }
+
     /// Adds how often and for how long it was tried, and stops outer layers from trying again.
     #[must_use]
     pub fn exhausted(self, attempts: u32, elapsed: Duration) -> Self {
@@ -236,10 +299,16 @@ impl Error {
         })
     }
 
-    /// Adds the underlying error.
+    /// Adds the underlying error. One that says that no file can be opened brings its hint, unless there is another.
     #[must_use]
     pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
-        self.edit(|inner| inner.source = Some(Arc::new(source)))
+        let exhausted = is_out_of_descriptors(&source);
+        self.edit(|inner| {
+            if exhausted {
+                inner.hint.get_or_insert_with(|| RAISE_LIMIT.to_owned());
+            }
+            inner.source = Some(Arc::new(source));
+        })
     }
 
     /// Puts what was being done in front of the message.
@@ -254,16 +323,41 @@ impl Error {
         self.0.kind
     }
 
-    /// What was tried and what happened.
+    /// The message: what was tried and what failed.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// What the user can do, if anything is known.
+    /// The hint for the user, if there is one.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
+    }
+
+    /// The code by which a program words its own hint.
+    #[must_use]
+    pub fn reason(&self) -> Option<Reason> {
+        self.0.reason
+    }
+
+    /// What the reason is about, if it is about one thing.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject.as_deref()
+    }
+
+    /// The last part of the message, without numbers of the system: `connection refused`.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        let last = self.0.message.rsplit(": ").next().unwrap_or_default();
+        let text = last.split(" (os error ").next().unwrap_or(last);
+        let mut letters = text.chars();
+        let is_word = text.chars().nth(1).is_some_and(char::is_lowercase);
+        match letters.next() {
+            Some(first) if is_word => first.to_lowercase().chain(letters).collect(),
+            _ => text.to_owned(),
+        }
     }
 
     /// The host that was asked, if one was.
@@ -272,13 +366,13 @@ impl Error {
         self.0.host.as_deref()
     }
 
-    /// How often it was tried; 0 when nothing was repeated.
+    /// Number of attempts; 0 without retries.
     #[must_use]
     pub fn attempts(&self) -> u32 {
         self.0.attempts
     }
 
-    /// How long all tries took together.
+    /// Total time of all attempts.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
@@ -290,14 +384,33 @@ impl Error {
         self.0.retry
     }
 
+    /// Whether this host cannot be reached: its name, the network, the port or TLS failed, or it refuses what the
+    /// authority has granted. Another place may serve the same.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        self.0.unreachable
+    }
+
+    /// Whether the host has answered that there were too many requests (429).
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.0.rate_limited
+    }
+
+    /// Whether the authority refuses the whole repository, and neither a revision, a file nor the token as such.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.0.denied
+    }
+
     /// Whether the user may get further by running the same again, later and with nothing changed.
     ///
-    /// True of a network whose retries are used up, and of what was interrupted. False where something has to be
+    /// True of a network whose retries are used up, and of what was interrupted or ran out of time. False where something has to be
     /// changed first: a certificate, a token, a name, room on the disk.
     #[must_use]
     pub fn retry_helps(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Interrupted => true,
+            ErrorKind::Interrupted | ErrorKind::TimedOut => true,
             ErrorKind::Network => self.is_retryable() || self.0.attempts > 0,
             _ => self.is_retryable(),
         }
@@ -308,6 +421,24 @@ impl Error {
     pub fn is_retryable(&self) -> bool {
         self.0.retry != Retry::Never
     }
+}
+
+/// Whether an error says that the process, or the machine, can open no more files.
+///
+/// An [`io::Error`](std::io::Error) that wraps another in a text, as those of `fs-err` do, hides the number from all but
+/// its text.
+#[must_use]
+pub fn is_out_of_descriptors(error: &(dyn std::error::Error + 'static)) -> bool {
+    // ENFILE and EMFILE, the same numbers on Linux, macOS and the BSDs.
+    let is_it = |error: &std::io::Error| match error.raw_os_error() {
+        Some(number) => matches!(number, 23 | 24),
+        None => {
+            let text = error.to_string();
+            text.ends_with("(os error 23)") || text.ends_with("(os error 24)")
+        }
+    };
+    std::iter::successors(Some(error), |&error| error.source())
+        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_it))
 }
 
 impl fmt::Display for Error {
@@ -354,17 +485,24 @@ impl<'de> Deserialize<'de> for Error {
 
 impl From<crate::PathError> for Error {
     fn from(error: crate::PathError) -> Self {
+        if error == crate::PathError::Listing {
+            return Self::new(ErrorKind::Unsupported, format!("the listing is refused: {error}"))
+                .with_hint("pack the files into archives, or split them into several models")
+                .with_source(error);
+        }
         Self::new(ErrorKind::Integrity, format!("a file name in the listing is refused: {error}"))
-            .with_hint("the listing would be unsafe on some file system; the source has to rename the file")
+            .with_hint("the name is unsafe on some file systems; rename the file at the source")
             .with_source(error)
     }
 }
 
 impl From<crate::RefError> for Error {
     fn from(error: crate::RefError) -> Self {
-        Self::new(ErrorKind::Usage, error.to_string())
-            .with_hint("write org/name, hf://org/name@revision/path, https://host/file, or ./folder")
-            .with_source(error)
+        let hint = match error {
+            crate::RefError::Credentials => "write hf://org/name, and give a token by HF_TOKEN or `hf auth login`",
+            _ => "write org/name, hf://org/name@revision/path, https://host/file, or ./folder",
+        };
+        Self::new(ErrorKind::Usage, error.to_string()).with_hint(hint).with_source(error)
     }
 }
 
@@ -384,6 +522,32 @@ mod tests {
         assert_eq!(back.kind(), ErrorKind::Network);
         assert_eq!(back.hint(), error.hint());
         assert!(back.to_string().contains("tried 5 times"));
+    }
+
+    #[test]
+    fn cause_is_the_last_part_of_the_message() {
+        for (message, cause) in [
+            ("GET http://h/x: connection failed: Connection refused (os error 111)", "connection refused"),
+            ("GET http://h/x: timed out", "timed out"),
+            ("TLS failed", "TLS failed"),
+            ("", ""),
+        ] {
+            assert_eq!(Error::new(ErrorKind::Network, message).cause(), cause);
+        }
+    }
+
+    #[test]
+    fn lack_of_descriptors_is_found_below_others() {
+        let lack = || std::io::Error::from_raw_os_error(24);
+        let wrapped = std::io::Error::new(lack().kind(), Error::new(ErrorKind::Storage, "open").with_source(lack()));
+        let text = std::io::Error::new(lack().kind(), format!("failed to open file `/x`: {}", lack()));
+        for error in [lack(), wrapped, text] {
+            let error = Error::storage("open the file", error);
+            assert!(error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("ulimit")), "{error:?}");
+        }
+        let other = Error::new(ErrorKind::Usage, "open").with_source(lack());
+        assert!(other.hint().is_some_and(|hint| hint.contains("ulimit")), "{other:?}");
+        assert!(!Error::storage("open", std::io::Error::from_raw_os_error(2)).is_retryable());
     }
 
     #[test]

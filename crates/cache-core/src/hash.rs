@@ -44,7 +44,7 @@ pub struct Hasher {
     length: u64,
 }
 
-/// What a finished [`Hasher`] found.
+/// Result of a finished [`Hasher`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hashes {
     /// SHA-256 of all bytes.

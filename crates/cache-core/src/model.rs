@@ -1,7 +1,7 @@
 //! Which model: its identity, its revisions and its pinned versions.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use sha2::Digest as _;
 
 use crate::{Bucket, ModelUrl, RefError, RepoPath, Sha256};
 
-/// What kind of repository a Hub repository is.
+/// Kind of a Hub repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum RepoKind {
     /// A model.
@@ -71,7 +71,7 @@ impl fmt::Display for RepoName {
     }
 }
 
-/// Whose files these are, whatever the revision.
+/// Identity of a model, independent of the revision.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 #[non_exhaustive]
@@ -98,6 +98,12 @@ impl ModelId {
     /// [`RefError::Name`] when the name is not one the Hub would accept.
     pub fn hub(name: &str) -> Result<Self, RefError> {
         Ok(Self::Hub { kind: RepoKind::Model, name: RepoName::parse(name)? })
+    }
+
+    /// Whether this is a repository on the Hugging Face Hub or a mirror of it.
+    #[must_use]
+    pub fn is_hub(&self) -> bool {
+        matches!(self, Self::Hub { .. })
     }
 
     /// The word for the kind of source: `hf`, `http`, `s3`, `gs`, `az` or `local`. Names the folder in the store.
@@ -159,18 +165,6 @@ impl fmt::Display for ModelId {
 impl From<ModelId> for String {
     fn from(model: ModelId) -> String {
         model.to_string()
-    }
-}
-
-impl TryFrom<String> for ModelId {
-    type Error = RefError;
-
-    fn try_from(text: String) -> Result<Self, RefError> {
-        if let Some(path) = text.strip_prefix("file://") {
-            let path = Path::new(path);
-            return if path.is_absolute() { Ok(Self::Folder(path.to_path_buf())) } else { Err(RefError::Name(text)) };
-        }
-        text.parse::<crate::ModelRef>().map(|reference| reference.model)
     }
 }
 
@@ -258,22 +252,9 @@ impl Commit {
         }
     }
 
-    /// The commit of a listing: SHA-256 over one line `path size digest-or-etag` a file, sorted by path.
-    #[must_use]
-    pub fn of_listing(files: &[crate::FileEntry]) -> Self {
-        let mut lines: Vec<String> = files
-            .iter()
-            .map(|file| {
-                let identity = match (file.digests.strongest(), &file.etag) {
-                    (Some(digest), _) => digest.to_string(),
-                    (None, etag) => etag.clone().unwrap_or_default(),
-                };
-                let size = file.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
-                format!("{}\t{size}\t{identity}\n", file.path)
-            })
-            .collect();
-        lines.sort_unstable();
-        Self(Sha256::from_bytes(sha2::Sha256::digest(lines.concat()).into()).to_string())
+    /// The commit that a digest stands for.
+    pub(crate) fn of_digest(digest: Sha256) -> Self {
+        Self(digest.to_string())
     }
 
     /// The digits.
@@ -307,7 +288,7 @@ impl<'de> Deserialize<'de> for Commit {
 /// A model at a commit: it never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
-    /// Whose files.
+    /// The model.
     pub model: ModelId,
     /// Pinned where.
     pub commit: Commit,

@@ -1,6 +1,5 @@
 //! [`RepoPath`]: the only way a remote name can reach the disk.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,12 +7,23 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::failpoints::{Mutant, mutant};
+use crate::is_deceptive;
+
+/// Most files of a version: more than twice what the Hub recommends for a repository (100,000).
+pub const MAX_LISTED_FILES: usize = 1 << 18;
+
+/// Most bytes that the names of all files of a version may have together.
+pub const MAX_LISTED_BYTES: usize = 32 << 20;
+
 /// Longest segment in bytes: the limit of ext4, XFS, APFS and NTFS alike (255), less room for a suffix of our own.
 const MAX_SEGMENT: usize = 240;
-/// Longest path in bytes, well inside Linux's PATH_MAX of 4096 with the store's own folders in front.
-const MAX_PATH: usize = 2048;
+/// Longest path in bytes: with the store's own folders in front well inside Linux's PATH_MAX of 4,096.
+const MAX_PATH: usize = 1024;
+/// Most segments of a path. The Hub's repositories have a handful; each costs a folder on disk and in listings.
+const MAX_SEGMENTS: usize = 64;
 
-/// Why a remote name is refused. Names are rejected, never sanitised: two different names must not become one file.
+/// The error of a refused remote name. Names are rejected, never sanitised: two different names must not become one file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
@@ -23,8 +33,9 @@ pub enum PathError {
     /// A segment is `.` or `..`.
     #[error("{0:?} steps out of its folder")]
     Traversal(String),
-    /// A character that some platform takes for a separator, a drive, or a control.
-    #[error("{0:?} contains {1:?}")]
+    /// A character that some platform takes for a separator or a drive, a control, or one that makes a name look like
+    /// another: directions and characters of no width.
+    #[error("{0:?} contains {shown}", shown = named(*.1))]
     Character(String, char),
     /// A segment ends in a dot or a space, which Windows drops.
     #[error("{0:?} has a segment that ends in a dot or a space")]
@@ -35,9 +46,20 @@ pub enum PathError {
     /// A segment or the whole is too long for a file system.
     #[error("a path of {0} bytes is too long")]
     Length(usize),
+    /// More folders, one in the other, than any model has.
+    #[error("a path of {0} segments is too deep")]
+    Depth(usize),
+    /// A listing has more files, or more bytes of names, than are kept in memory.
+    #[error("a listing of more than {MAX_LISTED_FILES} files, or {MAX_LISTED_BYTES} bytes of names, is too large")]
+    Listing,
     /// Two names would be one file on a file system that folds case or normalises, or one is the folder of the other.
     #[error("{0:?} and {1:?} collide on some file systems")]
     Collision(String, String),
+}
+
+/// A character for people: its code point where it cannot be seen.
+fn named(c: char) -> String {
+    if c.is_ascii_graphic() { format!("{c:?}") } else { format!("U+{:04X}", u32::from(c)) }
 }
 
 /// A checked relative path with `/` between its segments, safe on every platform.
@@ -51,8 +73,8 @@ impl RepoPath {
     /// # Errors
     /// [`PathError`] names the rule that the path breaks.
     pub fn parse(text: &str) -> Result<Self, PathError> {
-        if text.len() > MAX_PATH {
-            return Err(PathError::Length(text.len()));
+        if !mutant(Mutant::NoPathLimits) {
+            check_extent(text)?;
         }
         text.split('/').try_for_each(|segment| check_segment(text, segment))?;
         Ok(Self(text.to_owned()))
@@ -83,11 +105,19 @@ impl RepoPath {
         path
     }
 
-    /// What two names share when they are one file on a case-folding or normalising file system.
-    fn folded(&self) -> String {
+    /// Case-folded and normalized form: equal for names that are one file on some file systems.
+    pub(crate) fn folded(&self) -> String {
         // Folding can change the normal form and the other way round, hence NFC on both sides.
         self.0.nfc().flat_map(char::to_lowercase).collect::<String>().to_uppercase().to_lowercase().nfc().collect()
     }
+}
+
+fn check_extent(text: &str) -> Result<(), PathError> {
+    if text.len() > MAX_PATH {
+        return Err(PathError::Length(text.len()));
+    }
+    let segments = text.split('/').count();
+    if segments > MAX_SEGMENTS { Err(PathError::Depth(segments)) } else { Ok(()) }
 }
 
 fn check_segment(path: &str, segment: &str) -> Result<(), PathError> {
@@ -97,7 +127,7 @@ fn check_segment(path: &str, segment: &str) -> Result<(), PathError> {
         "." | ".." => return Err(PathError::Traversal(whole())),
         _ => {}
     }
-    if let Some(bad) = segment.chars().find(|&c| c.is_control() || matches!(c, '\\' | ':' | '\u{2028}' | '\u{2029}')) {
+    if let Some(bad) = segment.chars().find(|&c| is_deceptive(c) || matches!(c, '\\' | ':')) {
         return Err(PathError::Character(whole(), bad));
     }
     if segment.ends_with(['.', ' ']) {
@@ -123,33 +153,6 @@ fn is_device(segment: &str) -> bool {
         let mut rest = rest.chars();
         matches!((rest.next(), rest.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
     })
-}
-
-/// Refuses a listing in which two names would be one file somewhere (NFC and case folding), or one name is a folder
-/// of another.
-///
-/// # Errors
-/// [`PathError::Collision`] with the two names.
-pub fn check_collisions<'a>(paths: impl IntoIterator<Item = &'a RepoPath>) -> Result<(), PathError> {
-    let mut files: HashMap<String, &RepoPath> = HashMap::new();
-    let mut folders: HashMap<String, &RepoPath> = HashMap::new();
-    let collision = |a: &RepoPath, b: &RepoPath| Err(PathError::Collision(a.0.clone(), b.0.clone()));
-    for path in paths {
-        let folded = path.folded();
-        if let Some(other) = folders.get(&folded) {
-            return collision(other, path);
-        }
-        for (at, _) in folded.match_indices('/') {
-            if let Some(other) = files.get(&folded[..at]) {
-                return collision(other, path);
-            }
-            folders.entry(folded[..at].to_owned()).or_insert(path);
-        }
-        if let Some(other) = files.insert(folded, path) {
-            return collision(other, path);
-        }
-    }
-    Ok(())
 }
 
 impl fmt::Display for RepoPath {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Error, RepoPath, Version};
 
-/// How a file came to be there.
+/// How a file was obtained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
@@ -18,7 +18,7 @@ pub enum Outcome {
     Shared,
 }
 
-/// Something a person or a log may want to hear of.
+/// A progress event for a user interface or a log.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -33,7 +33,7 @@ pub enum Event<'a> {
     },
     /// A file begins.
     Started {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
         /// Its size in bytes, if known.
         size: Option<u64>,
@@ -44,14 +44,14 @@ pub enum Event<'a> {
     },
     /// More bytes of a file are on the disk; for a waiter, on the leader's disk. May be negative after a restart.
     Advanced {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
         /// Bytes since the last event.
         bytes: i64,
     },
     /// Another process fetches this file; this one follows its progress.
     Waiting {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
     },
     /// Something failed and is tried again.
@@ -60,14 +60,16 @@ pub enum Event<'a> {
         host: &'a str,
         /// The attempt that failed, from 1.
         attempt: u32,
-        /// How long until the next.
+        /// Attempts allowed in a row.
+        limit: u32,
+        /// Time until the next attempt.
         wait: Duration,
-        /// What failed.
+        /// The error.
         reason: &'a str,
     },
     /// Of a file that came from several sources at once: what one of them brought.
     Shared {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
         /// The source's name, for people.
         source: &'a str,
@@ -76,18 +78,18 @@ pub enum Event<'a> {
     },
     /// A file is in the store.
     Finished {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
         /// Its size in bytes.
         size: u64,
-        /// How it came.
+        /// How it was obtained.
         outcome: Outcome,
         /// Whether its digest was checked against trusted metadata.
         verified: bool,
     },
     /// A file could not be had.
     Failed {
-        /// Which file.
+        /// Path of the file.
         path: &'a RepoPath,
         /// Why.
         error: &'a Error,
@@ -96,7 +98,7 @@ pub enum Event<'a> {
     Warning(&'a str),
 }
 
-/// Hears of progress. Called from transfer tasks: must not block.
+/// Receives progress events.
 pub trait Progress: Send + Sync + 'static {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);

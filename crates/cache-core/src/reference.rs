@@ -6,31 +6,9 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::{Bucket, BucketKind, ModelId, ModelUrl, RepoKind, RepoName, RepoPath, Revision};
-
-/// Why a text is no reference to a model.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RefError {
-    /// Not a repository name.
-    #[error("{0:?} is not a model name")]
-    Name(String),
-    /// Not a revision.
-    #[error("{0:?} is not a revision")]
-    Revision(String),
-    /// Not a commit.
-    #[error("{0:?} is not a commit (40 or 64 lower-case hexadecimal digits)")]
-    Commit(String),
-    /// A path inside the model that is refused.
-    #[error(transparent)]
-    Path(#[from] crate::PathError),
-    /// A URL that cannot be parsed, or that carries a user name or password.
-    #[error("{0}")]
-    Url(String),
-    /// A scheme that this build does not know.
-    #[error("no source for {0}:// in this build")]
-    Scheme(String),
-}
+use crate::{
+    Bucket, BucketKind, ModelId, ModelUrl, RefError, RepoKind, RepoName, RepoPath, Revision, has_secrets, redact_text,
+};
 
 /// A model, and optionally which revision, which file and which quantisation of it.
 ///
@@ -72,22 +50,52 @@ impl FromStr for ModelRef {
     type Err = RefError;
 
     fn from_str(text: &str) -> Result<Self, RefError> {
-        if let Some(path) = text.strip_prefix("file://") {
-            return folder(path);
-        }
-        if let Some((scheme, rest)) = text.split_once("://") {
-            return match scheme {
-                "hf" => hub(rest),
-                "http" | "https" => web(text),
-                other => match BucketKind::of_scheme(other) {
-                    Some(kind) => Ok(ModelRef::of(ModelId::Bucket(Bucket::parse(kind, rest)?))),
-                    None => Err(RefError::Scheme(other.to_owned())),
-                },
-            };
-        }
-        let folder_like = text == "." || text == ".." || ["/", "./", "../"].iter().any(|start| text.starts_with(start));
-        if folder_like { folder(text) } else { hub(text) }
+        read(text).map_err(RefError::redacted)
     }
+}
+
+impl RefError {
+    /// The error with the secrets of the text in it taken out.
+    fn redacted(self) -> Self {
+        let shown = |text: String| redact_text(&text).into_owned();
+        match self {
+            Self::Name(text) => Self::Name(shown(text)),
+            Self::Revision(text) => Self::Revision(shown(text)),
+            Self::Commit(text) => Self::Commit(shown(text)),
+            Self::Url(text) => Self::Url(shown(text)),
+            Self::Path(error) if has_secrets(&error.to_string()) => Self::Url(SECRET.to_owned()),
+            other => other,
+        }
+    }
+}
+
+/// Said of a reference that is no URL and has what looks like a secret parameter or password.
+const SECRET: &str = "a reference must not carry a password or a secret parameter: it would be stored and shown";
+
+fn read(text: &str) -> Result<ModelRef, RefError> {
+    if let Some(path) = text.strip_prefix("file://") {
+        return folder(path);
+    }
+    if let Some((scheme, rest)) = text.split_once("://") {
+        return match scheme {
+            "hf" if has_credentials(rest) => Err(RefError::Credentials),
+            "hf" => hub(rest),
+            "http" | "https" => web(text),
+            other => match BucketKind::of_scheme(other) {
+                Some(kind) => Ok(ModelRef::of(ModelId::Bucket(Bucket::parse(kind, rest)?))),
+                None => Err(RefError::Scheme(other.to_owned())),
+            },
+        };
+    }
+    let folder_like = text == "." || text == ".." || ["/", "./", "../"].iter().any(|start| text.starts_with(start));
+    if folder_like { folder(text) } else { hub(text) }
+}
+
+/// Whether `user:password@` is in front of a name. `name:variant@revision` without an organization reads the same, and is
+/// written without `hf://`.
+fn has_credentials(text: &str) -> bool {
+    let first = text.split('/').next().unwrap_or_default();
+    first.find(':').is_some_and(|colon| text[colon..].contains('@'))
 }
 
 /// A folder, made absolute by its text alone: nothing is looked up on the disk.
@@ -108,6 +116,9 @@ fn folder(text: &str) -> Result<ModelRef, RefError> {
 
 /// `[datasets/|spaces/]org/name[:variant][@revision][/path]`
 fn hub(text: &str) -> Result<ModelRef, RefError> {
+    if has_secrets(text) {
+        return Err(RefError::Url(SECRET.to_owned()));
+    }
     let (kind, text) = if let Some(rest) = text.strip_prefix("datasets/") {
         (RepoKind::Dataset, rest)
     } else if let Some(rest) = text.strip_prefix("spaces/") {
@@ -185,6 +196,18 @@ impl fmt::Display for ModelRef {
     }
 }
 
+impl TryFrom<String> for ModelId {
+    type Error = RefError;
+
+    fn try_from(text: String) -> Result<Self, RefError> {
+        if let Some(path) = text.strip_prefix("file://") {
+            let path = Path::new(path);
+            return if path.is_absolute() { Ok(Self::Folder(path.to_path_buf())) } else { Err(RefError::Name(text)) };
+        }
+        text.parse::<ModelRef>().map(|reference| reference.model)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +265,19 @@ mod tests {
                 assert!(text.parse::<ModelRef>().is_err(), "{text:?} was let through");
             }
         }
+    }
+
+    #[test]
+    fn credentials_of_a_hub_reference_are_refused() {
+        for text in ["hf://me:hush@org/name", "hf://me:hu$h@org/name", "hf://me:@org/name", "hf://me:hu/sh@org/name@v1"]
+        {
+            let error = crate::Error::from(text.parse::<ModelRef>().unwrap_err());
+            assert_eq!(error.message(), "credentials in a reference are not supported", "{text}");
+            assert_eq!(error.kind(), crate::ErrorKind::Usage);
+            assert!(error.hint().is_some_and(|hint| hint.contains("hf auth login")), "{error:?}");
+        }
+        assert_eq!(parse("hf://org/name:Q4@main/x").to_string(), "org/name:Q4@main/x");
+        assert_eq!(parse("gpt2:Q4@main/x").to_string(), "gpt2:Q4@main/x");
     }
 
     #[test]

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::{Event, Progress};
+use crate::{Error, Event, Progress};
 
-/// One retry, told to whoever watches.
+/// One retry, as the observer gets it.
 #[derive(Debug)]
 pub struct RetryNote<'a> {
     /// The host that failed.
     pub host: &'a str,
     /// The attempt that failed, from 1.
     pub attempt: u32,
-    /// How long until the next attempt.
+    /// Time until the next attempt.
     pub wait: Duration,
-    /// What failed.
-    pub reason: &'a str,
+    /// The error.
+    pub error: &'a Error,
 }
 
-type Watcher = dyn Fn(&RetryNote<'_>) + Send + Sync;
+type Observer = dyn Fn(&RetryNote<'_>) + Send + Sync;
 
-/// How many retries are left for one piece of work, however many layers retry.
+/// Retry budget of one operation, shared by all layers that retry.
 ///
 /// Clones share the budget. Progress refills it: what must not go on for ever is failing, not fetching a large file
 /// over a bad link.
@@ -33,32 +33,37 @@ struct Shared {
     allowed: u32,
     used: AtomicU32,
     attempts: AtomicU32,
-    watcher: Option<Box<Watcher>>,
+    observer: Option<Box<Observer>>,
 }
 
 impl RetryBudget {
     /// A budget of `allowed` retries in a row without progress.
     #[must_use]
     pub fn new(allowed: u32) -> Self {
-        Self(Arc::new(Shared { allowed, used: AtomicU32::new(0), attempts: AtomicU32::new(1), watcher: None }))
+        Self(Arc::new(Shared { allowed, used: AtomicU32::new(0), attempts: AtomicU32::new(1), observer: None }))
     }
 
-    /// A budget whose retries are told to `watcher`, which must not block.
-    pub fn watched(allowed: u32, watcher: impl Fn(&RetryNote<'_>) + Send + Sync + 'static) -> Self {
-        let shared =
-            Shared { allowed, used: AtomicU32::new(0), attempts: AtomicU32::new(1), watcher: Some(Box::new(watcher)) };
+    /// A budget that reports its retries to `observer`, which must not block.
+    pub fn with_observer(allowed: u32, observer: impl Fn(&RetryNote<'_>) + Send + Sync + 'static) -> Self {
+        let shared = Shared {
+            allowed,
+            used: AtomicU32::new(0),
+            attempts: AtomicU32::new(1),
+            observer: Some(Box::new(observer)),
+        };
         Self(Arc::new(shared))
     }
 
-    /// A budget whose retries are told to whoever hears of progress.
+    /// A budget that reports its retries as progress events.
     #[must_use]
-    pub fn told(allowed: u32, progress: Arc<dyn Progress>) -> Self {
-        Self::watched(allowed, move |&RetryNote { host, attempt, wait, reason }| {
-            progress.event(&Event::Retrying { host, attempt, wait, reason });
+    pub fn with_progress(allowed: u32, progress: Arc<dyn Progress>) -> Self {
+        let limit = allowed.saturating_add(1);
+        Self::with_observer(allowed, move |&RetryNote { host, attempt, wait, error }| {
+            progress.event(&Event::Retrying { host, attempt, limit, wait, reason: error.message() });
         })
     }
 
-    /// No budget: the caller retries, and whoever gets this hands errors up as they are.
+    /// No budget: only the caller retries; layers below return errors as they are.
     #[must_use]
     pub fn none() -> Self {
         Self::new(0)
@@ -82,10 +87,10 @@ impl RetryBudget {
         Some(taken + 1)
     }
 
-    /// Tells the watcher of a retry that was taken.
+    /// Reports a retry that was taken to the observer.
     pub fn note(&self, note: &RetryNote<'_>) {
-        if let Some(watcher) = &self.0.watcher {
-            watcher(note);
+        if let Some(observer) = &self.0.observer {
+            observer(note);
         }
     }
 

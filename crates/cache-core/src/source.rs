@@ -39,7 +39,7 @@ impl Display for ByteRange {
     }
 }
 
-/// How to open a file.
+/// Options of [`Source::open`].
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct OpenOptions {
@@ -49,6 +49,8 @@ pub struct OpenOptions {
     pub if_range: Option<String>,
     /// The retries left for the file as a whole.
     pub budget: RetryBudget,
+    /// Over a new connection: a retry, which must not meet again what failed on a reused one.
+    pub fresh: bool,
 }
 
 impl OpenOptions {
@@ -75,6 +77,13 @@ impl OpenOptions {
     #[must_use]
     pub fn budget(mut self, budget: RetryBudget) -> Self {
         self.budget = budget;
+        self
+    }
+
+    /// Uses a new connection instead of an idle one.
+    #[must_use]
+    pub fn fresh(mut self, fresh: bool) -> Self {
+        self.fresh = fresh;
         self
     }
 }
@@ -116,7 +125,7 @@ impl Debug for Body {
 /// An opened file.
 #[derive(Debug)]
 pub enum Opened {
-    /// The file lies on this machine: it can be cloned or linked instead of copied.
+    /// A file on this machine: it can be cloned or linked instead of copied.
     File(PathBuf),
     /// The bytes come as a stream.
     Stream(Body),

@@ -4,7 +4,7 @@ use std::fmt::{Debug, Display};
 
 use crate::{Digest, Error, ErrorKind, FileEntry, Hasher, Hashes, Result};
 
-/// What a verification concluded.
+/// Result of a verification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
@@ -14,7 +14,7 @@ pub enum Verdict {
     Unverified,
     /// The bytes are wrong.
     Rejected {
-        /// What is wrong, with what was expected and what was found.
+        /// The mismatch: expected and actual value.
         reason: String,
     },
 }
@@ -27,7 +27,7 @@ pub trait Verification: Send {
     /// Judges.
     ///
     /// # Errors
-    /// When no verdict can be given at all.
+    /// If no verdict can be given.
     fn finish(self: Box<Self>) -> Result<Verdict>;
 }
 
@@ -59,7 +59,7 @@ impl DigestVerifier {
     #[must_use]
     pub fn judge(file: &FileEntry, hashes: &Hashes) -> Verdict {
         if let Some(size) = file.size.filter(|&size| size != hashes.length) {
-            return Verdict::Rejected { reason: format!("expected {size} bytes, got {}", hashes.length) };
+            return Verdict::Rejected { reason: format!("wrong size: expected {size} bytes, got {}", hashes.length) };
         }
         let pairs = [
             (file.digests.sha256.map(Digest::Sha256), Some(Digest::Sha256(hashes.sha256))),
@@ -69,13 +69,15 @@ impl DigestVerifier {
         for (expected, actual) in pairs {
             if let (Some(expected), Some(actual)) = (expected, actual) {
                 if expected != actual {
-                    return Verdict::Rejected { reason: format!("expected {expected}, got {actual}") };
+                    return Verdict::Rejected {
+                        reason: format!("checksum mismatch: expected {expected}, got {actual}"),
+                    };
                 }
                 checked = true;
             }
         }
         // The compressed bytes were checked by the source that unpacked them.
-        checked |= file.packed.as_ref().is_some_and(|packed| !packed.digests.is_empty());
+        checked |= file.compressed.as_ref().is_some_and(|compressed| !compressed.digests.is_empty());
         if checked { Verdict::Verified } else { Verdict::Unverified }
     }
 }

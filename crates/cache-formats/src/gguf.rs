@@ -2,13 +2,15 @@
 //!
 //! The format is described in <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
+mod error;
 mod file_type;
 mod reader;
 #[cfg(test)]
 mod tests;
 
+pub use error::{ByteOrder, HeaderError};
 pub use file_type::FileType;
-use reader::{Reader, Value};
+use reader::{ByteReader, MetadataValue};
 
 /// The first four bytes of every GGUF file.
 pub const MAGIC: [u8; 4] = *b"GGUF";
@@ -18,40 +20,16 @@ const MAX_KEYS: u64 = 1 << 16;
 /// Longest key in bytes: the format's own limit.
 const MAX_KEY: u64 = 65_535;
 
-/// Why a header was not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum HeaderError {
-    /// What is asked for lies further on: come again with at least so many bytes from the file's beginning.
-    #[error("the first {bytes} bytes of the file are needed")]
-    NeedMore {
-        /// Bytes from the beginning.
-        bytes: u64,
-    },
-    /// It is no GGUF file, or one that is broken or of another version.
-    #[error("{0}")]
-    Invalid(String),
-}
-
-/// The order of bytes in a file's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ByteOrder {
-    /// As nearly all files have it.
-    Little,
-    /// As files for s390x and some POWER machines have it.
-    Big,
-}
-
 /// A file's place in a split set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Split {
-    /// Which part, from 0.
+    /// Index of the part, from 0.
     pub no: u64,
-    /// How many parts there are.
+    /// Number of parts.
     pub count: u64,
 }
 
-/// What a GGUF file says of itself.
+/// Header of a GGUF file.
 ///
 /// Part 2 and those after it of a split file say nothing but [`Header::split`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +66,7 @@ impl Header {
     /// [`HeaderError::NeedMore`] when the file type may lie further on; [`HeaderError::Invalid`] when nothing that
     /// follows could help.
     pub fn parse(bytes: &[u8]) -> Result<Self, HeaderError> {
-        let mut reader = Reader::new(bytes);
+        let mut reader = ByteReader::new(bytes);
         let magic = reader.take(4)?;
         if magic != MAGIC {
             return Err(HeaderError::Invalid("it does not begin with GGUF".to_owned()));
@@ -99,7 +77,7 @@ impl Header {
         if keys > MAX_KEYS {
             return Err(HeaderError::Invalid(format!("it claims to have {keys} metadata keys")));
         }
-        let mut found = Found::default();
+        let mut found = Collected::default();
         for _ in 0..keys {
             match found.read(&mut reader) {
                 Ok(()) => {}
@@ -113,7 +91,7 @@ impl Header {
     }
 }
 
-fn version(reader: &mut Reader<'_>) -> Result<u32, HeaderError> {
+fn version(reader: &mut ByteReader<'_>) -> Result<u32, HeaderError> {
     let written = reader.u32()?;
     let (version, order) = match written {
         1..=0xFFFF => (written, ByteOrder::Little),
@@ -129,9 +107,9 @@ fn version(reader: &mut Reader<'_>) -> Result<u32, HeaderError> {
     }
 }
 
-/// What the keys read so far have said.
+/// Metadata read so far.
 #[derive(Debug, Default)]
-struct Found {
+struct Collected {
     architecture: Option<String>,
     file_type: Option<FileType>,
     name: Option<String>,
@@ -141,8 +119,8 @@ struct Found {
     split_count: Option<u64>,
 }
 
-impl Found {
-    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), HeaderError> {
+impl Collected {
+    fn read(&mut self, reader: &mut ByteReader<'_>) -> Result<(), HeaderError> {
         let length = reader.u64()?;
         if length > MAX_KEY {
             return Err(HeaderError::Invalid(format!("a metadata key is {length} bytes long")));
@@ -150,15 +128,15 @@ impl Found {
         let key = reader.take(length)?;
         let value = reader.value()?;
         match (key, value) {
-            (b"general.architecture", Value::Text(text)) => self.architecture = Some(text),
-            (b"general.name", Value::Text(text)) => self.name = Some(text),
-            (b"general.size_label", Value::Text(text)) => self.size_label = Some(text),
-            (b"general.file_type", Value::Number(number)) => {
+            (b"general.architecture", MetadataValue::Text(text)) => self.architecture = Some(text),
+            (b"general.name", MetadataValue::Text(text)) => self.name = Some(text),
+            (b"general.size_label", MetadataValue::Text(text)) => self.size_label = Some(text),
+            (b"general.file_type", MetadataValue::Number(number)) => {
                 self.file_type = u32::try_from(number).ok().map(FileType::from_number);
             }
-            (b"split.no", Value::Number(number)) => self.split_no = Some(number),
-            (b"split.count", Value::Number(number)) => self.split_count = Some(number),
-            (key, Value::Number(number)) => {
+            (b"split.no", MetadataValue::Number(number)) => self.split_no = Some(number),
+            (b"split.count", MetadataValue::Number(number)) => self.split_count = Some(number),
+            (key, MetadataValue::Number(number)) => {
                 if let Some(prefix) = key.strip_suffix(b".context_length") {
                     let prefix = String::from_utf8_lossy(prefix.get(..64).unwrap_or(prefix)).into_owned();
                     self.context_length = Some((prefix, number));
@@ -169,7 +147,7 @@ impl Found {
         Ok(())
     }
 
-    fn header(self, version: u32, reader: &Reader<'_>, tensors: u64, whole: bool) -> Header {
+    fn header(self, version: u32, reader: &ByteReader<'_>, tensors: u64, whole: bool) -> Header {
         let split = match (self.split_no, self.split_count) {
             (Some(no), Some(count)) => Some(Split { no, count }),
             _ => None,

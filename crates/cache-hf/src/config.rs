@@ -15,7 +15,7 @@ pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// Longest token file that is read, in bytes: a token has some forty.
 const MAX_TOKEN_FILE: u64 = 16 << 10;
 
-/// Where a setting was found.
+/// Provenance of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Provenance {
@@ -46,7 +46,7 @@ impl fmt::Display for Provenance {
     }
 }
 
-/// Where each setting of an [`HfConfig`] was found.
+/// Provenance of each setting of an [`HfConfig`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Provenances {
@@ -60,7 +60,7 @@ pub struct Provenances {
     pub home: Provenance,
 }
 
-/// How the Hub is asked. The token is never printed.
+/// Configuration of the Hub client. The token is never printed.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct HfConfig {
@@ -68,13 +68,15 @@ pub struct HfConfig {
     pub endpoint: Url,
     /// The token, sent to the endpoint's scheme, host and port and nowhere else. `None`: no token is sent at all.
     pub token: Option<Secret>,
+    /// Whether the token may be sent over plain http to other machines.
+    pub allow_http: bool,
     /// Whether the network may not be asked.
     pub offline: bool,
     /// Retries in a row for resolving one revision.
     pub retries: u32,
     /// The Hugging Face home folder, if one is known: it holds the token file.
     pub home: Option<PathBuf>,
-    /// Where the settings were found.
+    /// Provenance of the settings.
     pub found: Provenances,
 }
 
@@ -85,6 +87,7 @@ impl Default for HfConfig {
         Self {
             endpoint: Url::parse(DEFAULT_ENDPOINT).expect("the default endpoint is a URL"),
             token: None,
+            allow_http: false,
             offline: false,
             retries: 5,
             home: None,
@@ -102,7 +105,7 @@ impl HfConfig {
     /// Reads what Hugging Face programs read: `HF_ENDPOINT`, `HF_TOKEN`, `HUGGING_FACE_HUB_TOKEN`, `HF_TOKEN_PATH`,
     /// `HF_HOME`, `XDG_CACHE_HOME`, `HF_HUB_DISABLE_IMPLICIT_TOKEN`, `HF_HUB_OFFLINE`, and the token file.
     ///
-    /// A token file that cannot be read is no error: [`found`](Self::found) tells of it.
+    /// A token file that cannot be read is no error: [`found`](Self::found) reports it.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] when `HF_ENDPOINT` is no `http(s)` address or the token cannot be sent in a header.
@@ -163,6 +166,13 @@ impl HfConfig {
         self
     }
 
+    /// Lets the token go over plain http to other machines, where everyone on the way can read it.
+    #[must_use]
+    pub fn with_allow_http(mut self, allow: bool) -> Self {
+        self.allow_http = allow;
+        self
+    }
+
     /// Forbids or allows the network.
     #[must_use]
     pub fn with_offline(mut self, offline: bool) -> Self {
@@ -198,15 +208,11 @@ fn find_token(
 
 /// The file's content; `None` when it is absent or blank.
 fn read_token_file(file: &Path) -> std::io::Result<Option<String>> {
-    use std::io::Read as _;
-    let open = match fs_err::File::open(file) {
-        Ok(open) => open,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = String::new();
-    open.take(MAX_TOKEN_FILE).read_to_string(&mut text)?;
-    Ok(Some(text).filter(|text| !text.trim().is_empty()))
+    match cache_fs::read_text(file, MAX_TOKEN_FILE) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.trim().is_empty())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn parse_token(text: &str, whence: &str) -> Result<Secret> {
@@ -214,27 +220,33 @@ fn parse_token(text: &str, whence: &str) -> Result<Secret> {
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(Error::new(
             ErrorKind::Usage,
-            format!("the token from {whence} is empty or has a character that no token has"),
+            format!("the token from {whence} is empty or has invalid characters"),
         )
         .with_hint("copy it again from https://huggingface.co/settings/tokens; it begins with hf_"));
     }
     Ok(Secret::new(token))
 }
 
+/// Repeats the text only where it cannot have a password.
+fn not_a_url(text: &str) -> String {
+    let is_harmless = text.len() <= 64 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._/".contains(c));
+    if is_harmless { format!("is not a valid URL: {text:?}") } else { "is not a valid URL".to_owned() }
+}
+
 fn parse_endpoint(text: &str, whence: &str) -> Result<Url> {
     let refuse = |why: &str| {
-        // The text is not repeated: it may carry a password.
+        // The rest of the text is not repeated: it may have a password.
         Error::new(ErrorKind::Usage, format!("{whence} {why}")).with_hint("write it like https://huggingface.co")
     };
-    let mut url = Url::parse(text.trim()).map_err(|error| refuse(&format!("is no address: {error}")))?;
+    let mut url = Url::parse(text.trim()).map_err(|_| refuse(&not_a_url(text.trim())))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-        return Err(refuse("is no http or https address"));
+        return Err(refuse("is not an http or https URL"));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(refuse("carries a user name or password, which would be shown and sent"));
+        return Err(refuse("has a user name or password, which would be shown and sent"));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(refuse("carries a query or a fragment"));
+        return Err(refuse("has a query or a fragment"));
     }
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);

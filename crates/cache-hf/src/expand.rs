@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Replaces a leading `~` by the home folder, and `$NAME` and `${NAME}` by the variables of that name.
 ///
-/// What cannot be replaced stays as it is: an unknown variable, `~user`, a lone `$`.
+/// Unknown variables, `~user` and a lone `$` stay as they are.
 pub(crate) fn expand(text: &str, get: &dyn Fn(&str) -> Option<String>) -> PathBuf {
     let text = variables(text, get);
     let home = text.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));

@@ -9,12 +9,12 @@ const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_')
 
 /// A repository on the Hub.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Repo<'a> {
+pub(crate) struct RepoRoute<'a> {
     pub(crate) kind: RepoKind,
     pub(crate) name: &'a RepoName,
 }
 
-impl<'a> Repo<'a> {
+impl<'a> RepoRoute<'a> {
     /// The repository of a model.
     ///
     /// # Errors
@@ -22,7 +22,7 @@ impl<'a> Repo<'a> {
     pub(crate) fn of(model: &'a ModelId) -> Result<Self> {
         match model {
             ModelId::Hub { kind, name } => Ok(Self { kind: *kind, name }),
-            other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is no repository on the Hub"))),
+            other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is not a repository on the Hub"))),
         }
     }
 
@@ -52,7 +52,7 @@ impl Routes {
     }
 
     /// The bytes of a file at a commit.
-    pub(crate) fn resolve(&self, repo: Repo<'_>, commit: &Commit, path: &RepoPath) -> Result<Url> {
+    pub(crate) fn resolve(&self, repo: RepoRoute<'_>, commit: &Commit, path: &RepoPath) -> Result<Url> {
         let mut text = format!("{}/{}{}/resolve/{commit}", self.base, repo.prefix(), repo.name);
         for segment in path.segments() {
             text.push('/');
@@ -62,15 +62,22 @@ impl Routes {
     }
 
     /// The listing of a version, all folders in one.
-    pub(crate) fn tree(&self, repo: Repo<'_>, commit: &Commit) -> Result<Url> {
+    pub(crate) fn tree(&self, repo: RepoRoute<'_>, commit: &Commit) -> Result<Url> {
         let plural = repo.kind.plural();
         parse(&format!("{}/api/{plural}/{}/tree/{commit}?recursive=true&expand=false", self.base, repo.name))
     }
 
-    /// What a revision is: the same address that hf-hub asks.
-    pub(crate) fn info(&self, repo: Repo<'_>, revision: &Revision) -> Result<Url> {
+    /// Address of a revision's metadata: the same as hf-hub's.
+    pub(crate) fn info(&self, repo: RepoRoute<'_>, revision: &Revision) -> Result<Url> {
         let revision = utf8_percent_encode(revision.as_str(), PART);
         parse(&format!("{}/api/{}/{}/revision/{revision}", self.base, repo.kind.plural(), repo.name))
+    }
+
+    /// Address of a repository's metadata, reduced to few fields.
+    pub(crate) fn about(&self, repo: RepoRoute<'_>) -> Result<Url> {
+        let mut url = parse(&format!("{}/api/{}/{}", self.base, repo.kind.plural(), repo.name))?;
+        url.query_pairs_mut().extend_pairs(fields(repo.kind).map(|field| ("expand", field)));
+        Ok(url)
     }
 
     /// A list of models, so many on a page.
@@ -85,11 +92,11 @@ impl Routes {
     }
 
     /// The repository's page, for people.
-    pub(crate) fn page(&self, repo: Repo<'_>) -> String {
+    pub(crate) fn page(&self, repo: RepoRoute<'_>) -> String {
         format!("{}/{}{}", self.base, repo.prefix(), repo.name)
     }
 
-    /// Where tokens are made, for people.
+    /// Web page where tokens are created.
     pub(crate) fn tokens_page(&self) -> String {
         format!("{}/settings/tokens", self.base)
     }
@@ -97,6 +104,12 @@ impl Routes {
 
 fn parse(text: &str) -> Result<Url> {
     Url::parse(text).map_err(|error| Error::new(ErrorKind::Usage, format!("{text}: {error}")))
+}
+
+/// The fields that are asked for. The Hub refuses a name that a kind does not have.
+pub(crate) fn fields(kind: RepoKind) -> impl Iterator<Item = &'static str> {
+    let gated = (kind != RepoKind::Space).then_some("gated");
+    ["sha", "private"].into_iter().chain(gated)
 }
 
 #[cfg(test)]
@@ -113,7 +126,7 @@ mod tests {
         let commit = Commit::parse(&"ab".repeat(20)).unwrap();
         let path = RepoPath::parse("sub dir/ä#?%2e%2e+x.bin").unwrap();
         let (gpt2, data) = (model("gpt2"), model("hf://datasets/org/name"));
-        let (gpt2, data) = (Repo::of(&gpt2).unwrap(), Repo::of(&data).unwrap());
+        let (gpt2, data) = (RepoRoute::of(&gpt2).unwrap(), RepoRoute::of(&data).unwrap());
         assert_eq!(
             routes.resolve(data, &commit, &path).unwrap().as_str(),
             format!(
@@ -133,6 +146,6 @@ mod tests {
 
     #[test]
     fn other_models_are_not_ours() {
-        assert_eq!(Repo::of(&model("/data")).unwrap_err().kind(), ErrorKind::Unsupported);
+        assert_eq!(RepoRoute::of(&model("/data")).unwrap_err().kind(), ErrorKind::Unsupported);
     }
 }

@@ -7,27 +7,27 @@ use serde::Deserialize;
 
 use crate::HfSource;
 use crate::api::{Api, MAX_REPLY, git_commit};
-use crate::refusal::{Asked, bad_token};
-use crate::routes::Repo;
+use crate::error::{RequestTarget, bad_token};
+use crate::routes::RepoRoute;
 use crate::tree::next_page;
 
 /// Most models asked for in one page; the Hub gives no more than 1,000.
 const PAGE: usize = 100;
 
-/// What a revision is now.
+/// Current commit of a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Newest {
+pub struct LatestCommit {
     /// The commit.
     pub commit: Commit,
-    /// When the repository was last changed, as the Hub writes it (RFC 3339).
+    /// Time of the last change, as the Hub writes it (RFC 3339).
     pub changed: Option<String>,
 }
 
 /// A model that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct FoundModel {
+pub struct SearchResult {
     /// The model.
     pub model: ModelId,
     /// Downloads in the last thirty days, as the Hub counts them.
@@ -35,14 +35,14 @@ pub struct FoundModel {
 }
 
 #[derive(Deserialize)]
-struct Info {
+struct ModelInfo {
     sha: Option<String>,
     #[serde(rename = "lastModified")]
     changed: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ListedModel {
     id: String,
     downloads: Option<u64>,
 }
@@ -51,9 +51,9 @@ impl HfSource {
     /// The commit that a revision is now and when the repository was last changed: one small request.
     ///
     /// # Errors
-    /// As [`HfSource::commit`].
-    pub async fn newest(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Newest> {
-        let repo = Repo::of(model)?;
+    /// As [`HfSource::pin`].
+    pub async fn newest(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<LatestCommit> {
+        let repo = RepoRoute::of(model)?;
         self.online(&format_args!("{model}@{revision}"))?;
         self.api().newest(repo, revision, budget).await
     }
@@ -70,26 +70,26 @@ impl HfSource {
         words: Option<&str>,
         limit: usize,
         budget: &RetryBudget,
-    ) -> Result<Vec<FoundModel>> {
+    ) -> Result<Vec<SearchResult>> {
         self.online(&"which models there are")?;
         self.api().search(author, words, limit, budget).await
     }
 }
 
 impl Api {
-    async fn newest(&self, repo: Repo<'_>, revision: &Revision, budget: &RetryBudget) -> Result<Newest> {
-        let asked = Asked { repo, revision: revision.as_str(), path: None };
+    async fn newest(&self, repo: RepoRoute<'_>, revision: &Revision, budget: &RetryBudget) -> Result<LatestCommit> {
+        let asked = RequestTarget { repo, revision: revision.as_str(), path: None };
         let mut url = self.routes().info(repo, revision)?;
         // Without this the reply holds the whole model card.
         url.query_pairs_mut().append_pair("expand", "sha").append_pair("expand", "lastModified");
-        let info = self.get(&url, asked, budget).await?.json::<Info>(MAX_REPLY).await?;
+        let info = self.get(&url, asked, budget).await?.json::<ModelInfo>(MAX_REPLY).await?;
         let commit = info.sha.as_deref().and_then(git_commit).ok_or_else(|| {
-            self.network(format!("look up {}@{revision}: the reply names no commit", repo.name))
-                .with_hint("the endpoint is no Hub, or a faulty mirror of it; check HF_ENDPOINT")
+            self.network(format!("look up {}@{revision}: the response has no commit", repo.name))
+                .with_hint("the endpoint is not a Hub, or a faulty mirror; check HF_ENDPOINT")
         })?;
         // It is shown on terminals: nothing but a date can be in it.
         let is_date = |text: &String| text.len() <= 40 && text.chars().all(|c| c.is_ascii_graphic());
-        Ok(Newest { commit, changed: info.changed.filter(is_date) })
+        Ok(LatestCommit { commit, changed: info.changed.filter(is_date) })
     }
 
     async fn search(
@@ -98,7 +98,7 @@ impl Api {
         words: Option<&str>,
         limit: usize,
         budget: &RetryBudget,
-    ) -> Result<Vec<FoundModel>> {
+    ) -> Result<Vec<SearchResult>> {
         let mut page = Some(self.routes().models(author, words, limit.clamp(1, PAGE))?);
         let mut found = Vec::new();
         while let Some(url) = page {
@@ -114,15 +114,15 @@ impl Api {
             }
             let link = response.headers().get(header::LINK).and_then(|value| value.to_str().ok());
             page = next_page(&url, link)?.filter(|next| *next != url);
-            let listed = response.json::<Vec<Listed>>(MAX_REPLY).await?;
+            let listed = response.json::<Vec<ListedModel>>(MAX_REPLY).await?;
             if listed.is_empty() {
                 break;
             }
-            for Listed { id, downloads } in listed {
+            for ListedModel { id, downloads } in listed {
                 if found.len() >= limit {
                     return Ok(found);
                 }
-                found.extend(ModelId::hub(&id).ok().map(|model| FoundModel { model, downloads }));
+                found.extend(ModelId::hub(&id).ok().map(|model| SearchResult { model, downloads }));
             }
         }
         Ok(found)

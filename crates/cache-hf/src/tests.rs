@@ -3,6 +3,7 @@
 mod conformance;
 mod hostile;
 mod hub;
+mod reach;
 pub(crate) mod server;
 mod tokenless;
 

@@ -2,15 +2,50 @@
 
 use cache_core::{Digests, Error, ErrorKind, FileEntry, GitSha1, RepoPath, Result, Sha256};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use url::Url;
 
 /// How the object id begins that a mirror gives to a file without a digest, such as one of a folder that it serves as a
 /// repository; 40 hexadecimal digits follow. It says nothing of the content, which cannot be checked then.
 pub const UNHASHED: &str = "unhashed-";
 
+/// Most entries of a page: ten times what the Hub sends.
+const MAX_PAGE: usize = 10_000;
+
+/// One page of a listing.
+#[derive(Debug)]
+pub(crate) struct TreePage(pub(crate) Vec<HubTreeEntry>);
+
+impl<'de> Deserialize<'de> for TreePage {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(TreeEntries)
+    }
+}
+
+struct TreeEntries;
+
+impl<'de> Visitor<'de> for TreeEntries {
+    type Value = TreePage;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a page of a listing")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<TreePage, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = list.next_element()? {
+            if entries.len() == MAX_PAGE {
+                return Err(A::Error::custom(format_args!("more than {MAX_PAGE} entries on one page")));
+            }
+            entries.push(entry);
+        }
+        Ok(TreePage(entries))
+    }
+}
+
 /// One line of `GET /api/{kind}/{repo}/tree/{commit}`.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Entry {
+pub(crate) struct HubTreeEntry {
     #[serde(rename = "type")]
     kind: String,
     path: String,
@@ -19,18 +54,18 @@ pub(crate) struct Entry {
     #[serde(default)]
     size: Option<u64>,
     #[serde(default)]
-    lfs: Option<Lfs>,
+    lfs: Option<LfsPointer>,
 }
 
 #[derive(Debug, Deserialize)]
-struct Lfs {
+struct LfsPointer {
     /// The SHA-256 of the content. The tree names it `oid`, the repository's info names it `sha256`.
     oid: String,
     #[serde(default)]
     size: Option<u64>,
 }
 
-impl Entry {
+impl HubTreeEntry {
     /// The file, or `None` for a folder or a submodule.
     ///
     /// # Errors
@@ -43,7 +78,7 @@ impl Entry {
         let mut file = FileEntry::new(RepoPath::parse(&self.path)?);
         let broken = |what: &str, error: &dyn std::fmt::Display| {
             Error::new(ErrorKind::Integrity, format!("the listing's {what} of {} is none: {error}", file.path))
-                .with_hint("the host is no Hub, or a faulty mirror of it")
+                .with_hint("the host is not a Hub, or a faulty mirror")
         };
         // Of an LFS file the outer oid is the pointer's, not the content's.
         let digests = match (&self.lfs, &self.oid) {
@@ -71,13 +106,13 @@ impl Entry {
 /// The next page, if the `Link` header names one.
 ///
 /// # Errors
-/// [`ErrorKind::Network`] when the page lies on another origin: what it lists would be trusted, and it is not the Hub.
+/// [`ErrorKind::Network`] when the page is on another origin: its listing must not be trusted.
 pub(crate) fn next_page(current: &Url, link: Option<&str>) -> Result<Option<Url>> {
     let Some(target) = link.and_then(next_target) else { return Ok(None) };
     let bad = |why: &str| {
         Error::new(ErrorKind::Network, format!("the listing's next page {why}"))
             .with_host(current.host_str().unwrap_or_default())
-            .with_hint("the host is no Hub, or a faulty mirror of it; nothing was asked there")
+            .with_hint("the host is not a Hub, or a faulty mirror; the link was not followed")
     };
     let next = current.join(target).map_err(|error| bad(&format!("has no address: {error}")))?;
     if next.origin() != current.origin() || !next.username().is_empty() || next.password().is_some() {
@@ -106,15 +141,17 @@ fn next_target(link: &str) -> Option<&str> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn file(json: serde_json::Value) -> Result<Option<FileEntry>> {
-        serde_json::from_value::<Entry>(json).unwrap().into_file()
+        serde_json::from_value::<HubTreeEntry>(json).unwrap().into_file()
     }
 
     #[test]
-    fn entries_become_files_with_the_digest_of_their_content() {
+    fn tree_entries_become_files_with_digests() {
         let (sha256, oid) = ("ab".repeat(32), "cd".repeat(20));
         let lfs = serde_json::json!({"type": "file", "path": "m/x.bin", "size": 9, "oid": oid, "xetHash": "ee",
             "lfs": {"oid": sha256, "size": 9, "pointerSize": 134}});
@@ -133,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_checked_or_placed_is_refused() {
+    fn invalid_tree_entries_are_refused() {
         let (sha256, oid) = ("ab".repeat(32), "cd".repeat(20));
         for json in [
             serde_json::json!({"type": "file", "path": "../x", "size": 1, "oid": oid}),
@@ -146,6 +183,16 @@ mod tests {
         ] {
             assert_eq!(file(json.clone()).unwrap_err().kind(), ErrorKind::Integrity, "{json}");
         }
+    }
+
+    #[test]
+    fn a_page_has_at_most_10000_entries() {
+        let page = |entries: usize| {
+            let list = vec![serde_json::json!({"type": "directory", "path": "d"}); entries];
+            serde_json::from_value::<TreePage>(list.into()).map(|TreePage(entries)| entries.len())
+        };
+        assert_eq!(page(MAX_PAGE).unwrap(), MAX_PAGE);
+        assert!(page(MAX_PAGE + 1).unwrap_err().to_string().contains("more than 10000"));
     }
 
     /// Why the listing is read here and not by hf-hub: its type has no field for the digest that the tree sends.

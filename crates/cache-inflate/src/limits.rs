@@ -10,7 +10,7 @@ pub(crate) const MAX_BARREN: u64 = 8 << 20;
 /// Streams unpacked at once by one process. With [`InflateLimits::max_memory`] it bounds what all decoders hold.
 pub(crate) const MAX_DECODERS: usize = 4;
 
-/// What a compressed stream may cost before it is refused.
+/// Limits of a compressed stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InflateLimits {

@@ -2,25 +2,25 @@
 
 use std::collections::HashSet;
 
-use cache_core::{Commit, FileEntry, Manifest, Packed, Packing, RepoPath};
+use cache_core::{Commit, CompressedFile, Compression, FileEntry, Manifest, RepoPath};
 
 /// The entries that are shown plain: where they are in the listing, how they are packed, their plain names.
-pub(crate) fn packed(manifest: &Manifest) -> Vec<(usize, Packing, RepoPath)> {
+pub(crate) fn compressed_files(manifest: &Manifest) -> Vec<(usize, Compression, RepoPath)> {
     // A plain name that is there wins, and of two packings of one file the first.
     let mut taken: HashSet<RepoPath> = manifest.files.iter().map(|file| file.path.clone()).collect();
-    let packed = manifest.files.iter().enumerate().filter_map(|(at, file)| {
-        let (packing, plain) = Packing::of(&file.path)?;
-        taken.insert(plain.clone()).then_some((at, packing, plain))
+    let compressed = manifest.files.iter().enumerate().filter_map(|(at, file)| {
+        let (compression, plain) = Compression::of(&file.path)?;
+        taken.insert(plain.clone()).then_some((at, compression, plain))
     });
-    packed.collect()
+    compressed.collect()
 }
 
 /// The entry of the plain file.
-pub(crate) fn plain(file: &FileEntry, packing: Packing, plain: RepoPath) -> FileEntry {
+pub(crate) fn decompressed_entry(file: &FileEntry, compression: Compression, plain: RepoPath) -> FileEntry {
     let mut entry = FileEntry::new(plain);
-    entry.packed = Some(Packed {
+    entry.compressed = Some(CompressedFile {
         path: file.path.clone(),
-        packing,
+        compression,
         size: file.size,
         digests: file.digests,
         etag: file.etag.clone(),
@@ -29,11 +29,11 @@ pub(crate) fn plain(file: &FileEntry, packing: Packing, plain: RepoPath) -> File
 }
 
 /// The entry of the compressed file, as the inner source lists it.
-pub(crate) fn compressed(packed: &Packed) -> FileEntry {
-    let mut entry = FileEntry::new(packed.path.clone());
-    entry.size = packed.size;
-    entry.digests = packed.digests;
-    entry.etag = packed.etag.clone();
+pub(crate) fn compressed_entry(compressed: &CompressedFile) -> FileEntry {
+    let mut entry = FileEntry::new(compressed.path.clone());
+    entry.size = compressed.size;
+    entry.digests = compressed.digests;
+    entry.etag = compressed.etag.clone();
     entry
 }
 
@@ -43,10 +43,11 @@ pub(crate) fn commit(inner: &Commit, files: &[FileEntry]) -> Commit {
         .iter()
         .map(|file| {
             let mut identity = FileEntry::new(file.path.clone());
-            let packing = file.packed.as_ref().map_or_else(String::new, |packed| packed.packing.to_string());
+            let compression =
+                file.compressed.as_ref().map_or_else(String::new, |compressed| compressed.compression.to_string());
             let digest = file.digests.strongest().map_or_else(String::new, |digest| digest.to_string());
             identity.size = file.size;
-            identity.etag = Some(format!("{inner} {packing} {digest}"));
+            identity.etag = Some(format!("{inner} {compression} {digest}"));
             identity
         })
         .collect();

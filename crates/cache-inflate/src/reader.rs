@@ -1,4 +1,4 @@
-//! [`Reader`]: a feed as the decoders read it, in small pieces and with pauses.
+//! [`PieceReader`]: a feed as the decoders read it, in small pieces and with pauses.
 
 use std::io;
 use std::pin::Pin;
@@ -7,27 +7,27 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use cache_core::{ByteStream, Error, Packed};
+use cache_core::{ByteStream, CompressedFile, Error};
 use futures::stream;
 use tokio::io::{AsyncBufRead, AsyncRead, ReadBuf};
 use tokio::task::coop;
 
-use crate::feed::Feed;
+use crate::compressed_stream::CompressedStream;
+use crate::error;
 use crate::limits::MAX_BARREN;
-use crate::trouble;
 
 /// Compressed bytes that a decoder gets at a time. Empty members decode to nothing without giving way to other tasks,
 /// so the pauses have to be here.
 const PIECE: usize = 16 << 10;
 
-/// What went into a decoder. Shared by the two ends of it.
+/// Byte counts of a decoder, shared by its two ends.
 #[derive(Debug, Default)]
-pub(crate) struct Meter {
+pub(crate) struct ByteCounter {
     taken: AtomicU64,
-    barren: AtomicU64,
+    no_output: AtomicU64,
 }
 
-impl Meter {
+impl ByteCounter {
     /// Compressed bytes so far.
     pub(crate) fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
@@ -35,33 +35,33 @@ impl Meter {
 
     /// Plain bytes have come out.
     pub(crate) fn yielded(&self) {
-        self.barren.store(0, Ordering::Relaxed);
+        self.no_output.store(0, Ordering::Relaxed);
     }
 
     /// Compressed bytes since then, with these.
     fn take(&self, bytes: u64) -> u64 {
         self.taken.fetch_add(bytes, Ordering::Relaxed);
-        self.barren.fetch_add(bytes, Ordering::Relaxed) + bytes
+        self.no_output.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 }
 
-pub(crate) struct Reader {
+pub(crate) struct PieceReader {
     stream: ByteStream,
-    packed: Packed,
-    meter: Arc<Meter>,
+    compressed: CompressedFile,
+    counter: Arc<ByteCounter>,
     chunk: Bytes,
     piece: Bytes,
     ended: bool,
 }
 
-impl Reader {
-    pub(crate) fn new(feed: Feed, meter: Arc<Meter>) -> Self {
-        let packed = feed.packed().clone();
+impl PieceReader {
+    pub(crate) fn new(feed: CompressedStream, counter: Arc<ByteCounter>) -> Self {
+        let compressed = feed.compressed().clone();
         let stream = stream::try_unfold(feed, |mut feed| async move {
             let bytes = feed.next().await?;
             Ok::<_, Error>(bytes.map(|bytes| (bytes, feed)))
         });
-        Self { stream: Box::pin(stream), packed, meter, chunk: Bytes::new(), piece: Bytes::new(), ended: false }
+        Self { stream: Box::pin(stream), compressed, counter, chunk: Bytes::new(), piece: Bytes::new(), ended: false }
     }
 
     /// Makes sure of a piece, unless the end has come.
@@ -80,16 +80,16 @@ impl Reader {
             }
             turn.made_progress();
             self.piece = self.chunk.split_to(PIECE.min(self.chunk.len()));
-            let barren = self.meter.take(self.piece.len() as u64);
-            if barren > MAX_BARREN {
-                return Poll::Ready(Err(io::Error::other(trouble::barren(&self.packed, barren))));
+            let no_output = self.counter.take(self.piece.len() as u64);
+            if no_output > MAX_BARREN {
+                return Poll::Ready(Err(io::Error::other(error::no_output(&self.compressed, no_output))));
             }
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncBufRead for Reader {
+impl AsyncBufRead for PieceReader {
     fn poll_fill_buf(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
         let this = self.get_mut();
         ready!(this.poll_piece(context))?;
@@ -102,7 +102,7 @@ impl AsyncBufRead for Reader {
     }
 }
 
-impl AsyncRead for Reader {
+impl AsyncRead for PieceReader {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

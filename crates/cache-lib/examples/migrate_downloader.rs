@@ -36,7 +36,7 @@ impl Progress for Words {
                 self.bytes.fetch_add(*bytes, Ordering::Relaxed);
             }
             Event::Waiting { path } => eprintln!("{path}: another process fetches it; this one follows"),
-            Event::Retrying { host, attempt, wait, reason } => {
+            Event::Retrying { host, attempt, wait, reason, .. } => {
                 eprintln!("{host}: attempt {attempt} failed ({reason}), again in {wait:?}");
             }
             Event::Warning(text) => eprintln!("warning: {text}"),

@@ -27,7 +27,7 @@ impl Progress for Words {
             Event::Finished { path, size, verified, .. } => {
                 eprintln!("{path}: {}, verified: {verified}", units::Size(*size));
             }
-            Event::Retrying { host, attempt, wait, reason } => {
+            Event::Retrying { host, attempt, wait, reason, .. } => {
                 eprintln!("{host}: attempt {attempt} failed ({reason}), again in {wait:?}");
             }
             Event::Warning(text) => eprintln!("warning: {text}"),

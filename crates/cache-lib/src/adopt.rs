@@ -1,6 +1,7 @@
 //! [`Adopt`]: another program's folder becomes part of the store.
 //!
 //! Its files become second names of the store's blobs, so both have them and neither takes room; each is hashed first.
+//! What is not the folder's alone, is run, or is another user's is copied and left as it is.
 //! The folder keeps working: Hugging Face's programs, Ollama and LM Studio replace and delete files, they do not write
 //! into them.
 
@@ -21,7 +22,7 @@ use cache_local::caches;
 pub use report::{AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
 
 use crate::cache::blocking;
-use crate::{AdoptKind, Cache, Error, ErrorKind, NoProgress, Progress, Result};
+use crate::{AdoptKind, AdoptOptions, Cache, Error, ErrorKind, NoProgress, Progress, Result};
 
 /// A wish to adopt a folder. Await it.
 #[must_use = "nothing is adopted until it is awaited"]
@@ -86,7 +87,8 @@ impl Adopt {
     async fn run(self) -> Result<AdoptReport> {
         if let Some(reason) = self.cache.store().read_only().filter(|_| !self.dry_run) {
             return Err(Error::new(ErrorKind::Storage, format!("the store is read-only: {reason}"))
-                .with_hint("choose a store that you may write, with --store or MODEL_CACHE_DIR"));
+                .with_hint("choose a writable store with MODEL_CACHE_DIR")
+                .with_reason(crate::Reason::StoreUnusable));
         }
         let (cache, folder, kind) = (self.cache.clone(), self.folder.clone(), self.kind);
         let contents = blocking(move || {
@@ -96,8 +98,9 @@ impl Adopt {
         .await?;
         let mut report = AdoptReport::new(contents.kind, self.dry_run);
         report.refused = contents.refused;
+        let options = AdoptOptions::default().with_hard_link(&self.folder).with_copy(self.copy);
         for found in contents.versions {
-            report.models.push(self.version(found).await?);
+            report.models.push(self.version(found, options.clone()).await?);
         }
         Ok(report)
     }

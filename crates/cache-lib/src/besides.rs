@@ -2,38 +2,64 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::expect::Expected;
-use crate::registry::Meant;
-use crate::{Error, ErrorKind, Event, Get, ModelRef, RepoPath, Result, Snapshot};
+use crate::registry::ResolvedName;
+use crate::{Error, ErrorKind, Event, Get, ModelRef, RefText, RepoPath, Result, Sha256, Snapshot};
 
 /// What a wish has besides the reference.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Besides {
     /// As the user wrote it.
-    pub(crate) text: Option<String>,
+    pub(crate) text: Option<RefText>,
     pub(crate) fallbacks: Vec<ModelRef>,
     pub(crate) expected: Option<Arc<Expected>>,
+    /// Digest of the one file, pinned by the registry.
+    pub(crate) sha256: Option<Sha256>,
+    /// Platforms of the registry entry.
+    pub(crate) platforms: Vec<String>,
+    /// Why the registry entry or the lock file cannot be used on this machine.
+    pub(crate) unsupported: Option<Error>,
     /// No other files than these.
     pub(crate) only: Option<Arc<BTreeSet<RepoPath>>>,
 }
 
 impl Get {
-    /// Takes apart what the registry says of a reference.
-    pub(crate) fn meaning(cache: crate::Cache, text: Option<String>, meant: Result<Meant>) -> Self {
-        match meant {
+    /// A request for a resolved name, with all that its registry entry pins.
+    pub(crate) fn from_resolved(cache: crate::Cache, text: Option<RefText>, resolved: Result<ResolvedName>) -> Self {
+        match resolved {
             Err(error) => {
                 let mut get = Self::new(cache, Err(error));
                 get.besides.text = text;
                 get
             }
-            Ok(Meant { reference, fallbacks, expected, sha256 }) => {
+            Ok(ResolvedName { reference, fallbacks, expected, sha256, platforms, unsupported, .. }) => {
                 let mut get = Self::new(cache, Ok(reference));
-                get.told.sha256 = sha256;
-                get.besides = Besides { text, fallbacks, expected, only: None };
+                get.besides = Besides { text, fallbacks, expected, sha256, platforms, unsupported, only: None };
                 get
             }
         }
+    }
+
+    /// Digest that the one wanted file must have: the caller's, or the one that the registry pins.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when the two differ.
+    pub(crate) fn digest(&self) -> Result<Option<Sha256>> {
+        let path = self.reference.as_ref().ok().and_then(|reference| reference.path.as_ref());
+        let listed = self.besides.expected.as_ref().and_then(|expected| expected.sha256_of(path));
+        let pinned = self.besides.sha256.or(listed);
+        match (self.told.sha256, pinned) {
+            (Some(given), Some(pinned)) if given != pinned => Err(self.contradiction(given, pinned)),
+            (given, pinned) => Ok(given.or(pinned)),
+        }
+    }
+
+    pub(crate) fn contradiction(&self, given: Sha256, pinned: Sha256) -> Error {
+        let text =
+            format!("{}: checksum mismatch: expected sha256:{given}, the registry has sha256:{pinned}", self.name());
+        Error::new(ErrorKind::Integrity, text).with_hint("one of the two is wrong")
     }
 
     /// The wishes for what is taken instead, in order. None of them has a fallback of its own.
@@ -43,6 +69,8 @@ impl Get {
             get.include.clone_from(&self.include);
             get.exclude.clone_from(&self.exclude);
             get.progress = Arc::clone(&self.progress);
+            // The caller's digest and size hold for whatever is taken; those of the entry are its reference's.
+            (get.told, get.size, get.priority) = (self.told, self.size, self.priority);
             get
         };
         self.besides.fallbacks.iter().map(one).collect()
@@ -74,11 +102,14 @@ impl Get {
             return self.run().await;
         }
         let (text, progress) = (self.name(), Arc::clone(&self.progress));
+        let (began, limit) = (Instant::now(), self.time_limit());
         let mut error = match self.run().await {
             Err(error) if is_lack(&error) => error,
             other => return other,
         };
-        for get in others {
+        for mut get in others {
+            // One deadline for all of them.
+            get.deadline = limit.map(|limit| limit.saturating_sub(began.elapsed()));
             let warning = told(&text, &error, &get);
             progress.event(&Event::Warning(&warning));
             match get.run().await {
@@ -93,10 +124,10 @@ impl Get {
         Err(error)
     }
 
-    /// The wish as the user wrote it.
+    /// The request as the user wrote it, without secrets.
     pub(crate) fn name(&self) -> String {
         match (&self.besides.text, &self.reference) {
-            (Some(text), _) => text.clone(),
+            (Some(text), _) => text.public(),
             (None, Ok(reference)) => reference.to_string(),
             (None, Err(_)) => String::new(),
         }
@@ -104,7 +135,7 @@ impl Get {
 }
 
 fn told(wish: &str, error: &Error, other: &Get) -> String {
-    format!("{wish} is not to be had ({error}); taking {} instead", other.name())
+    format!("{wish} is not available ({error}); using {} instead", other.name())
 }
 
 /// Whether something else can be taken instead. Never when bytes were wrong: that must be seen.

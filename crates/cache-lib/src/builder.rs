@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_store::Store;
 use cache_transfer::Engine;
@@ -21,6 +22,7 @@ use crate::{Error, ErrorKind, Mirror, Result};
 pub struct CacheBuilder {
     root: Option<PathBuf>,
     offline: Option<bool>,
+    https_only: Option<bool>,
     read_only: bool,
     limit_rate: Option<Option<u64>>,
     jobs: Option<usize>,
@@ -29,6 +31,8 @@ pub struct CacheBuilder {
     endpoint: Option<String>,
     require_digest: Option<bool>,
     retries: Option<u32>,
+    max_wait: Option<Duration>,
+    deadline: Option<Duration>,
     mirrors: Vec<Mirror>,
     settings: Option<Box<Settings>>,
 }
@@ -43,6 +47,12 @@ impl CacheBuilder {
     /// Whether the network must not be asked, whatever the environment says.
     pub fn offline(mut self, offline: bool) -> Self {
         self.offline = Some(offline);
+        self
+    }
+
+    /// Whether plain http is refused altogether, redirects and mirrors included.
+    pub fn https_only(mut self, https_only: bool) -> Self {
+        self.https_only = Some(https_only);
         self
     }
 
@@ -94,6 +104,18 @@ impl CacheBuilder {
         self
     }
 
+    /// Longest wait that a rate-limiting host may ask for; 5 minutes when not set. One that asks for more fails the get.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.max_wait = Some(wait);
+        self
+    }
+
+    /// Longest time for each get that sets none of its own; see [`Get::deadline`](crate::Get::deadline).
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
+        self
+    }
+
     /// Another place for the files of models. May be given several times; what is given first is asked first.
     pub fn mirror(mut self, mirror: Mirror) -> Self {
         self.mirrors.push(mirror);
@@ -131,8 +153,11 @@ impl CacheBuilder {
         settings.store.quota = self.quota.or(settings.store.quota);
         settings.transfer.jobs = self.jobs.or(settings.transfer.jobs);
         settings.transfer.retries = self.retries.or(settings.transfer.retries);
+        settings.transfer.max_wait = self.max_wait.or(settings.transfer.max_wait);
+        settings.transfer.deadline = self.deadline.or(settings.transfer.deadline);
         settings.transfer.limit_rate = self.limit_rate.unwrap_or(settings.transfer.limit_rate);
         settings.network.offline = self.offline.or(settings.network.offline);
+        settings.network.https_only = self.https_only.or(settings.network.https_only);
         let store = Store::open(root, settings.store_options().with_read_only(self.read_only))?;
         let mut config = settings.engine_config();
         config.require_digest = self.require_digest.unwrap_or(config.require_digest);
@@ -142,6 +167,7 @@ impl CacheBuilder {
             token: self.token,
             endpoint: self.endpoint,
             mirrors: [self.mirrors, settings.mirrors()?].concat(),
+            store: store.clone(),
             settings,
         });
         let engine = Engine::new(store.clone(), config.clone());
@@ -173,8 +199,9 @@ pub(crate) fn truthy(text: &str) -> bool {
 /// The store's folder when nobody names another.
 pub(crate) fn platform_root() -> Result<PathBuf> {
     let home = directories::BaseDirs::new().ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "this account has no home folder to keep a store in")
-            .with_hint("name a folder with MODEL_CACHE_DIR or --store")
+        Error::new(ErrorKind::Usage, "this account has no home folder for the store")
+            .with_hint("choose a store folder with MODEL_CACHE_DIR")
+            .with_reason(crate::Reason::StoreUnusable)
     })?;
     Ok(home.cache_dir().join("model-cache"))
 }

@@ -24,6 +24,7 @@
 //! owners and modes are constants. A reader takes the index's word for what comes next, and refuses all else.
 
 mod beside;
+mod counts;
 mod entry;
 mod export;
 mod import;
@@ -32,6 +33,7 @@ mod input;
 mod sign;
 #[cfg(test)]
 mod tests;
+mod visibility;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use cache_store::Store;
-use cache_transfer::{Engine, EngineConfig};
+use cache_transfer::{Engine, EngineConfig, panic_message};
+use tokio::sync::Semaphore;
 
 #[cfg(feature = "http")]
 use crate::BreakerState;
 use crate::read::{Flights, Recent};
 use crate::sources::Sources;
-use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, Result, Snapshot};
+use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, RefText, Result, Snapshot, runtime};
 
 /// A model cache: a store and the ways to fill it. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Cache(pub(crate) Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) engine: Engine,
@@ -36,8 +37,8 @@ impl Cache {
     ///
     /// Await it, after adding what is wanted: [`Get::revision`], [`Get::include`] …
     pub fn get(&self, reference: impl IntoModelRef) -> Get {
-        let text = reference.text().map(str::to_owned);
-        Get::meaning(self.clone(), text, self.meant(reference))
+        let text = reference.text().map(RefText::from);
+        Get::from_resolved(self.clone(), text, self.resolve_name(reference))
     }
 
     /// What the store has of a model, without the network.
@@ -123,6 +124,16 @@ impl IntoModelRef for String {
     }
 }
 
+impl IntoModelRef for &RefText {
+    fn into_model_ref(self) -> Result<ModelRef> {
+        self.expose().into_model_ref()
+    }
+
+    fn text(&self) -> Option<&str> {
+        Some(self.expose())
+    }
+}
+
 impl IntoModelRef for ModelRef {
     fn into_model_ref(self) -> Result<ModelRef> {
         Ok(self)
@@ -141,11 +152,27 @@ impl IntoModelRef for ModelId {
     }
 }
 
-/// Runs what may block the disk away from the runtime's own threads.
+/// Most pieces of blocking work at once: a file system that hangs must not take all blocking threads of the runtime.
+const MOST_BLOCKING: usize = 128;
+
+static BLOCKING: Semaphore = Semaphore::const_new(MOST_BLOCKING);
+
+/// Runs work that may wait for the file system on a blocking thread of the runtime.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    match tokio::task::spawn_blocking(work).await {
+    let runtime = runtime::handle()?;
+    let place = BLOCKING.acquire().await.map_err(|_| Error::interrupted())?;
+    let task = runtime.spawn_blocking(move || {
+        let done = work();
+        drop(place);
+        done
+    });
+    match task.await {
         Ok(result) => result,
         Err(error) if error.is_cancelled() => Err(Error::interrupted()),
-        Err(error) => Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))),
+        Err(error) => {
+            let cause = error.try_into_panic().map(|payload| panic_message(&*payload));
+            let cause = cause.unwrap_or_else(|error| error.to_string());
+            Err(Error::new(ErrorKind::Storage, format!("a blocking task panicked: {cause}")))
+        }
     }
 }

@@ -1,8 +1,6 @@
-//! Files that are decompressed on their way: what the user says of them, and what the user is told.
+//! Files that are decompressed on their way, and the digests that the user gives for them.
 
-use std::sync::Arc;
-
-use crate::{Error, ErrorKind, Event, FileEntry, Packing, Progress, RepoPath, Result, Sha256};
+use crate::{Compression, Error, ErrorKind, FileEntry, RepoPath, Result, Sha256};
 
 /// What the user says of the bytes of a plain URL.
 #[derive(Debug, Clone, Copy, Default)]
@@ -20,11 +18,9 @@ impl Told {
     pub(crate) fn checked(mut self) -> Result<Self> {
         if self.keep && self.compressed.is_some() {
             if self.sha256.is_some() && self.sha256 != self.compressed {
-                return Err(Error::new(
-                    ErrorKind::Usage,
-                    "a compressed file that is kept is one file, and two digests are given for it",
-                )
-                .with_hint("give one digest, or leave out --keep-compressed"));
+                return Err(Error::new(ErrorKind::Usage, "two different digests are given for one compressed file")
+                    .with_hint("give one digest, or decompress the file")
+                    .with_reason(crate::Reason::TwoDigests));
             }
             self.sha256 = self.compressed.take();
         }
@@ -33,43 +29,18 @@ impl Told {
 
     /// Refuses a digest of compressed bytes for a file that is not compressed.
     pub(crate) fn fits(&self, file: &FileEntry) -> Result<()> {
-        if self.compressed.is_none() || file.packed.is_some() {
+        if self.compressed.is_none() || file.compressed.is_some() {
             return Ok(());
         }
-        Err(Error::new(ErrorKind::Usage, format!("{}: it is not decompressed on its way", file.path)).with_hint(
-            "a digest of compressed bytes is for a URL that ends in .gz, .zst, .xz or .bz2; give this one with --sha256",
-        ))
+        Err(Error::new(ErrorKind::Usage, format!("{}: not a compressed file", file.path))
+            .with_hint("a digest of compressed bytes is for a URL that ends in .gz, .zst, .xz or .bz2")
+            .with_reason(crate::Reason::NotCompressed))
     }
 }
 
 /// Whether a name is that of a compressed file.
 pub(crate) fn is_packed(name: &str) -> bool {
-    RepoPath::parse(name).is_ok_and(|path| Packing::of(&path).is_some())
-}
-
-/// Who is told of a file: that what an earlier run left cannot be gone on from, too.
-pub(crate) fn progress(file: &FileEntry, progress: &Arc<dyn Progress>) -> Arc<dyn Progress> {
-    match &file.packed {
-        None => Arc::clone(progress),
-        Some(packed) => Arc::new(FromTheBeginning { packing: packed.packing, inner: Arc::clone(progress) }),
-    }
-}
-
-struct FromTheBeginning {
-    packing: Packing,
-    inner: Arc<dyn Progress>,
-}
-
-impl Progress for FromTheBeginning {
-    fn event(&self, event: &Event<'_>) {
-        if let Event::Started { path, resumed: 1.., .. } = event {
-            self.inner.event(&Event::Warning(&format!(
-                "{path}: restarts from the beginning, because {} cannot be unpacked from the middle",
-                self.packing
-            )));
-        }
-        self.inner.event(event);
-    }
+    RepoPath::parse(name).is_ok_and(|path| Compression::of(&path).is_some())
 }
 
 #[cfg(feature = "compressed")]
@@ -81,7 +52,7 @@ mod wrapped {
 
     use async_trait::async_trait;
     use cache_core::RetryBudget;
-    use cache_inflate::{Inflated, PlainDigests};
+    use cache_inflate::{DecompressedDigests, InflateSource};
     use cache_net::HttpSource;
 
     use super::Told;
@@ -95,7 +66,7 @@ mod wrapped {
     }
 
     #[async_trait]
-    impl PlainDigests for Plain {
+    impl DecompressedDigests for Plain {
         async fn digests(&self, model: &ModelId, path: &RepoPath, _budget: &RetryBudget) -> Result<Digests> {
             match self.said {
                 Some(said) => Ok(said.into()),
@@ -108,6 +79,8 @@ mod wrapped {
     pub(crate) fn unpacking(http: HttpSource, told: Told) -> Arc<dyn Source> {
         let http = Arc::new(http);
         let plain = Plain { said: told.sha256.map(Digest::Sha256), http: Arc::clone(&http) };
-        Arc::new(Inflated::new(http).with_plain_digests(Arc::new(plain)))
+        let inflated = InflateSource::new(http).with_decompressed_digests(Arc::new(plain));
+        // A digest that the user gives is always checked, which takes all compressed bytes.
+        Arc::new(inflated.with_resume(told.compressed.is_none()))
     }
 }

@@ -42,7 +42,7 @@ pub use settings::{
 pub use token::TokenRef;
 pub use value::{Kind, Value};
 
-use crate::Result;
+use crate::{Result, redact_text};
 use layer::Draft;
 use origin::written;
 use value::Base;
@@ -90,11 +90,11 @@ impl Entry {
             Value::Number(number) => json!(number),
             Value::Bytes(bytes) => json!(bytes),
             Value::Age(age) => json!(age.as_secs()),
-            Value::Text(text) => json!(text),
+            Value::Text(text) => json!(redact_text(text)),
             Value::Path(path) => json!(path),
             Value::Address(url) => json!(url),
             Value::Word(word) => json!(word),
-            Value::Texts(texts) => json!(texts),
+            Value::Texts(texts) => json!(texts.iter().map(|text| redact_text(text)).collect::<Vec<_>>()),
             Value::Folders(folders) => json!(folders),
             Value::Token(token @ TokenRef::Env(name)) => json!({ "env": name, "set": token.is_set() }),
             Value::Token(token @ TokenRef::File(path)) => json!({ "file": path, "set": token.is_set() }),
@@ -130,6 +130,7 @@ impl Config {
         let base = Base { folder: &options.cwd, home: home.as_deref() };
         places::read(options, base, &mut draft, &mut config);
         draft.environment(&*options.environment, base);
+        config.warnings.extend(places::unknown_variables(options, &draft));
         for flag in &options.flags {
             draft.flag(flag.name, flag.key, &flag.text, base);
         }
@@ -193,5 +194,7 @@ fn default_of(key: &'static Key) -> Option<Entry> {
     Some(Entry { key, item: None, value, shown, origin: Origin::Default })
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::builder::environment;
 use crate::cache::blocking;
 use crate::units::Size;
-use crate::{Cache, Result};
+use crate::{Cache, Result, Writers};
 
 /// How bad a [`Finding`] is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,7 +25,7 @@ pub enum Level {
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What was looked at: `store`, `links`, `locks`, `disk`, `view`, `proxy`, `token`, `endpoint`; on the way to a host
+    /// What was looked at: `store`, `access`, `links`, `locks`, `disk`, `view`, `proxy`, `token`, `endpoint`; on the way to a host
     /// also `name`, `connect`, `tls`, `answer`, `clock` and `limits`.
     pub area: &'static str,
     /// How bad it is.
@@ -36,6 +36,9 @@ pub struct Finding {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mend: Option<String>,
 }
+
+/// Finding about a store that is writable by all.
+const WRITABLE_BY_ALL: &str = "every user of this machine can change the store's files";
 
 impl Finding {
     pub(crate) fn new(area: &'static str, level: Level, text: impl Into<String>) -> Self {
@@ -61,7 +64,7 @@ impl Cache {
     }
 
     fn examine(&self) -> Vec<Finding> {
-        vec![self.store_finding(), self.links(), self.locks(), self.disk(), self.view()]
+        vec![self.store_finding(), self.writers(), self.links(), self.locks(), self.disk(), self.view()]
     }
 
     fn store_finding(&self) -> Finding {
@@ -69,15 +72,17 @@ impl Cache {
         let root = store.root().display().to_string();
         if let Some(reason) = store.read_only() {
             return Finding::new("store", Level::Warn, format!("{root} is read-only: {reason}"))
-                .mend("hits are served; to fetch, choose a store that you may write with MODEL_CACHE_DIR");
+                .mend("cached models can be used; to download, choose a writable store with MODEL_CACHE_DIR");
         }
         let count = || -> Result<(usize, usize)> { Ok((store.models()?.len(), store.quarantined()?.len())) };
         match count() {
             Ok((models, 0)) => Finding::new("store", Level::Ok, format!("{root}, models: {models}")),
-            Ok((models, bad)) => {
-                Finding::new("store", Level::Warn, format!("{root}, models: {models}, files in quarantine: {bad}"))
-                    .mend("`model-cache quarantine ls` says why; `quarantine rm` removes them")
-            }
+            Ok((models, bad)) => Finding::new(
+                "store",
+                Level::Warn,
+                format!("{root}, models: {models}, files in quarantine: {bad}"),
+            )
+            .mend("run `model-cache quarantine ls` for the reasons, `model-cache quarantine rm --all` to delete them"),
             Err(error) => {
                 let finding = Finding::new("store", Level::Bad, error.to_string());
                 match error.hint() {
@@ -86,6 +91,30 @@ impl Cache {
                 }
             }
         }
+    }
+
+    fn writers(&self) -> Finding {
+        let root = self.store().root().display();
+        match self.store().writers() {
+            Ok(Writers::Owner) => Finding::new("access", Level::Ok, "only the owner can write the store"),
+            Ok(Writers::Group(group)) => Finding::new(
+                "access",
+                Level::Warn,
+                format!("group {group} can write the store: its members are trusted"),
+            )
+            .mend(format!("fine for a store shared by a group; else run `chmod -R g-w {root}`")),
+            Ok(Writers::Everyone) => Finding::new("access", Level::Bad, WRITABLE_BY_ALL)
+                .mend(format!("run `chmod -R o-w {root}`, also for the folders above it; then `model-cache verify`")),
+            Ok(_) => Finding::new("access", Level::Warn, "others can write the store"),
+            Err(error) => Finding::new("access", Level::Bad, error.to_string()),
+        }
+    }
+
+    /// A warning to show before the store is used: all users of this machine may write it.
+    #[must_use]
+    pub fn store_warning(&self) -> Option<String> {
+        let everyone = self.store().writers().is_ok_and(|writers| writers == Writers::Everyone);
+        everyone.then(|| format!("{}: {WRITABLE_BY_ALL}; run `model-cache doctor`", self.store().root().display()))
     }
 
     fn links(&self) -> Finding {
@@ -97,24 +126,23 @@ impl Cache {
                 let clones = if clones { "files can be cloned too" } else { "files cannot be cloned" };
                 Finding::new("links", Level::Ok, format!("hard links and symbolic links work; {clones}"))
             }
-            Ok((false, _)) => Finding::new("links", Level::Warn, "this file system has no hard links")
-                .mend("the view uses symbolic links instead; a store on ext4, XFS, btrfs or APFS is better"),
+            Ok((false, _)) => Finding::new("links", Level::Warn, "hard links do not work on this file system")
+                .mend("symbolic links are used instead; better put the store on ext4, XFS, btrfs or APFS"),
             Err(error) => Finding::new("links", Level::Bad, format!("links cannot be made: {error}"))
-                .mend("put the store on a file system with links: MODEL_CACHE_DIR"),
+                .mend("put the store on a file system with links, with MODEL_CACHE_DIR"),
         }
     }
 
     fn locks(&self) -> Finding {
         if self.store().locks_work() {
-            return Finding::new("locks", Level::Ok, "locks exclude, so one file is fetched once");
+            return Finding::new("locks", Level::Ok, "file locking works");
         }
-        Finding::new("locks", Level::Warn, "locks exclude nobody on this file system").mend(
-            "nothing breaks, but two processes may fetch the same file twice; a local disk for the store avoids it",
-        )
+        Finding::new("locks", Level::Warn, "file locking does not work on this file system")
+            .mend("downloads stay correct, but two processes may download the same file; put the store on a local disk")
     }
 
     fn disk(&self) -> Finding {
-        let space = match self.store().disk_space() {
+        let space = match self.store().recount().and_then(|_| self.store().disk_space()) {
             Ok(space) => space,
             Err(error) => return Finding::new("disk", Level::Bad, error.to_string()),
         };
@@ -127,7 +155,7 @@ impl Cache {
         );
         if space.free < 1 << 30 {
             return Finding::new("disk", Level::Warn, text)
-                .mend("`model-cache gc --max-size …` evicts what was not used for long");
+                .mend("run `model-cache gc --max-size SIZE` to evict least recently used models");
         }
         Finding::new("disk", Level::Ok, text)
     }
@@ -140,9 +168,11 @@ impl Cache {
                 Level::Warn,
                 format!("HF_HUB_CACHE is {other}: other programs do not see this store"),
             )
-            .mend("eval \"$(model-cache env)\" makes Hugging Face programs use it"),
+            .mend("run eval \"$(model-cache env)\" to make Hugging Face programs use it"),
             Some(_) => Finding::new("view", Level::Ok, "Hugging Face programs use this store"),
-            None => Finding::new("view", Level::Ok, "eval \"$(model-cache env)\" makes Hugging Face programs use it"),
+            None => {
+                Finding::new("view", Level::Ok, "run eval \"$(model-cache env)\" to make Hugging Face programs use it")
+            }
         }
     }
 
@@ -159,10 +189,10 @@ impl Cache {
         };
         let endpoint = self.endpoint(&config.endpoint).await;
         let token = match &config.token {
-            None => Finding::new("token", Level::Ok, "none; public models need none")
+            None => Finding::new("token", Level::Ok, "none set; public models need none")
                 .mend("for gated and private models: HF_TOKEN, or `hf auth login`"),
             Some(_) if self.is_offline() || endpoint.level == Level::Bad => {
-                Finding::new("token", Level::Ok, "there is one, not tried")
+                Finding::new("token", Level::Ok, "set, not checked")
             }
             Some(_) => self.token().await,
         };
@@ -173,15 +203,13 @@ impl Cache {
     pub(crate) async fn token(&self) -> Finding {
         let asked = async { self.0.sources.hub()?.whoami().await };
         match asked.await {
-            Ok(Some(user)) => Finding::new("token", Level::Ok, format!("there is one, of {user}")),
+            Ok(Some(user)) => Finding::new("token", Level::Ok, format!("valid, of user {user}")),
             Ok(None) => Finding::new("token", Level::Ok, "none"),
             Err(error) if error.kind() == crate::ErrorKind::Unauthorized => {
-                Finding::new("token", Level::Bad, "the endpoint does not know the token")
+                Finding::new("token", Level::Bad, "token not valid at the endpoint")
                     .mend("renew it with `hf auth login`, or unset HF_TOKEN: public models need none")
             }
-            Err(error) => {
-                Finding::new("token", Level::Warn, format!("the endpoint says nothing of the token: {error}"))
-            }
+            Err(error) => Finding::new("token", Level::Warn, format!("token could not be checked: {error}")),
         }
     }
 
@@ -189,23 +217,21 @@ impl Cache {
     async fn endpoint(&self, endpoint: &url::Url) -> Finding {
         let origin = endpoint.origin().ascii_serialization();
         if self.is_offline() {
-            return Finding::new("endpoint", Level::Ok, format!("{origin}, not asked: offline"));
+            return Finding::new("endpoint", Level::Ok, format!("{origin}, not checked: offline"));
         }
         let asked = async {
             let client = self.0.sources.http()?;
             let request = cache_net::HttpRequest::head(endpoint.clone());
             client.send(request.budget(cache_core::RetryBudget::new(0))).await
         };
-        let mend = "check the network, the proxy variables and HF_ENDPOINT; --offline works without";
+        let mend = "check the network, the proxy variables and HF_ENDPOINT";
         match tokio::time::timeout(std::time::Duration::from_secs(10), asked).await {
             Ok(Ok(_)) => Finding::new("endpoint", Level::Ok, format!("{origin} answers")),
-            Ok(Err(error)) if error.kind() != crate::ErrorKind::Network => {
+            Ok(Err(error)) if !matches!(error.kind(), crate::ErrorKind::Network | crate::ErrorKind::Usage) => {
                 Finding::new("endpoint", Level::Ok, format!("{origin} answers"))
             }
-            Ok(Err(error)) => {
-                Finding::new("endpoint", Level::Bad, format!("{origin} cannot be asked: {error}")).mend(mend)
-            }
-            Err(_) => Finding::new("endpoint", Level::Bad, format!("{origin} does not answer within 10 s")).mend(mend),
+            Ok(Err(error)) => Finding::new("endpoint", Level::Bad, format!("{origin} unreachable: {error}")).mend(mend),
+            Err(_) => Finding::new("endpoint", Level::Bad, format!("{origin} timed out after 10 s")).mend(mend),
         }
     }
 }
@@ -222,6 +248,12 @@ fn try_links(root: &Path) -> std::io::Result<(bool, bool)> {
     Ok((hard, clones))
 }
 
+/// A proxy's variable that cannot be read. It is not repeated: it may hold a password.
+pub(crate) fn invalid_proxy(name: &str) -> Finding {
+    Finding::new("proxy", Level::Bad, format!("{name}: the proxy's URL is not valid"))
+        .mend("write http://host:port, with `/`, `?`, `#` and `@` of a password percent-encoded, or unset it")
+}
+
 fn proxy() -> Vec<Finding> {
     let names = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
     let set: Vec<(&str, String)> = names.iter().filter_map(|&name| Some((name, environment(name)?))).collect();
@@ -229,17 +261,13 @@ fn proxy() -> Vec<Finding> {
         return vec![Finding::new("proxy", Level::Ok, "none set")];
     }
     set.into_iter()
-        .map(|(name, value)| {
-            let text = if value.contains("://") { value } else { format!("http://{value}") };
-            match url::Url::parse(&text) {
-                Ok(url) if url.host_str().is_some() => Finding::new(
-                    "proxy",
-                    Level::Ok,
-                    format!("{name} is {}://{}", url.scheme(), url.host_str().unwrap_or_default()),
-                ),
-                _ => Finding::new("proxy", Level::Bad, format!("{name} is no address of a proxy"))
-                    .mend("write http://host:port, or unset it"),
-            }
+        .map(|(name, value)| match cache_core::proxy_url(&value) {
+            Some(url) => Finding::new(
+                "proxy",
+                Level::Ok,
+                format!("{name} is {}://{}", url.scheme(), url.host_str().unwrap_or_default()),
+            ),
+            None => invalid_proxy(name),
         })
         .collect()
 }

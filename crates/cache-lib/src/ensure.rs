@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::cache::{Inner, blocking};
 use crate::instead::{check_size, goes_on, none_left};
 use crate::{
-    Cache, Candidate, Error, ErrorKind, IntoModelRef, NoProgress, Progress, Result, Sha256, compressed, export,
+    Cache, Candidate, Error, ErrorKind, Get, IntoModelRef, NoProgress, Progress, Result, Sha256, compressed, export,
+    runtime,
 };
 
 /// How [`Cache::ensure`] found the file.
@@ -36,10 +37,12 @@ impl Cache {
     /// A target that is there is checked against `sha256` and `size`, as far as they are given, and kept when it is
     /// right. Otherwise the file is fetched into the store, going on from what an earlier run has left, checked, and
     /// placed in one step: the target is never half-written. `url` may be any reference to one file; a compressed one is
-    /// kept as it is if the target's name says so too.
+    /// kept as it is if the target's name says so too. All that a registered name pins is checked, also on a target that
+    /// is there; its fallbacks are taken when it is absent.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] when the source's file has another digest or size; and as for [`Cache::get`].
+    /// [`ErrorKind::Integrity`] when the source's file has another digest or size, or the registry pins another digest;
+    /// and as for [`Cache::get`].
     pub async fn ensure(
         &self,
         url: impl IntoModelRef,
@@ -64,10 +67,16 @@ impl Cache {
         retries: u32,
         progress: Arc<dyn Progress>,
     ) -> Result<Ensured> {
-        // A registered name says more than a reference.
-        let meant = self.get(url);
-        let candidate = Candidate { reference: meant.reference?, sha256: sha256.or(meant.told.sha256), size };
-        self.ensure_any(&[candidate], target, retries, progress).await.map(|any| any.ensured)
+        runtime::check()?;
+        let mut get = self.with_retries(retries).get(url).progress(progress);
+        get.told.sha256 = sha256;
+        get.size = size;
+        get.wanted()?;
+        let (there, digest) = (target.as_ref().to_path_buf(), get.digest()?);
+        if blocking(move || is_right(&there, digest, size)).await? {
+            return Ok(Ensured::AlreadyPresent);
+        }
+        place(get, target.as_ref()).await.map(|()| Ensured::Downloaded)
     }
 
     /// [`Cache::ensure`] with several places to take the file from, each with its own digest and size. They are tried
@@ -87,15 +96,19 @@ impl Cache {
         retries: u32,
         progress: Arc<dyn Progress>,
     ) -> Result<EnsuredAny> {
+        runtime::check()?;
         let target = target.as_ref();
         let (there, all) = (target.to_path_buf(), candidates.to_vec());
         if let Some(taken) = blocking(move || right_for(&there, &all)).await? {
             return Ok(EnsuredAny { ensured: Ensured::AlreadyPresent, taken, passed: Vec::new() });
         }
-        let patient = self.with_retries(retries);
+        let cache = self.with_retries(retries);
         let mut passed = Vec::new();
         for (taken, candidate) in candidates.iter().enumerate() {
-            match patient.place(candidate, target, Arc::clone(&progress)).await {
+            let mut get = cache.get(&candidate.reference).progress(Arc::clone(&progress));
+            get.told.sha256 = candidate.sha256;
+            get.size = candidate.size;
+            match place(get, target).await {
                 Ok(()) => return Ok(EnsuredAny { ensured: Ensured::Downloaded, taken, passed }),
                 Err(error) if goes_on(&error) && candidates.len() > 1 => passed.push((taken, error)),
                 Err(error) => return Err(error),
@@ -103,52 +116,36 @@ impl Cache {
         }
         let named = |(at, error): (usize, Error)| (candidates[at].reference.to_string(), error);
         let reasons: Vec<(String, Error)> = passed.into_iter().map(named).collect();
-        Err(none_left("the file could not be had from any place", &reasons))
+        Err(none_left("the file is not available from any source", &reasons))
     }
 
-    /// Fetches a candidate, checks it, and places it in one step.
-    async fn place(&self, candidate: &Candidate, target: &Path, progress: Arc<dyn Progress>) -> Result<()> {
-        let reference = &candidate.reference;
-        // A target that is named as compressed is to be so.
-        let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(compressed::is_packed);
-        let mut get = self.get(reference).keep_compressed(keep).progress(progress);
-        if let Some(sha256) = candidate.sha256 {
-            get = get.sha256(sha256);
-        }
-        get.size = candidate.size;
-        let snapshot = get.await?;
-        let [file] = snapshot.files() else {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                format!("{reference} is {} files, and one is wanted", snapshot.files().len()),
-            )
-            .with_hint("name the file: org/name/path, or a URL"));
-        };
-        check_size(&snapshot, reference, candidate.size)?;
-        let (blob, target) = (file.blob.clone(), target.to_path_buf());
-        blocking(move || export::place_one(&blob, &target)).await?;
-        drop(snapshot);
-        Ok(())
-    }
-
-    /// This cache with another patience. Store, sources and all limits are shared.
+    /// The same cache with another number of retries. Store, sources, connections and all limits are shared.
     fn with_retries(&self, retries: u32) -> Self {
         if retries == self.0.config.retries {
             return self.clone();
         }
-        let mut config = self.0.config.clone();
-        config.retries = retries;
-        let engine = self.0.engine.with_retries(retries);
-        let Inner { store, sources, flights, recent, .. } = &*self.0;
-        Self(Arc::new(Inner {
-            store: store.clone(),
-            engine,
-            config,
-            sources: sources.clone(),
-            flights: Arc::clone(flights),
-            recent: Arc::clone(recent),
-        }))
+        let mut inner = Inner::clone(&self.0);
+        inner.config.retries = retries;
+        inner.engine = inner.engine.with_retries(retries);
+        Self(Arc::new(inner))
     }
+}
+
+/// Fetches one file, checks it, and places it in one step.
+async fn place(get: Get, target: &Path) -> Result<()> {
+    // A target that is named as compressed is to be so.
+    let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(compressed::is_packed);
+    let (name, size) = (get.name(), get.size);
+    let snapshot = get.keep_compressed(keep).await?;
+    let [file] = snapshot.files() else {
+        return Err(Error::new(ErrorKind::Usage, format!("{name} has {} files, expected one", snapshot.files().len()))
+            .with_hint("name the file: org/name/path, or a URL"));
+    };
+    check_size(&snapshot, &name, size)?;
+    let (blob, target) = (file.blob.clone(), target.to_path_buf());
+    blocking(move || export::place_one(&blob, &target)).await?;
+    drop(snapshot);
+    Ok(())
 }
 
 /// The candidate that the target is right for.

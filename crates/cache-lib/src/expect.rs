@@ -45,13 +45,27 @@ impl Expected {
         Ok(())
     }
 
+    /// Refuses a file that differs.
+    pub(crate) fn check_file(&self, file: &FileEntry) -> Result<()> {
+        self.files.get(&file.path).map_or(Ok(()), |expected| self.compare(file, expected))
+    }
+
+    /// The digest of the file at `path`, or without a path that of the only file.
+    pub(crate) fn sha256_of(&self, path: Option<&RepoPath>) -> Option<Sha256> {
+        let expected = match path {
+            Some(path) => self.files.get(path),
+            None => self.files.values().next().filter(|_| self.files.len() == 1),
+        };
+        expected.and_then(|expected| expected.digests.sha256)
+    }
+
     fn compare(&self, file: &FileEntry, expected: &ExpectedFile) -> Result<()> {
         let differ = |expected: &dyn std::fmt::Display, actual: &dyn std::fmt::Display| {
             Error::new(
                 ErrorKind::Integrity,
-                format!("{}: {} says {expected}, and the source has {actual}", file.path, self.who),
+                format!("{}: checksum mismatch: {} has {expected}, the source has {actual}", file.path, self.who),
             )
-            .with_hint("nothing was fetched: either the file was changed where it comes from, or the record of it here")
+            .with_hint("nothing was downloaded: the file at the source or the local record of it has changed")
         };
         if let (Some(size), Some(actual)) = (expected.size, file.size)
             && size != actual

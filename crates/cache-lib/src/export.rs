@@ -1,11 +1,17 @@
 //! Real files at a place of the user's own.
 
+use std::collections::hash_map::RandomState;
+use std::ffi::OsString;
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use cache_fs::Folder;
 use cache_store::Blob;
 
-use crate::{Error, ErrorKind, Hasher, Result, Sha256, Snapshot};
+use crate::{Error, ErrorKind, Hasher, RepoPath, Result, Sha256, Snapshot};
 
 /// How files are placed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -53,113 +59,160 @@ enum Placed {
 impl Snapshot {
     /// Places the files under `folder` as real files, at their paths in the model: cloned where the file system can,
     /// hard-linked if `options` let it, else copied. Each file appears whole or not at all; a file with the same bytes
-    /// is kept, one with other bytes is replaced. Blocks.
+    /// is kept, one with other bytes is replaced. Nothing is written through a link below `folder`. Blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::Storage`] and [`ErrorKind::NoSpace`] of the target.
+    /// [`ErrorKind::Usage`] for a link in the way; [`ErrorKind::Storage`] and [`ErrorKind::NoSpace`] of the target.
     pub fn export_to(&self, folder: impl AsRef<Path>, options: ExportOptions) -> Result<Exported> {
         let mut exported = Exported::default();
+        let top = open_top(folder.as_ref())?;
         for file in self.files() {
-            let target = file.path.below(folder.as_ref());
-            match place(&file.blob, &target, options)? {
+            let path = file.path.below(folder.as_ref());
+            let target = Target::below(&top, &file.path, path.clone())?;
+            let placed = self.lease().keeping_record(&file.blob.name, || target.place(&file.blob, options));
+            match placed? {
                 Placed::Cloned => exported.cloned += 1,
                 Placed::Linked => exported.linked += 1,
                 Placed::Copied => exported.copied += 1,
                 Placed::Kept => exported.kept += 1,
             }
-            exported.paths.push(target);
+            exported.paths.push(path);
         }
         Ok(exported)
     }
 }
 
-fn place(blob: &Blob, target: &Path, options: ExportOptions) -> Result<Placed> {
-    if is_same(blob, target, options)? {
-        return Ok(Placed::Kept);
-    }
-    put(blob, target, options)
+/// The name that a file is placed at.
+struct Target {
+    folder: Folder,
+    name: OsString,
+    path: PathBuf,
 }
 
-/// Whether the target has the blob's bytes already. A hard link to the store counts only where one was asked for.
-fn is_same(blob: &Blob, target: &Path, options: ExportOptions) -> Result<bool> {
-    let Ok(metadata) = fs_err::symlink_metadata(target) else { return Ok(false) };
-    if !metadata.is_file() || metadata.len() != blob.size {
-        return Ok(false);
+impl Target {
+    /// A path below a folder. Links on the way are refused.
+    fn below(top: &Folder, file: &RepoPath, path: PathBuf) -> Result<Self> {
+        let mut names: Vec<&str> = file.segments().collect();
+        let name = names.pop().unwrap_or_default().into();
+        let folder = top.below(names.iter().collect::<PathBuf>(), true).map_err(|error| match error.kind() {
+            io::ErrorKind::NotADirectory => {
+                Error::new(ErrorKind::Usage, format!("placing {}: {error}", path.display()))
+                    .with_hint("remove it, or choose another folder")
+            }
+            _ => Error::storage(format!("placing {}", path.display()), error),
+        })?;
+        Ok(Self { folder, name, path })
     }
-    if crate::finish::same_file(target, &blob.path).unwrap_or(false) {
-        return Ok(options.hard_link);
-    }
-    Ok(hash(target)? == blob.name)
-}
 
-/// Places a blob at `target`, atomically.
-fn put(blob: &Blob, target: &Path, options: ExportOptions) -> Result<Placed> {
-    let failed = |error: io::Error| Error::storage(format!("placing {}", target.display()), error);
-    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs_err::create_dir_all(folder).map_err(failed)?;
-    if fs_err::symlink_metadata(target).is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is a folder in the way of a file", target.display())));
+    /// A path of the user's own, links included.
+    fn at(path: &Path) -> Result<Self> {
+        let folder = open_top(path.parent().unwrap_or(Path::new("")))?;
+        let name = path.file_name().unwrap_or_default().to_owned();
+        Ok(Self { folder, name, path: path.to_path_buf() })
     }
-    let name =
-        format!(".{}.", target.file_name().unwrap_or_default().to_string_lossy().chars().take(60).collect::<String>());
-    let builder = || {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&name).suffix(".part");
-        builder
-    };
-    let cloned = builder().make_in(folder, |path| reflink_copy::reflink(&blob.path, path));
-    if let Ok(file) = cloned {
-        make_writable(file.path()).map_err(failed)?;
-        return keep(file.into_temp_path(), target, folder).map(|()| Placed::Cloned).map_err(failed);
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::storage(format!("placing {}", self.path.display()), error)
     }
-    if options.hard_link {
-        let linked = builder().make_in(folder, |path| fs_err::hard_link(&blob.path, path));
-        if let Ok(file) = linked {
-            return keep(file.into_temp_path(), target, folder).map(|()| Placed::Linked).map_err(failed);
+
+    fn place(&self, blob: &Blob, options: ExportOptions) -> Result<Placed> {
+        if self.is_same(blob, options)? { Ok(Placed::Kept) } else { self.put(blob, options) }
+    }
+
+    /// Whether the target has the blob's bytes already. A hard link to the store counts only where one was asked for.
+    fn is_same(&self, blob: &Blob, options: ExportOptions) -> Result<bool> {
+        let Ok(file) = self.folder.file(&self.name) else { return Ok(false) };
+        let metadata = file.metadata().map_err(|error| self.failed(error))?;
+        if metadata.len() != blob.size {
+            return Ok(false);
         }
+        if fs_err::metadata(&blob.path).is_ok_and(|blob| (blob.dev(), blob.ino()) == (metadata.dev(), metadata.ino())) {
+            return Ok(options.hard_link);
+        }
+        Ok(hash_of(file, &self.path)? == blob.name)
     }
-    let mut copy = open_new(&builder(), folder).map_err(failed)?;
-    let mut source = fs_err::File::open(&blob.path).map_err(failed)?;
-    let copied = io::copy(source.file_mut(), copy.as_file_mut()).map_err(failed)?;
-    if copied != blob.size {
-        return Err(Error::new(ErrorKind::Integrity, format!("{} has {copied} bytes, not {}", blob.name, blob.size))
-            .with_hint("`model-cache verify --repair` mends the store"));
+
+    /// Places a blob, in one step.
+    fn put(&self, blob: &Blob, options: ExportOptions) -> Result<Placed> {
+        let failed = |error: io::Error| self.failed(error);
+        if self.folder.has_folder(&self.name) {
+            let text = format!("{} is a folder in the way of a file", self.path.display());
+            return Err(Error::new(ErrorKind::Usage, text));
+        }
+        let source = fs_err::File::open(&blob.path).map_err(failed)?.into_file();
+        let mode = file_mode(source.metadata().map_err(failed)?.mode());
+        let part = Part::named_after(self);
+        if self.folder.clone_file(&source, &part.name, mode).is_ok() {
+            return part.keep().map(|()| Placed::Cloned).map_err(failed);
+        }
+        if options.hard_link && self.folder.link_in(&blob.path, &part.name).is_ok() {
+            return part.keep().map(|()| Placed::Linked).map_err(failed);
+        }
+        let mut copy = self.folder.create_file(&part.name, mode).map_err(failed)?;
+        let copied = io::copy(&mut &source, &mut copy).map_err(failed)?;
+        if copied != blob.size {
+            return Err(Error::new(
+                ErrorKind::Integrity,
+                format!("{}: wrong size: {copied} bytes, expected {}", blob.name, blob.size),
+            )
+            .with_hint("repair the store")
+            .with_reason(crate::Reason::Corrupted));
+        }
+        copy.sync_all().map_err(failed)?;
+        part.keep().map(|()| Placed::Copied).map_err(failed)
     }
-    copy.as_file().sync_all().map_err(failed)?;
-    keep(copy.into_temp_path(), target, folder).map(|()| Placed::Copied).map_err(failed)
 }
 
-#[cfg(unix)]
-pub(crate) fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+/// The mode of a placed file, before the umask: readable as the blob, and writable by the same users.
+fn file_mode(blob: u32) -> u32 {
+    let readers = blob & 0o444;
+    readers | (readers >> 1) | 0o600
+}
+
+/// A file under a temporary name, removed unless it is kept.
+struct Part<'a> {
+    target: &'a Target,
+    name: String,
+}
+
+impl<'a> Part<'a> {
+    fn named_after(target: &'a Target) -> Self {
+        let begin: String = target.name.to_string_lossy().chars().take(60).collect();
+        let random = RandomState::new().build_hasher().finish();
+        Self { target, name: format!(".{begin}.{random:016x}.part") }
+    }
+
+    fn keep(self) -> io::Result<()> {
+        self.target.folder.replace(&self.name, &self.target.name)?;
+        self.target.folder.sync()
+    }
+}
+
+impl Drop for Part<'_> {
+    fn drop(&mut self) {
+        // What was kept has another name, unless both were names of one file.
+        let _ = self.target.folder.remove(&self.name);
+    }
+}
+
+fn open_top(folder: &Path) -> Result<Folder> {
+    Folder::create(folder).map_err(|error| Error::storage(format!("open {}", folder.display()), error))
+}
+
+/// Makes a new file with these permissions, less the umask.
+pub(crate) fn open_new(
+    builder: &tempfile::Builder<'_, '_>,
+    folder: &Path,
+    mode: u32,
+) -> io::Result<tempfile::NamedTempFile> {
     use fs_err::os::unix::fs::OpenOptionsExt as _;
     builder.make_in(folder, |path| {
-        fs_err::OpenOptions::new().write(true).create_new(true).mode(0o666).open(path).map(|file| file.into_parts().0)
+        fs_err::OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map(|file| file.into_parts().0)
     })
-}
-
-#[cfg(not(unix))]
-pub(crate) fn open_new(builder: &tempfile::Builder<'_, '_>, folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    builder.tempfile_in(folder)
-}
-
-/// A clone takes over the blob's mode, which nobody may write.
-#[cfg(unix)]
-fn make_writable(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn make_writable(path: &Path) -> io::Result<()> {
-    let mut permissions = fs_err::metadata(path)?.permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "not on Unix")]
-    permissions.set_readonly(false);
-    fs_err::set_permissions(path, permissions)
 }
 
 pub(crate) fn keep(file: tempfile::TempPath, target: &Path, folder: &Path) -> io::Result<()> {
     file.persist(target).map_err(|error| error.error)?;
-    #[cfg(unix)]
     fs_err::File::open(folder)?.sync_all()?;
     Ok(())
 }
@@ -167,7 +220,11 @@ pub(crate) fn keep(file: tempfile::TempPath, target: &Path, folder: &Path) -> io
 /// The sha256 of a file.
 pub(crate) fn hash(path: &Path) -> Result<Sha256> {
     let failed = |error: io::Error| Error::storage(format!("reading {}", path.display()), error);
-    let mut file = fs_err::File::open(path).map_err(failed)?;
+    hash_of(cache_fs::open(path).map_err(failed)?, path)
+}
+
+fn hash_of(mut file: File, path: &Path) -> Result<Sha256> {
+    let failed = |error: io::Error| Error::storage(format!("reading {}", path.display()), error);
     let mut hasher = Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     loop {
@@ -183,7 +240,7 @@ pub(crate) fn place_text(text: &str, target: &Path) -> io::Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
     builder.prefix(".model-cache.").suffix(".part");
-    let mut file = open_new(&builder, folder)?;
+    let mut file = open_new(&builder, folder, 0o666)?;
     io::Write::write_all(&mut file, text.as_bytes())?;
     file.as_file().sync_all()?;
     keep(file.into_temp_path(), target, folder)
@@ -191,5 +248,5 @@ pub(crate) fn place_text(text: &str, target: &Path) -> io::Result<()> {
 
 /// Places one blob at one path.
 pub(crate) fn place_one(blob: &Blob, target: &Path) -> Result<()> {
-    put(blob, target, ExportOptions::default()).map(|_| ())
+    Target::at(target)?.put(blob, ExportOptions::default()).map(|_| ())
 }

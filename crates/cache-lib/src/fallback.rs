@@ -47,8 +47,8 @@ impl Fallback {
         for policy in &self.0 {
             let Policy::FitsMemory(given) = policy else { continue };
             let bytes = given.or_else(machine_memory).ok_or_else(|| {
-                Error::new(ErrorKind::Usage, "this machine does not say how much memory it has")
-                    .with_hint("say how much the model may take: fits-memory:8GB")
+                Error::new(ErrorKind::Usage, "the memory of this machine is unknown")
+                    .with_hint("give the size: fits-memory:8GB")
             })?;
             least = Some(least.map_or(bytes, |least| least.min(bytes)));
         }
@@ -109,14 +109,15 @@ fn rank(name: &str) -> Option<(u32, usize)> {
 
 fn too_large(variant: &Variant, memory: u64) -> Option<Error> {
     let Some(needed) = variant.memory() else {
-        return Some(Error::new(ErrorKind::NoSpace, "its source does not give its size"));
+        return Some(Error::new(ErrorKind::NoSpace, "the source gives no size"));
     };
     (needed > memory).then(|| {
         Error::new(
             ErrorKind::NoSpace,
-            format!("it takes about {} of memory (an estimate) and {} are given", Size(needed), Size(memory)),
+            format!("it needs about {} of memory (an estimate), and {} are available", Size(needed), Size(memory)),
         )
-        .with_hint("allow more with --fallback fits-memory:SIZE, or take a smaller model")
+        .with_hint("allow more memory, or choose a smaller model")
+        .with_reason(crate::Reason::MemoryExceeded)
     })
 }
 
@@ -125,7 +126,7 @@ impl FromStr for Fallback {
 
     fn from_str(text: &str) -> Result<Self> {
         let nonsense = |word: &str| {
-            Error::new(ErrorKind::Usage, format!("{word:?} is no variant and no policy"))
+            Error::new(ErrorKind::Usage, format!("{word:?} is neither a variant nor a policy"))
                 .with_hint("write Q4_K_S,Q3_K_M or smaller, fits-disk, fits-memory:8GB, or a URL")
         };
         let policy = |word: &str| match word {

@@ -1,16 +1,19 @@
 //! The end of a get: manifest, then ref, then view; the lease; the quota.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use cache_store::{Blob, Store};
 use cache_transfer::Fetched;
 
+use crate::evictions::Evictions;
 use crate::get::Wanted;
 use crate::look::Look;
 use crate::snapshot::FetchedFile;
 use crate::units::Size;
 use crate::{
-    Bucket, Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, Outcome, RepoPath, Result, Sha256, Snapshot,
+    Bucket, Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, NoProgress, Outcome, Progress, RepoPath,
+    Result, Sha256, Snapshot,
 };
 
 /// A file that was fetched just now.
@@ -30,6 +33,10 @@ impl Arrived {
         let Fetched { blob, outcome, verified, source, shares, warnings } = fetched;
         Self { path, blob, outcome, verified, source, shares, warnings }
     }
+
+    pub(crate) fn path(&self) -> &RepoPath {
+        &self.path
+    }
 }
 
 /// What is to be finished.
@@ -37,6 +44,7 @@ pub(crate) struct Finish<'a> {
     wanted: &'a Wanted,
     look: &'a Look,
     arrived: Vec<Arrived>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Finish<'a> {
@@ -45,7 +53,12 @@ impl<'a> Finish<'a> {
     }
 
     pub(crate) fn fetched(wanted: &'a Wanted, look: &'a Look, arrived: Vec<Arrived>) -> Self {
-        Self { wanted, look, arrived }
+        Self { wanted, look, arrived, progress: &NoProgress }
+    }
+
+    /// The same, reporting what is evicted.
+    pub(crate) fn telling(self, progress: &'a dyn Progress) -> Self {
+        Self { progress, ..self }
     }
 
     fn files(&self, folder: &Path) -> Result<Vec<FetchedFile>> {
@@ -81,8 +94,8 @@ impl std::fmt::Display for Vanished {
 impl std::error::Error for Vanished {}
 
 pub(crate) fn vanish(path: &RepoPath) -> Error {
-    Error::new(ErrorKind::Storage, format!("{path} was evicted by another process while it was being got"))
-        .with_hint("the quota may be too small for what runs side by side: see MODEL_CACHE_QUOTA")
+    Error::new(ErrorKind::Storage, format!("{path}: evicted by another process during the download"))
+        .with_hint("the quota may be too small for parallel downloads: see MODEL_CACHE_QUOTA")
         .with_source(Vanished)
 }
 
@@ -108,37 +121,55 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
     let files = finish.files(&folder)?;
     let names: Vec<Sha256> = files.iter().map(|file| file.blob.name).collect();
     let lease = store.lease(&names)?;
-    for file in &files {
-        if store.blob(&file.blob.name)?.is_none() {
-            return Err(vanish(&file.path));
-        }
-    }
     let mut warnings = finish.look.warnings().to_vec();
     warnings.extend(finish.arrived.iter().flat_map(|new| new.warnings.iter().cloned()));
     let manifest = with_blobs(finish.look.manifest(), files.iter().map(|file| (&file.path, file.blob.name)));
     let writable = store.read_only().is_none();
-    if writable && finish.look.stored() != Some(&manifest) {
+    let is_new = finish.look.stored() != Some(&manifest);
+    let moved = finish.look.moved();
+    if !writable || is_new || moved.is_some() {
+        // Before anything names them. Otherwise the view shows which are there.
+        for file in &files {
+            if store.blob(&file.blob.name)?.is_none() {
+                return Err(vanish(&file.path));
+            }
+        }
+    }
+    if writable && is_new {
         store.put_manifest(&manifest)?;
     }
+    let arrived = finish.arrived.iter().map(Arrived::path);
+    forget_flights(store, finish.look.manifest(), arrived);
     let moving = Some(&finish.wanted.revision).filter(|revision| revision.as_commit().is_none());
-    if let Some(revision) = finish.look.moved().filter(|_| writable) {
+    if let Some(revision) = moved.filter(|_| writable) {
         store.put_ref(&version.model, revision, &version.commit)?;
     }
     let here = match moving {
         Some(revision) => store.resolve_ref(&version.model, revision)?.filter(|commit| *commit == version.commit),
         None => None,
     };
-    store.materialize(&manifest, moving.filter(|_| here.is_some()))?;
-    if let Some(file) = files.iter().find(|file| !same_file(&file.link, &file.blob.path).unwrap_or(false)) {
+    let sound: HashSet<Sha256> = names.iter().copied().collect();
+    let pointed = moving.filter(|_| here.is_some());
+    let absent = store.materialize_verified(&manifest, pointed, &sound, finish.look.records())?;
+    if let Some(file) = files.iter().find(|file| absent.contains(&file.path)) {
+        return Err(vanish(&file.path));
+    }
+    let leads = |file: &FetchedFile| same_file(&file.link, &file.blob.path).unwrap_or(false);
+    if let Some(file) = files.iter().find(|file| !writable && !leads(file)) {
         return Err(Error::new(
             ErrorKind::Storage,
-            format!("{} is stored, but {} does not lead to it", file.path, file.link.display()),
+            format!("{} is stored, but {} does not link to it", file.path, file.link.display()),
         )
-        .with_hint("`model-cache doctor` says whether links can be made here"));
+        .with_hint("check whether links work in the folder of the store")
+        .with_reason(crate::Reason::LinksFail));
     }
     store.touch(&version)?;
+    let mut evicted = Vec::new();
     if writable && !finish.arrived.is_empty() {
-        warnings.extend(hold_quota(store, &names)?);
+        let evictions = Evictions::make(store, &names)?;
+        evictions.warnings.iter().for_each(|warning| finish.progress.event(&Event::Warning(warning)));
+        warnings.extend(evictions.warnings);
+        evicted = evictions.steps;
     }
     let path = match (&version.model, &finish.wanted.selection.path, &files[..]) {
         (_, Some(path), _) => path.below(&folder),
@@ -149,20 +180,18 @@ pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
     };
     let fallback = finish.look.is_stale();
     let revision = finish.wanted.revision.clone();
-    Ok(Snapshot::new(version, revision, folder, path, files, warnings, lease).with_stale(fallback))
+    let snapshot = Snapshot::new(version, revision, folder, path, files, warnings, lease);
+    Ok(snapshot.with_stale(fallback).with_evicted(evicted))
 }
 
-pub(crate) fn hold_quota(store: &Store, keep: &[Sha256]) -> Result<Vec<String>> {
-    let Some(report) = store.enforce_quota(keep)? else { return Ok(Vec::new()) };
-    let mut words = Vec::new();
-    if report.freed > 0 {
-        let why = if store.evict_policy().older_than.is_none() { "to hold the quota" } else { "by the store's policy" };
-        words.push(format!("{} were evicted {why}; `model-cache pin` keeps a model", Size(report.freed)));
+/// Removes what flights of files without a digest have left: their blobs are named by the stored manifest now.
+pub(crate) fn forget_flights<'a>(store: &Store, listed: &Manifest, arrived: impl Iterator<Item = &'a RepoPath>) {
+    for path in arrived {
+        let Some(file) = listed.file(path).filter(|file| file.digests.sha256.is_none()) else { continue };
+        if let Err(error) = store.forget_ended(&Store::partial_key(&listed.version, file)) {
+            tracing::debug!(%error, %path, "the status of a flight stays");
+        }
     }
-    if report.over > 0 {
-        words.push(format!("the store is {} over its quota: the rest is pinned or in use", Size(report.over)));
-    }
-    Ok(words)
 }
 
 fn with_blobs<'a>(manifest: &Manifest, blobs: impl Iterator<Item = (&'a RepoPath, Sha256)>) -> Manifest {
@@ -173,14 +202,6 @@ fn with_blobs<'a>(manifest: &Manifest, blobs: impl Iterator<Item = (&'a RepoPath
         }
     }
     manifest
-}
-
-/// Keeps the knowledge of what did arrive although the whole failed. The ref stays where it was.
-pub(crate) fn remember(cache: &Cache, manifest: &Manifest, arrived: &[Arrived]) -> Result<()> {
-    if arrived.is_empty() {
-        return Ok(());
-    }
-    cache.store().put_manifest(&with_blobs(manifest, arrived.iter().map(|new| (&new.path, new.blob.name))))
 }
 
 /// Whether a bucket's prefix is that of this one object, rather than of a folder that holds it.
@@ -208,18 +229,19 @@ pub(crate) fn preflight(cache: &Cache, missing: &[FileEntry]) -> Result<()> {
 
 /// Whether there is room for so many bytes more.
 pub(crate) fn has_room(cache: &Cache, needed: u64) -> Result<()> {
-    let space = cache.store().disk_space()?;
-    if needed <= space.free {
+    let free = cache.store().free_space()?;
+    if needed <= free {
         return Ok(());
     }
     // What an earlier run has begun has its room already.
-    let begun = cache.store().inventory()?.debris.partial.bytes;
-    if needed <= space.free.saturating_add(begun) {
+    let begun = cache.store().debris()?.partial.bytes;
+    if needed <= free.saturating_add(begun) {
         return Ok(());
     }
     Err(Error::new(
         ErrorKind::NoSpace,
-        format!("{} are needed and {} are free in {}", Size(needed), Size(space.free), cache.store().root().display()),
+        format!("disk full: {} needed, {} free in {}", Size(needed), Size(free), cache.store().root().display()),
     )
-    .with_hint("free some space, let `model-cache gc --max-size …` do it, or choose another disk with --store"))
+    .with_hint("free disk space, or choose another disk for the store")
+    .with_reason(crate::Reason::DiskFull))
 }

@@ -3,24 +3,27 @@
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cache_core::RetryBudget;
-use cache_transfer::FetchJob;
+use cache_transfer::{FetchJob, Fetched, guard_progress};
 
 use crate::besides::Besides;
 use crate::cache::blocking;
-use crate::compressed::{self, Told};
+use crate::compressed::Told;
 use crate::expect::Expected;
 use crate::finish::{self, Arrived, Finish};
 use crate::instead::{self, Instead};
-use crate::look::Look;
+use crate::look::{self, Look};
 use crate::meter::{self, Meter};
+use crate::partial_manifest::PartialManifest;
+use crate::patience::Patience;
 use crate::select::Selection;
 use crate::sources::Sources;
 use crate::units::Size;
 use crate::{
     Cache, Error, ErrorKind, Event, FileEntry, ModelRef, NoProgress, Outcome, Progress, Result, Revision, Sha256,
-    Snapshot,
+    Snapshot, runtime, visibility,
 };
 
 /// A wish for a model. Await it, or ask the store alone with [`Get::peek`].
@@ -35,7 +38,8 @@ pub struct Get {
     pub(crate) told: Told,
     pub(crate) size: Option<u64>,
     pub(crate) instead: Instead,
-    priority: i32,
+    pub(crate) priority: i32,
+    pub(crate) deadline: Option<Duration>,
     pub(crate) progress: Arc<dyn Progress>,
     /// What a registry entry or a lock file says besides.
     pub(crate) besides: Besides,
@@ -55,6 +59,8 @@ pub(crate) struct Wanted {
     pub(crate) expected: Option<Arc<Expected>>,
     /// The retries of asking the source; those of fetching are the engine's.
     pub(crate) budget: RetryBudget,
+    /// When a cached version is used instead of further retries.
+    pub(crate) patience: Patience,
 }
 
 impl Get {
@@ -70,6 +76,7 @@ impl Get {
             size: None,
             instead: Instead::default(),
             priority: 0,
+            deadline: None,
             progress: Arc::new(NoProgress),
             besides: Besides::default(),
         }
@@ -95,15 +102,15 @@ impl Get {
 
     /// The digest that the one wanted file must have. Of a file that is decompressed on its way, the plain bytes'.
     pub fn sha256(mut self, digest: Sha256) -> Self {
-        if let Some(other) = self.told.sha256.filter(|other| *other != digest) {
-            let text = format!("{}: expected sha256:{digest}, and the registry says sha256:{other}", self.name());
-            self.reference = Err(Error::new(ErrorKind::Integrity, text).with_hint("one of the two is wrong"));
+        if let Some(pinned) = self.besides.sha256.filter(|pinned| *pinned != digest) {
+            self.reference = Err(self.contradiction(digest, pinned));
         }
         self.told.sha256 = Some(digest);
         self
     }
 
-    /// The digest that the compressed bytes of the one wanted file must have as they are transferred.
+    /// The digest that the compressed bytes of the one wanted file must have as they are transferred. What is in the store
+    /// counts if its record has the same digest; else it is transferred again and checked, and offline it is an error.
     pub fn sha256_compressed(mut self, digest: Sha256) -> Self {
         self.told.compressed = Some(digest);
         self
@@ -122,7 +129,14 @@ impl Get {
         self
     }
 
-    /// Who hears of progress.
+    /// Longest time from when it is awaited. After it the get fails with [`ErrorKind::TimedOut`]; what has arrived is
+    /// kept, and the same get resumes.
+    pub fn deadline(mut self, time: Duration) -> Self {
+        self.deadline = Some(time);
+        self
+    }
+
+    /// Receives progress events. If it panics, the get ends with an error that says so; what has arrived is kept.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
@@ -142,7 +156,7 @@ impl Get {
             let look = Look::cached(&self.cache, &wanted)?;
             match look.missing().next() {
                 None => finish::finish(&self.cache, &Finish::hit(&wanted, &look)),
-                Some(_) => Err(look.not_cached(&wanted)),
+                Some(_) => Err(look.not_cached(&self.cache, &wanted)),
             }
         })
     }
@@ -168,7 +182,7 @@ impl Get {
             if look.missing().next().is_none() && look.allowed(&self.cache).is_ok() {
                 return finish::finish(&self.cache, &Finish::hit(&wanted, &look)).map(Some);
             }
-            if offline { Err(look.not_cached(&wanted)) } else { Ok(None) }
+            if offline { Err(look.not_cached(&self.cache, &wanted)) } else { Ok(None) }
         });
         match &answer {
             Ok(Some(snapshot)) => meter::hit(self.cache.store(), &wanted.reference, snapshot),
@@ -182,18 +196,25 @@ impl Get {
     ///
     /// # Errors
     /// As for getting it.
-    pub async fn look(self) -> Result<Look> {
-        let wanted = self.wanted()?;
-        Look::resolve(&self.cache, &wanted).await
+    pub async fn look(mut self) -> Result<Look> {
+        runtime::check()?;
+        guard_progress(Arc::clone(&self.progress), |progress| async move {
+            self.progress = progress;
+            Look::resolve(&self.cache, &self.wanted()?).await
+        })
+        .await
     }
 
     pub(crate) fn wanted(&self) -> Result<Wanted> {
         let reference = self.reference.clone()?;
+        if let Some(unsupported) = &self.besides.unsupported {
+            return Err(unsupported.clone());
+        }
         let revision = match (&self.revision, &reference.revision) {
             (Some(given), Some(written)) if given.clone()? != *written => {
                 return Err(Error::new(
                     ErrorKind::Usage,
-                    format!("{reference} names another revision than the option"),
+                    format!("{reference} and the option name different revisions"),
                 )
                 .with_hint("give the revision once"));
             }
@@ -204,20 +225,22 @@ impl Get {
             Selection::new(reference.path.clone(), reference.variant.clone(), &self.include, &self.exclude)?
                 .with(&self.with)?
                 .only(self.besides.only.clone());
-        let budget = RetryBudget::told(self.cache.0.config.retries, Arc::clone(&self.progress));
-        let (told, size, priority) = (self.told.checked()?, self.size, self.priority);
+        let patience = Patience::within(self.time_limit());
+        let budget = patience.budget(self.cache.0.config.retries, Arc::clone(&self.progress));
+        let told = Told { sha256: self.told.sha256.or(self.besides.sha256), ..self.told }.checked()?;
+        let (size, priority) = (self.size, self.priority);
         let expected = self.besides.expected.clone();
-        Ok(Wanted { reference, revision, selection, told, size, expected, priority, budget })
+        Ok(Wanted { reference, revision, selection, told, size, expected, priority, budget, patience })
     }
 
     /// Gets it, and notes for the statistics what that took.
     pub(crate) async fn run(mut self) -> Result<Snapshot> {
         let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
         self.progress = meter.progress();
-        let result = self.get().await;
+        let result = meter.within(self.time_limit(), self.get()).await;
         meter.ended(&result);
         blocking(move || {
-            drop(meter);
+            meter.record();
             result
         })
         .await
@@ -226,14 +249,22 @@ impl Get {
     /// Gets it of a version that was looked at before, and notes for the statistics what that took.
     pub(crate) async fn run_of(mut self, wanted: Wanted, look: &Look) -> Result<Snapshot> {
         let mut meter = Meter::new(self.cache.store(), &self.reference, Arc::clone(&self.progress));
-        self.progress = meter.progress();
-        let result = self.run_for(wanted, Some(look)).await;
+        let limit = self.time_limit();
+        let get = guard_progress(meter.progress(), |progress| async move {
+            self.progress = progress;
+            self.run_for(wanted, Some(look)).await
+        });
+        let result = meter.within(limit, get).await;
         meter.ended(&result);
         blocking(move || {
-            drop(meter);
+            meter.record();
             result
         })
         .await
+    }
+
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.deadline.or_else(|| self.cache.0.sources.deadline())
     }
 
     async fn get(self) -> Result<Snapshot> {
@@ -245,14 +276,18 @@ impl Get {
     pub(crate) async fn run_for(&self, wanted: Wanted, version: Option<&Look>) -> Result<Snapshot> {
         let wanted = Arc::new(wanted);
         let cache = self.cache.clone();
-        // What was there when it was looked for can be evicted before it is leased. Once more is enough in practice;
-        // three times only a quota smaller than the model gets that far.
+        // What is wanted is leased from the look on. Something is gone all the same where locks do not work, or when files
+        // of the store are removed by hand.
         let mut tries = 0;
         loop {
             tries += 1;
             let (look, arrived) = self.fetch(&wanted, version).await?;
-            let (cache, wanted) = (cache.clone(), Arc::clone(&wanted));
-            let done = blocking(move || finish::finish(&cache, &Finish::fetched(&wanted, &look, arrived))).await;
+            let (cache, wanted, progress) = (cache.clone(), Arc::clone(&wanted), Arc::clone(&self.progress));
+            let done = blocking(move || {
+                let finish = Finish::fetched(&wanted, &look, arrived).telling(&*progress);
+                finish::finish(&cache, &finish)
+            })
+            .await;
             match done {
                 Err(error) if finish::vanished(&error) && tries < 3 => {}
                 other => return other,
@@ -287,23 +322,35 @@ impl Get {
             return Ok((look, Vec::new()));
         }
         self.preflight(&missing).await?;
-        let places = self.cache.0.sources.places(&wanted.reference.model, wanted.told)?;
+        visibility::ensure_recorded(&self.cache, &wanted.reference.model).await;
+        let sources = self.cache.0.sources.entries(&wanted.reference.model, wanted.told)?;
         let version = Arc::new(look.version().clone());
+        let access = self.cache.blob_access(&version.model).await;
         let jobs: Vec<FetchJob> = missing
             .iter()
             .map(|file| FetchJob {
                 version: Arc::clone(&version),
                 file: file.clone(),
-                places: places.clone(),
-                progress: compressed::progress(file, &self.progress),
+                sources: sources.clone(),
+                progress: Arc::clone(&self.progress),
                 priority: wanted.priority,
+                access,
             })
             .collect();
-        let results = self.cache.0.engine.fetch_all(jobs).await;
+        let under_way = PartialManifest::new(self.cache.store(), look.manifest().clone(), missing.len());
+        let (noted, files) = (&under_way, &missing);
+        let then = |at: usize, result: Result<Fetched>| async move {
+            let file: &FileEntry = &files[at];
+            noted.ended(&file.path, result.as_ref().ok().map(|fetched| &fetched.blob)).await;
+            result
+        };
+        let results = self.cache.0.engine.fetch_each(jobs, then).await;
         let mut arrived = Vec::with_capacity(results.len());
         let mut failed = Vec::new();
+        let unchecked = look.unchecked_files();
         for (file, result) in missing.into_iter().zip(results) {
-            match result {
+            let expected = unchecked.get(&file.path).copied();
+            match result.and_then(|fetched| look::confirm(&file.path, expected, fetched)) {
                 Ok(fetched) => arrived.push(Arrived::new(file.path, fetched)),
                 Err(error) => failed.push((file, error)),
             }
@@ -312,9 +359,17 @@ impl Get {
             return Ok((look, arrived));
         }
         let all = arrived.len() + failed.len();
+        if let Some((_, error)) = failed.iter().find(|(_, error)| error.is_denied()) {
+            visibility::record_refusal(&self.cache, &wanted.reference.model, error).await?;
+        }
         // What did arrive is remembered, so that the next run starts from there.
-        let cache = self.cache.clone();
-        let _ = blocking(move || finish::remember(&cache, look.manifest(), &arrived)).await;
+        let store = self.cache.store().clone();
+        let noted = blocking(move || {
+            under_way.flush()?;
+            finish::forget_flights(&store, look.manifest(), arrived.iter().map(Arrived::path));
+            Ok(())
+        });
+        let _ = noted.await;
         Err(worst(&failed, all))
     }
 
@@ -324,9 +379,10 @@ impl Get {
         if let Some(quota) = self.cache.quota().filter(|&quota| needed > quota) {
             return Err(Error::new(
                 ErrorKind::NoSpace,
-                format!("{} are needed, and the quota is {}", Size(needed), Size(quota)),
+                format!("quota exceeded: {} needed, the quota is {}", Size(needed), Size(quota)),
             )
-            .with_hint("raise MODEL_CACHE_QUOTA, or take fewer files with --include"));
+            .with_hint("raise MODEL_CACHE_QUOTA, or download fewer files")
+            .with_reason(crate::Reason::QuotaExceeded));
         }
         let cache = self.cache.clone();
         let missing = missing.to_vec();
@@ -357,7 +413,16 @@ impl IntoFuture for Get {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.run_or_instead())
+        Box::pin(async move {
+            runtime::check()?;
+            let mut get = self;
+            let progress = Arc::clone(&get.progress);
+            guard_progress(progress, |progress| {
+                get.progress = progress;
+                get.run_or_instead()
+            })
+            .await
+        })
     }
 }
 

@@ -80,7 +80,7 @@ pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> 
         let name = match found {
             (true, name) => name,
             // The beginning of a compressed file is not that of the model.
-            (false, _) if cache.is_offline() || file.packed.is_some() => None,
+            (false, _) if cache.is_offline() || file.compressed.is_some() => None,
             (false, _) => {
                 let source = cache.0.sources.of(&manifest.version.model, wanted.told)?;
                 of_source(&source, &manifest.version, &file, wanted).await?

@@ -53,8 +53,11 @@ impl FromStr for Candidate {
         let mut candidate = Self::new(reference.parse()?);
         for claim in claims.split('&').filter(|claim| !claim.is_empty()) {
             let nonsense = || {
-                Error::new(ErrorKind::Usage, format!("{claim:?} is not understood"))
-                    .with_hint("write https://host/file#sha256=DIGEST&size=BYTES")
+                Error::new(
+                    ErrorKind::Usage,
+                    format!("{:?} is not understood", claim.split('=').next().unwrap_or_default()),
+                )
+                .with_hint("write https://host/file#sha256=DIGEST&size=BYTES")
             };
             match claim.split_once('=') {
                 Some(("sha256", digest)) => candidate.sha256 = Some(digest.parse().map_err(|_| nonsense())?),
@@ -99,11 +102,11 @@ impl Choice {
     }
 }
 
-/// For people: `took Q4_K_S, not Q4_K_M: …`.
+/// For people: `using Q4_K_S; skipped Q4_K_M: …`.
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "took {}", self.taken)?;
-        self.passed.iter().try_for_each(|passed| write!(f, "; not {}: {}", passed.name, passed.reason))
+        write!(f, "using {}", self.taken)?;
+        self.passed.iter().try_for_each(|passed| write!(f, "; skipped {}: {}", passed.name, passed.reason))
     }
 }
 
@@ -197,7 +200,7 @@ pub(crate) async fn run(get: &Get, wanted: Wanted) -> Result<Snapshot> {
             Err(error) => return Err(error),
         }
     }
-    Err(none_left(&format!("{name} could not be had from any place"), &passed))
+    Err(none_left(&format!("{name} is not available from any source"), &passed))
 }
 
 async fn from(get: &Get, place: &Candidate, sha256: Option<Sha256>) -> Result<Snapshot> {
@@ -209,7 +212,7 @@ async fn from(get: &Get, place: &Candidate, sha256: Option<Sha256>) -> Result<Sn
     let snapshot = other.await?;
     if !matches!(place.reference.model, ModelId::Url(_)) && snapshot.files().len() != 1 {
         let files = snapshot.files().len();
-        return Err(Error::new(ErrorKind::Usage, format!("{} is {files} files, and one is wanted", place.reference))
+        return Err(Error::new(ErrorKind::Usage, format!("{} has {files} files, expected one", place.reference))
             .with_hint("name the file: org/name/path, or a URL"));
     }
     check_size(&snapshot, &place.reference, place.size)?;
@@ -217,11 +220,11 @@ async fn from(get: &Get, place: &Candidate, sha256: Option<Sha256>) -> Result<Sn
 }
 
 /// What a source did not tell beforehand.
-pub(crate) fn check_size(snapshot: &Snapshot, reference: &ModelRef, size: Option<u64>) -> Result<()> {
+pub(crate) fn check_size(snapshot: &Snapshot, reference: &dyn fmt::Display, size: Option<u64>) -> Result<()> {
     match size {
         Some(size) if size != snapshot.size() => Err(Error::new(
             ErrorKind::Integrity,
-            format!("{reference}: expected {size} bytes, and the source has {}", snapshot.size()),
+            format!("{reference}: wrong size: expected {size} bytes, the source has {}", snapshot.size()),
         )),
         _ => Ok(()),
     }
@@ -232,7 +235,7 @@ async fn another_variant(get: &Get, wanted: Wanted, fallback: &Fallback) -> Resu
     let cache = &get.cache;
     if wanted.selection.path.is_some() || matches!(wanted.reference.model, ModelId::Url(_)) {
         return Err(Error::new(ErrorKind::Usage, format!("{} is one file and has no variants", wanted.reference))
-            .with_hint("leave out the file, or give another place as fallback: https://host/file"));
+            .with_hint("leave out the file, or give a URL as fallback: https://host/file"));
     }
     let listing = Look::resolve(cache, &listing(&wanted)).await?;
     let told = match headers::all(cache, &wanted, listing.manifest()).await {
@@ -258,10 +261,11 @@ async fn another_variant(get: &Get, wanted: Wanted, fallback: &Fallback) -> Resu
         }
     }
     if all.is_empty() {
-        return Err(Error::new(ErrorKind::NotFound, format!("{model} has no GGUF files to choose from"))
-            .with_hint("leave out --fallback, or see what it has with `model-cache info`"));
+        return Err(Error::new(ErrorKind::NotFound, format!("{model} has no GGUF variants"))
+            .with_hint("leave out the fallback")
+            .with_reason(crate::Reason::NoVariants));
     }
-    Err(none_left(&format!("no variant of {model} could be had"), &passed))
+    Err(none_left(&format!("no variant of {model} is available"), &passed))
 }
 
 fn listing(wanted: &Wanted) -> Wanted {

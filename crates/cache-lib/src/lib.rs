@@ -9,8 +9,9 @@
 //! # }
 //! ```
 //!
-//! A [`Cache`] is cheap: building it opens no connection and starts no thread. [`Cache::get`] needs a tokio runtime;
-//! [`Cache::peek`] and the methods that are not `async` do not, but they read the disk.
+//! A [`Cache`] is cheap: building it opens no connection and starts no thread. [`Cache::get`] needs a tokio runtime with
+//! I/O and timers (`enable_all`), and without one ends with an error of kind [`ErrorKind::Usage`]; [`Cache::peek`] and
+//! the methods that are not `async` need none, but they read the disk.
 //!
 //! - To cancel is to drop the future: what has arrived stays in the store, and the next call goes on from there.
 //! - Progress is one trait, [`Progress`], given to [`Get::progress`] or [`Cache::ensure_any`].
@@ -45,6 +46,7 @@ mod compressed;
 pub mod config;
 mod doctor;
 mod ensure;
+mod evictions;
 mod expect;
 mod export;
 mod fallback;
@@ -52,6 +54,8 @@ mod finish;
 mod get;
 mod headers;
 mod instead;
+#[cfg(feature = "http")]
+mod lazy;
 #[cfg(any(feature = "bundle", feature = "local"))]
 mod listing;
 mod lock;
@@ -62,11 +66,14 @@ mod mirrors;
 #[cfg(feature = "http")]
 mod network;
 mod outdated;
+mod partial_manifest;
+mod patience;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod push;
 mod read;
 pub mod registry;
 mod remove;
+mod runtime;
 mod select;
 mod snapshot;
 mod sources;
@@ -76,30 +83,36 @@ pub mod units;
 mod upstream;
 mod variants;
 mod verify;
+mod visibility;
 
 #[cfg(feature = "local")]
 pub use adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
 pub use builder::CacheBuilder;
 pub use cache::{Cache, IntoModelRef};
+pub use cache_core::Reason;
+#[doc(hidden)]
+pub use cache_core::failpoints;
 pub use cache_core::{
-    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, Digest, DigestError, Digests, Error, ErrorKind, Event,
-    FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl, NoProgress, Outcome, Packed, Packing,
-    PathError, Progress, RefError, RepoKind, RepoName, RepoPath, Result, Retry, Revision, Sha256, Source, Version,
+    Blake3, Bucket, BucketKind, ByteRange, Category, Commit, CompressedFile, Compression, Digest, DigestError, Digests,
+    Error, ErrorKind, Event, Evidence, FileEntry, GitSha1, Hasher, Hashes, Manifest, ModelId, ModelRef, ModelUrl,
+    NoProgress, Outcome, PathError, Progress, RefError, RefText, RepoKind, RepoName, RepoPath, Result, Retry, Revision,
+    Sha256, Source, Version, Visibility, escape_json, escape_line, escape_text, has_secrets, redact_text,
 };
 #[cfg(feature = "hf")]
-pub use cache_hf::{HubAnswer, UNHASHED};
+pub use cache_hf::{HubResponse, UNHASHED};
 #[cfg(feature = "local")]
-pub use cache_local::caches::Kind as AdoptKind;
+pub use cache_local::caches::CacheKind as AdoptKind;
 #[cfg(feature = "http")]
 pub use cache_net::BreakerState;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-pub use cache_object::{ObjectConfig, Pushed};
+pub use cache_object::{ObjectConfig, PushReport};
 pub use cache_store::{
-    AdoptOptions, Amount, Blob, BlobUse, CleanReport, Debris, DiskSpace, EvictOrder, EvictPlan, EvictPolicy,
-    EvictReport, EvictStep, Evicted, FileUse, Inventory, Kept, KeptBecause, Lease, Pin, QuarantineEntry,
-    QuarantineRecord, Store, StoreOptions, VersionUse,
+    AdoptOptions, AdoptPlan, Amount, Blob, BlobUse, CleanReport, CopyReason, Debris, DiskSpace, EvictOrder, EvictPlan,
+    EvictPolicy, EvictReport, EvictStep, EvictTarget, FileUse, Inventory, Lease, Pin, QuarantineEntry,
+    QuarantineRecord, RetainReason, RetainedVersion, Store, StoreMode, StoreOptions, VersionUse, VisibilityRecord,
+    Writers,
 };
-pub use cache_transfer::{Bandwidth, Engine, EngineConfig, HOLD_BACK};
+pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
 pub use export::{ExportOptions, Exported};

@@ -22,9 +22,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::cache::blocking;
 use crate::expect::{Expected, ExpectedFile};
+use crate::registry::check_platforms;
 use crate::{
-    Cache, Commit, Digests, Error, ErrorKind, Event, Get, GitSha1, Look, ModelId, ModelRef, RepoPath, Result, Sha256,
-    export,
+    Cache, Commit, Digests, Error, ErrorKind, Event, Get, GitSha1, Look, ModelId, ModelRef, RepoPath, Result, Revision,
+    Sha256, export, redact_text,
 };
 
 /// The format that this build writes.
@@ -56,7 +57,7 @@ pub struct LockedFile {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LockedModel {
-    /// As the user wrote it; a registered name, too.
+    /// As the user wrote it, without secrets; a registered name, too.
     pub reference: String,
     /// The model that it meant.
     pub model: ModelId,
@@ -68,6 +69,9 @@ pub struct LockedModel {
     /// The quantisation, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
+    /// Platforms of the registered name: see `registry add --platform`. Empty: for any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
     /// The files, sorted by path.
     pub files: Vec<LockedFile>,
 }
@@ -99,8 +103,9 @@ impl Lock {
     /// [`ErrorKind::Usage`] with the line of what makes no sense.
     pub fn parse(text: &str, whence: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::new(ErrorKind::Usage, format!("{whence} is no lock file: {}", why.trim_end()))
-                .with_hint("`model-cache lock FILE REF…` writes one")
+            Error::new(ErrorKind::Usage, format!("{whence}: not a lock file: {}", redact_text(why.trim_end())))
+                .with_hint("name a lock file")
+                .with_reason(crate::Reason::NotLockFile)
         };
         let format = toml::from_str::<Format>(text).map_err(|error| wrong(&error.to_string()))?.format;
         if format > FORMAT {
@@ -109,9 +114,13 @@ impl Lock {
         }
         let file: File = toml::from_str(text).map_err(|error| wrong(&error.to_string()))?;
         let mut lock = Self::default();
-        for model in file.models {
+        for mut model in file.models {
+            model.reference = redact_text(&model.reference).into_owned();
             if model.files.is_empty() {
                 return Err(wrong(&format!("{} has no files", model.reference)));
+            }
+            if let Some(why) = model.contradiction() {
+                return Err(wrong(&why));
             }
             if let Some(bare) = model.files.iter().find(|file| file.sha256.is_none() && file.git_sha1.is_none()) {
                 return Err(wrong(&format!("{} of {} has no digest", bare.path, model.reference)));
@@ -130,16 +139,19 @@ impl Lock {
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
-                Error::new(ErrorKind::NotFound, format!("there is no lock file {}", path.display()))
-                    .with_hint(format!("`model-cache lock {} REF…` writes it", path.display()))
+                Error::new(ErrorKind::NotFound, format!("{}: lock file not found", path.display()))
+                    .with_hint("lock models into it first")
+                    .with_reason(crate::Reason::NoLockFile)
+                    .with_subject(path.display())
+            }
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::IsADirectory => {
+                Error::new(ErrorKind::Usage, format!("not a lock file: {error}"))
+                    .with_hint("name a lock file")
+                    .with_reason(crate::Reason::NotLockFile)
             }
             _ => Error::storage(format_args!("read {}", path.display()), error),
         };
-        let size = fs_err::metadata(path).map_err(failed)?.len();
-        if size > MAX_LOCK {
-            return Err(Error::new(ErrorKind::Usage, format!("{} is too large for a lock file", path.display())));
-        }
-        Self::parse(&fs_err::read_to_string(path).map_err(failed)?, &path.display().to_string())
+        Self::parse(&cache_fs::read_text(path, MAX_LOCK).map_err(failed)?, &path.display().to_string())
     }
 
     /// Writes the file in one step.
@@ -181,16 +193,19 @@ impl Lock {
             let parsed: Option<ModelRef> = model.reference.parse().ok();
             parsed.is_some() && parsed == reference.parse().ok()
         };
-        self.models.get(reference).or_else(|| self.models.values().find(same)).ok_or_else(|| {
+        let shown = redact_text(reference);
+        self.models.get(&*shown).or_else(|| self.models.values().find(same)).ok_or_else(|| {
             let known: Vec<&str> = self.models.keys().take(12).map(String::as_str).collect();
-            Error::new(ErrorKind::NotFound, format!("{reference} is not in the lock file"))
-                .with_hint(format!("it holds {}; `model-cache lock FILE {reference}` adds it", known.join(", ")))
+            Error::new(ErrorKind::NotFound, format!("{shown} is not in the lock file"))
+                .with_hint(format!("the lock file has {}", known.join(", ")))
+                .with_reason(crate::Reason::NotLocked)
+                .with_subject(known.join(", "))
         })
     }
 }
 
 impl LockedModel {
-    fn of(reference: String, meant: &ModelRef, look: &Look) -> Result<Self> {
+    fn of(reference: String, meant: &ModelRef, platforms: Vec<String>, look: &Look) -> Result<Self> {
         let mut files = Vec::with_capacity(look.files().len());
         for state in look.files() {
             let blob = state.blob.as_ref();
@@ -203,9 +218,11 @@ impl LockedModel {
             if file.sha256.is_none() && file.git_sha1.is_none() {
                 return Err(Error::new(
                     ErrorKind::Integrity,
-                    format!("{reference}: {} has no digest that could be locked", file.path),
+                    format!("{reference}: {} has no checksum to lock", file.path),
                 )
-                .with_hint(format!("`model-cache get {reference}` first: then the digest is that of what came")));
+                .with_hint("download it first: then its own checksum is locked")
+                .with_reason(crate::Reason::NothingToLock)
+                .with_subject(&reference));
             }
             files.push(file);
         }
@@ -216,8 +233,31 @@ impl LockedModel {
             commit: version.commit,
             path: meant.path.clone(),
             variant: meant.variant.clone(),
+            platforms,
             files,
         })
+    }
+
+    /// What the lock file holds under a reference that means something else. A registered name means what it says here.
+    fn contradiction(&self) -> Option<String> {
+        // Only a text with a slash before any @ is no registered name.
+        let is_name = !self.reference.split('@').next().unwrap_or_default().contains('/');
+        let named: ModelRef = self.reference.parse().ok().filter(|_| !is_name)?;
+        // A relative folder is another one elsewhere.
+        let relative = !self.reference.starts_with(['/', '~']) && !self.reference.contains("://");
+        let same = match (&named.model, &self.model) {
+            (ModelId::Folder(_), ModelId::Folder(_)) if relative => true,
+            (named, locked) => named.to_string() == locked.to_string(),
+        };
+        if !same {
+            return Some(format!("{} is locked to another model: {}", self.reference, self.model));
+        }
+        let commit = named.revision.as_ref().and_then(Revision::as_commit);
+        if commit.is_some_and(|commit| commit != self.commit) {
+            return Some(format!("{} is locked to another commit: {}", self.reference, self.commit));
+        }
+        let moved = named.path.is_some() && named.path != self.path;
+        moved.then(|| format!("{} is locked to another path", self.reference))
     }
 
     fn expected(&self) -> Expected {
@@ -230,37 +270,53 @@ impl LockedModel {
 }
 
 impl Get {
-    /// What it is now, for a lock file. Asks the source as [`Get`] does, and fetches nothing.
+    /// What it is now, for a lock file. Asks the source as [`Get`] does, and fetches nothing. A registered name for other
+    /// machines is locked too: [`Get::locked`] checks the platforms.
     ///
     /// # Errors
     /// As for getting it; [`ErrorKind::Integrity`] when a file has no digest, neither from its source nor in the store.
-    pub async fn lock(self) -> Result<LockedModel> {
+    pub async fn lock(mut self) -> Result<LockedModel> {
         let (reference, progress) = (self.name(), Arc::clone(&self.progress));
+        let platforms = std::mem::take(&mut self.besides.platforms);
+        self.besides.unsupported = None;
         let meant = self.reference.clone()?;
         let look = self.look().await?;
         look.warnings().iter().for_each(|warning| progress.event(&Event::Warning(warning)));
-        blocking(move || LockedModel::of(reference, &meant, &look)).await
+        blocking(move || LockedModel::of(reference, &meant, platforms, &look)).await
     }
 
     /// Exactly what was locked for this reference: the commit, the files and their digests. Anything that differs is
-    /// an error, and nothing is looked up anew. Give it before patterns and the rest.
+    /// an error, as is a lock for other platforms, and nothing is looked up anew. Give it before patterns and the rest.
     pub fn locked(mut self, lock: &Lock) -> Self {
         match lock.find(&self.name()) {
             Err(error) => self.reference = Err(error),
             Ok(model) => {
+                let here = self.besides.unsupported.take().filter(|_| self.is_of(model));
+                let locked = check_platforms(&format!("{} (locked)", model.reference), &model.platforms);
+                self.besides.unsupported = locked.err().or(here);
+                // The secret parameters of a URL are the caller's: the lock has none.
+                let own = self.reference.as_ref().ok().map(|own| own.model.clone());
                 self.reference = model.commit.as_str().parse().map_err(Error::from).map(|revision| ModelRef {
-                    model: model.model.clone(),
+                    model: own.filter(|own| *own == model.model).unwrap_or_else(|| model.model.clone()),
                     revision: Some(revision),
                     path: model.path.clone(),
                     variant: model.variant.clone(),
                 });
-                self.told.sha256 = None;
+                self.besides.sha256 = None;
                 self.besides.fallbacks = Vec::new();
                 self.besides.expected = Some(Arc::new(model.expected()));
                 self.besides.only = Some(Arc::new(model.files.iter().map(|file| file.path.clone()).collect()));
             }
         }
         self
+    }
+
+    /// Whether the registry of this store means the locked version, too.
+    fn is_of(&self, locked: &LockedModel) -> bool {
+        self.reference.as_ref().is_ok_and(|reference| {
+            let commit = reference.revision.as_ref().and_then(Revision::as_commit);
+            reference.model == locked.model && commit.is_none_or(|commit| commit == locked.commit)
+        })
     }
 }
 
@@ -279,6 +335,8 @@ impl Cache {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -295,6 +353,34 @@ mod tests {
         assert_eq!(lock.to_text().unwrap(), format!("{HEADER}{}", text()));
         assert_eq!(lock.find("hf://o/n").unwrap().reference, "o/n");
         assert_eq!(lock.find("o/m").unwrap_err().kind(), ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn lock_of_another_model_is_refused() {
+        let other = format!("o/n@{}", "c".repeat(40));
+        let of = |reference: &str, model: &str| {
+            let text = text().replace("model = \"o/n\"", &format!("model = {model:?}"));
+            text.replace("reference = \"o/n\"", &format!("reference = {reference:?}"))
+        };
+        for (reference, model, said) in [
+            ("o/n", "evil/n", "another model: evil/n"),
+            ("hf://o/n", "evil/n", "another model"),
+            ("./folder", "o/n", "another model"),
+            ("/a/folder", "file:///b/folder", "another model"),
+            ("https://host/a.gguf", "https://evil/a.gguf", "another model"),
+            (other.as_str(), "o/n", "another commit"),
+            ("o/n/x", "o/n", "another path"),
+        ] {
+            let text = of(reference, model);
+            let error = Lock::parse(&text, "it").unwrap_err();
+            assert!(error.message().contains(said), "{reference}: {error}");
+        }
+        for (reference, model) in
+            [("mine", "o/n"), ("mine@2", "o/n"), ("./folder", "file:///b/folder"), ("hf://o/n", "o/n")]
+        {
+            let text = of(reference, model);
+            assert!(Lock::parse(&text, "it").is_ok(), "{reference}");
+        }
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! [`Look`]: which version is meant, which of its files are wanted, and which of those are in the store.
 
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 use cache_core::RetryBudget;
-use cache_store::Blob;
+use cache_core::failpoints::{Mutant, mutant};
+use cache_store::{Blob, Hit, Lease, SmallRecords};
+use cache_transfer::Fetched;
 
 use crate::cache::blocking;
+use crate::compressed::Told;
 use crate::get::Wanted;
 use crate::headers;
 use crate::sources::Sources;
+use crate::visibility;
 use crate::{
-    Cache, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, Result, Retry, Revision, Sha256, Version,
+    Cache, Digests, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, RepoPath, Result, Revision, Sha256,
+    Version,
 };
-
-/// How long a source may think before the cached version is used instead, where there is a whole one.
-const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A wanted file, and its bytes if they are there.
 #[derive(Debug, Clone)]
@@ -24,9 +27,22 @@ pub struct FileState {
     pub file: FileEntry,
     /// Its blob, if it is in the store.
     pub blob: Option<Blob>,
+    /// The blob in the store, if no record says that its compressed bytes had the digest that the user gives.
+    unchecked: Option<Sha256>,
+}
+
+/// What a source has answered.
+struct Answer {
+    manifest: Manifest,
+    /// What is wanted of it, with what was learned of its files.
+    wish: Wanted,
+    /// Warning that names the place that answered instead of the source.
+    warning: Option<String>,
 }
 
 /// A version, the wanted files of it, and how much of them is in the store.
+///
+/// Files whose digest is known, those to come included, are not evicted while it or a clone of it lives.
 #[derive(Debug, Clone)]
 pub struct Look {
     manifest: Manifest,
@@ -36,7 +52,13 @@ pub struct Look {
     moved: Option<Revision>,
     warnings: Vec<String>,
     stale: bool,
+    /// Those of the version's small files, where enough files are wanted for it to pay.
+    records: Option<Arc<SmallRecords>>,
+    _lease: Arc<Lease>,
 }
+
+/// Small files up to this number are hashed at each use, which costs no more than their records.
+const FEW: usize = 4;
 
 impl Look {
     /// The version.
@@ -78,6 +100,10 @@ impl Look {
         self.stored.as_ref()
     }
 
+    pub(crate) fn records(&self) -> Option<&SmallRecords> {
+        self.records.as_deref()
+    }
+
     pub(crate) fn moved(&self) -> Option<&Revision> {
         self.moved.as_ref()
     }
@@ -89,9 +115,10 @@ impl Look {
             None => Ok(()),
             Some(state) => Err(Error::new(
                 ErrorKind::Integrity,
-                format!("{}: there is no digest to check it against, and one is required", state.file.path),
+                format!("{}: no checksum known, and one is required", state.file.path),
             )
-            .with_hint("give the digest with --sha256, or leave out --require-digest")),
+            .with_hint("give the expected digest, or allow files without one")
+            .with_reason(crate::Reason::NoDigest)),
         }
     }
 
@@ -106,12 +133,15 @@ impl Look {
     /// What the store knows, if that is as good as the source's word: the revision never moves, the user gave the
     /// digest, or (`anything`) there is nobody else to ask.
     pub(crate) fn pinned(cache: &Cache, wanted: &Wanted, anything: bool) -> Result<Option<Self>> {
-        let stored = if anything || wanted.revision.as_commit().is_some() {
-            known(cache, wanted)?
-        } else if let (ModelId::Url(_), Some(sha256)) = (&wanted.reference.model, wanted.told.sha256) {
-            by_digest(cache, &wanted.reference.model, sha256)?
-        } else {
-            None
+        if let ModelId::Url(url) = &wanted.reference.model
+            && url.has_hidden_query()
+        {
+            // The source needs it next, on a thread that must not wait for the disk.
+            let _ = cache.store().url_key();
+        }
+        let stored = match by_digest(cache, wanted)? {
+            None if anything || wanted.revision.as_commit().is_some() => known(cache, wanted)?,
+            by_digest => by_digest,
         };
         match stored {
             // Only the source can tell which files are meant.
@@ -139,44 +169,59 @@ impl Look {
             return match cache.store().read_only() {
                 _ if whole || !only_store => Ok(look),
                 Some(reason) if !cache.is_offline() => Err(read_only(&wanted.reference, reason)),
-                _ => Err(look.not_cached(wanted)),
+                _ => {
+                    let (own, wish) = (cache.clone(), wanted.clone());
+                    blocking(move || Err(look.not_cached(&own, &wish))).await
+                }
             };
         }
         let mut asking = Box::pin(Self::ask(cache, wanted));
-        let answer = match tokio::time::timeout(PATIENCE, &mut asking).await {
-            Ok(answer) => answer,
-            Err(_) if remote => {
+        let lost = tokio::select! {
+            biased;
+            answer = &mut asking => Err(answer),
+            lost = wanted.patience.end(), if remote => Ok(lost),
+        };
+        let answer = match lost {
+            Err(answer) => answer,
+            Ok(lost) => {
                 let (own, wish) = (cache.clone(), wanted.clone());
-                let slow = Error::new(ErrorKind::Network, format!("no answer within {} s", PATIENCE.as_secs()))
-                    .with_hint("the network or the host is slow; --offline does not ask it")
-                    .with_retry(Retry::Backoff);
-                match blocking(move || Self::despite(&own, &wish, slow)).await {
+                match blocking(move || Self::despite(&own, &wish, lost)).await {
                     Ok(look) => return Ok(look),
                     Err(_) => asking.await,
                 }
             }
-            Err(_) => asking.await,
         };
+        let own = cache.clone();
         match answer {
+            // What the store takes of the time is not the source's.
+            Ok(Answer { manifest, wish, warning }) => {
+                blocking(move || {
+                    let mut look = Self::resolved(&own, &wish, manifest)?;
+                    look.warnings.extend(warning);
+                    Ok(look)
+                })
+                .await
+            }
             Err(error) if remote && error.kind() == ErrorKind::Network => {
-                let (own, wish) = (cache.clone(), wanted.clone());
+                let wish = wanted.clone();
                 blocking(move || Self::despite(&own, &wish, error)).await
             }
-            answer => answer,
+            Err(error) => Err(error),
         }
     }
 
     /// What the source says, or while it is down a mirror that is trusted.
-    async fn ask(cache: &Cache, wanted: &Wanted) -> Result<Self> {
+    async fn ask(cache: &Cache, wanted: &Wanted) -> Result<Answer> {
+        #[cfg(feature = "http")]
+        if Sources::is_remote(&wanted.reference.model) {
+            crate::runtime::check_io()?;
+        }
         let (manifest, warning) = match Self::ask_authority(cache, wanted).await {
             Err(error) if error.kind() == ErrorKind::Network => Self::ask_trusted(cache, wanted, error).await?,
             manifest => (manifest?, None),
         };
         let wish = headers::learn(cache, wanted, &manifest).await?;
-        let own = cache.clone();
-        let mut look = blocking(move || Self::resolved(&own, &wish, manifest)).await?;
-        look.warnings.extend(warning);
-        Ok(look)
+        Ok(Answer { manifest, wish, warning })
     }
 
     /// What the first of the trusted mirrors says that answers; else the authority's error.
@@ -185,23 +230,34 @@ impl Look {
         for mirror in cache.0.sources.trusted(model)? {
             match mirror.resolve(model, &wanted.revision, &RetryBudget::new(1)).await {
                 Ok(manifest) => {
-                    let warning = format!("{error}; the mirror {mirror} says what {model} consists of, and is trusted");
+                    let warning = format!("{error}; using the file list of {model} from the trusted mirror {mirror}");
                     return Ok((manifest, Some(warning)));
                 }
-                Err(other) => tracing::debug!(%mirror, error = %other, "a trusted mirror does not answer either"),
+                Err(other) => tracing::debug!(%mirror, error = %other, "a trusted mirror does not answer"),
             }
         }
         Err(error)
     }
 
-    /// What the authority says: the commit first, where that is a smaller question, and the listing only if it is new.
+    /// What the authority says. The visibility is recorded first, before the listing.
     async fn ask_authority(cache: &Cache, wanted: &Wanted) -> Result<Manifest> {
+        let answer = Self::ask_listing(cache, wanted).await;
+        if let Err(error) = &answer {
+            visibility::record_refusal(cache, &wanted.reference.model, error).await?;
+        }
+        answer
+    }
+
+    /// The commit first, where that is a smaller question, and the listing only if it is new.
+    async fn ask_listing(cache: &Cache, wanted: &Wanted) -> Result<Manifest> {
         let (model, mut revision) = (&wanted.reference.model, wanted.revision.clone());
         let sources = &cache.0.sources;
         let mut listed = None;
+        let asked = cache.store().now();
         if revision.as_commit().is_none()
-            && let Some(commit) = sources.commit(model, &revision, &wanted.budget).await?
+            && let Some((commit, seen)) = sources.pin(model, &revision, &wanted.budget).await?
         {
+            visibility::record(cache, model, seen, asked).await?;
             revision = commit.as_str().parse()?;
             let version = Version { model: model.clone(), commit };
             let own = cache.clone();
@@ -233,7 +289,7 @@ impl Look {
         let look = self;
         let nobody = cache.is_offline() || cache.store().read_only().is_some();
         if nobody && Sources::is_remote(&wanted.reference.model) && look.missing().next().is_some() {
-            return Err(look.not_cached(wanted));
+            return Err(look.not_cached(cache, wanted));
         }
         Ok(look)
     }
@@ -260,8 +316,10 @@ impl Look {
         }
         look.stale = true;
         look.warnings.push(format!(
-            "{} cannot be asked ({error}); using the cached version {}",
-            wanted.reference,
+            "{} {} ({}); using cached {}",
+            if wanted.reference.model.is_hub() { "hub" } else { "source" },
+            if error.is_unreachable() { "unreachable" } else { "not available" },
+            error.cause(),
             short(look.version().commit.as_str())
         ));
         Ok(look)
@@ -270,7 +328,7 @@ impl Look {
     fn new(
         cache: &Cache,
         wanted: &Wanted,
-        manifest: Manifest,
+        mut manifest: Manifest,
         stored: Option<Manifest>,
         moved: Option<Revision>,
     ) -> Result<Self> {
@@ -279,6 +337,7 @@ impl Look {
         }
         let chosen = headers::choose(cache, &wanted.selection, &manifest)?;
         let mut files = Vec::with_capacity(chosen.len());
+        let mut warnings = Vec::new();
         let digest = wanted.told.sha256;
         if (digest.is_some() || wanted.told.compressed.is_some()) && chosen.len() != 1 {
             return Err(Error::new(
@@ -287,39 +346,100 @@ impl Look {
             )
             .with_hint("name the file: org/name/path"));
         }
+        let mut listed = Vec::with_capacity(chosen.len());
         for at in chosen {
             let mut file = manifest.files[at].clone();
             wanted.told.fits(&file)?;
             expect_digest(&mut file, digest)?;
             expect_size(&file, wanted.size)?;
             if let Some(expected) = &wanted.expected {
+                expected.check_file(&file)?;
                 expected.fill(&mut file);
             }
-            let blob = cache.store().find(&file)?;
-            if blob.is_none()
-                && let Some(name) = file.blob_name()
-                && let Some(wrong) = cache.store().blob(&name)?
-                // The right size: another process has published it since we looked.
-                && file.size.is_some_and(|size| size != wrong.size)
-            {
-                return Err(Error::new(
-                    ErrorKind::Integrity,
-                    format!("{}: {} bytes are in the store, which is not its size", file.path, wrong.size),
-                )
-                .with_hint(format!("`model-cache verify --repair {}` mends it", manifest.version.model)));
-            }
-            files.push(FileState { file, blob });
+            let name = cache.store().blob_name_of(&file);
+            listed.push((at, file, name));
         }
-        let warnings = is_partial(&manifest).then(|| {
+        // What is found from now on stays.
+        let lease = Arc::new(leased(cache, listed.iter().filter_map(|(.., name)| *name))?);
+        let records = (listed.len() > FEW).then(|| Arc::new(cache.store().small_records(&manifest.version)));
+        let known = records.clone().unwrap_or_default();
+        for (at, mut file, name) in listed {
             let model = &manifest.version.model;
-            format!(
-                "of {model} only the files that were adopted are known; `model-cache get {model}` asks for the rest"
-            )
-        });
-        Ok(Self { manifest, stored, files, moved, warnings: warnings.into_iter().collect(), stale: false })
+            let hit = match name {
+                Some(name) => cache.store().hit_named(&file, name, &known)?,
+                None => Hit::Missing,
+            };
+            let mut blob = match hit {
+                Hit::Missing => None,
+                Hit::Unchanged(blob) => Some(blob),
+                Hit::Touched(blob) => {
+                    warnings
+                        .push(format!("{model}: {}: links or permissions changed since it was verified", file.path));
+                    Some(blob)
+                }
+                Hit::Changed(_) => return Err(changed(model, &file)),
+            };
+            let mut unchecked = None;
+            if let (Some(compressed), Some(found)) = (wanted.told.compressed, &blob)
+                && !is_recorded(stored.as_ref(), &file.path, found.name, compressed)
+            {
+                unchecked = Some(found.name);
+                blob = None;
+                (file.blob, file.digests) = (None, Digests::default());
+                if let Some(packed) = &mut file.compressed {
+                    packed.digests.sha256 = Some(compressed);
+                }
+                if let Some(packed) = &mut manifest.files[at].compressed {
+                    packed.digests.sha256.get_or_insert(compressed);
+                }
+            }
+            files.push(FileState { file, blob, unchecked });
+        }
+        if is_partial(&manifest) {
+            let model = &manifest.version.model;
+            warnings.push(format!("{model}: only the adopted files are known; download it while online for the rest"));
+        }
+        warnings.extend(cache.store().lock_timeouts());
+        Ok(Self { manifest, stored, files, moved, warnings, stale: false, records, _lease: lease })
     }
 
-    pub(crate) fn not_cached(&self, wanted: &Wanted) -> Error {
+    /// The digests in the store of files whose compressed bytes were not checked.
+    pub(crate) fn unchecked_files(&self) -> HashMap<RepoPath, Sha256> {
+        self.files.iter().filter_map(|state| Some((state.file.path.clone(), state.unchecked?))).collect()
+    }
+
+    /// Why a file in the store does not count, whose compressed bytes are to have this digest.
+    fn unchecked(&self, reference: &ModelRef, path: &RepoPath, compressed: Sha256) -> Error {
+        let stored = self.stored.as_ref().and_then(|stored| stored.file(path));
+        match stored.and_then(|file| file.compressed.as_ref()?.digests.sha256) {
+            Some(recorded) => Error::new(
+                ErrorKind::Integrity,
+                format!("{path}: checksum mismatch: expected compressed bytes with sha256:{compressed}, the store has sha256:{recorded}"),
+            )
+            .with_hint("check the digest, or the file that it belongs to"),
+            None => Error::new(
+                ErrorKind::NotCached,
+                format!("{path}: the store does not know the digest of its compressed bytes (sha256:{compressed})"),
+            )
+            .with_hint("download it again with that digest")
+            .with_reason(crate::Reason::NotCached)
+            .with_subject(reference),
+        }
+    }
+
+    /// Why not all of it is in the store: it was not downloaded, or found corrupted.
+    pub(crate) fn not_cached(&self, cache: &Cache, wanted: &Wanted) -> Error {
+        let unchecked = self.files.iter().find(|state| state.unchecked.is_some());
+        if let Some((state, compressed)) = unchecked.zip(wanted.told.compressed) {
+            return self.unchecked(&wanted.reference, &state.file.path, compressed);
+        }
+        for file in self.missing() {
+            match cache.store().corruption(file) {
+                Ok(None) => {}
+                Ok(Some(reason)) => return corrupted(&wanted.reference, file, &reason),
+                Err(error) => return error,
+            }
+        }
         let missing: Vec<&str> = self.missing().map(|file| file.path.as_str()).collect();
         let mut names = missing.iter().take(3).copied().collect::<Vec<_>>().join(", ");
         if missing.len() > 3 {
@@ -334,8 +454,38 @@ impl Look {
                 self.files.len()
             ),
         )
-        .with_hint(fetch_hint(&wanted.reference))
+        .with_hint("download it (needs network access)")
+        .with_reason(crate::Reason::NotCached)
+        .with_subject(&wanted.reference)
     }
+}
+
+/// Refuses a file whose compressed bytes are the right ones and hold something else than what is stored.
+pub(crate) fn confirm(path: &RepoPath, expected: Option<Sha256>, fetched: Fetched) -> Result<Fetched> {
+    match expected.filter(|expected| *expected != fetched.blob.name) {
+        None => Ok(fetched),
+        Some(expected) => Err(Error::new(
+            ErrorKind::Integrity,
+            format!(
+                "{path}: checksum mismatch: expected sha256:{expected}, the compressed file contains sha256:{}",
+                fetched.blob.name
+            ),
+        )
+        .with_hint("one of the two digests is wrong, or both belong to different versions of the file")),
+    }
+}
+
+/// Leases the files whose digest is known, present or not.
+fn leased(cache: &Cache, names: impl Iterator<Item = Sha256>) -> Result<Lease> {
+    let store = cache.store();
+    if mutant(Mutant::LateLease) {
+        return store.lease(&[]);
+    }
+    let names: Vec<Sha256> = names.collect();
+    store.lease(&names).or_else(|error| {
+        tracing::debug!(%error, "the wanted files are not leased yet");
+        store.lease(&[])
+    })
 }
 
 /// What the user says of the file must agree with what the listing says.
@@ -345,7 +495,7 @@ fn expect_digest(file: &mut FileEntry, digest: Option<Sha256>) -> Result<()> {
     if let Some(known) = known.filter(|known| *known != digest) {
         return Err(Error::new(
             ErrorKind::Integrity,
-            format!("{}: expected sha256:{digest}, and the source has sha256:{known}", file.path),
+            format!("{}: checksum mismatch: expected sha256:{digest}, the source has sha256:{known}", file.path),
         )
         .with_hint("check the digest, or the revision it belongs to"));
     }
@@ -358,7 +508,7 @@ fn expect_size(file: &FileEntry, size: Option<u64>) -> Result<()> {
     match (size, file.size) {
         (Some(size), Some(listed)) if size != listed => Err(Error::new(
             ErrorKind::Integrity,
-            format!("{}: expected {size} bytes, and the source has {listed}", file.path),
+            format!("{}: wrong size: expected {size} bytes, the source has {listed}", file.path),
         )
         .with_hint("check the size, or the revision it belongs to")),
         _ => Ok(()),
@@ -370,23 +520,53 @@ fn is_partial(manifest: &Manifest) -> bool {
     manifest.partial && Sources::is_remote(&manifest.version.model)
 }
 
-/// The manifest that the store has for a revision.
+/// The manifest that the store has for a revision, and of a plain URL for its secret parameters.
 fn known(cache: &Cache, wanted: &Wanted) -> Result<Option<Manifest>> {
-    let model = &wanted.reference.model;
-    let Some(commit) = cache.store().resolve_ref(model, &wanted.revision)? else { return Ok(None) };
-    cache.store().manifest(&Version { model: model.clone(), commit })
+    let (store, model) = (cache.store(), &wanted.reference.model);
+    let Some(commit) = store.resolve_ref(model, &wanted.revision)? else { return Ok(None) };
+    let named = store.manifest(&Version { model: model.clone(), commit })?;
+    let ModelId::Url(url) = model else { return Ok(named) };
+    let hidden = if url.has_hidden_query() { url.hidden_query(&store.url_key()) } else { None };
+    let same = |manifest: &Manifest| manifest.hidden_query == hidden;
+    if wanted.revision.as_commit().is_some() || named.as_ref().is_none_or(same) {
+        return Ok(named);
+    }
+    for version in store.versions(model)? {
+        if let Some(manifest) = store.manifest(&version)?.filter(same) {
+            return Ok(Some(manifest));
+        }
+    }
+    // Signatures change from link to link; the content does not where a digest or a strong tag says so.
+    Ok(named.filter(Manifest::has_validators))
 }
 
-/// The version of a plain URL that has a file with this digest.
-fn by_digest(cache: &Cache, model: &ModelId, sha256: Sha256) -> Result<Option<Manifest>> {
+/// The version of a plain URL that has a file with the digests that the user gives.
+fn by_digest(cache: &Cache, wanted: &Wanted) -> Result<Option<Manifest>> {
+    let (model, Told { sha256, compressed, .. }) = (&wanted.reference.model, wanted.told);
+    let given = sha256.is_some() || compressed.is_some();
+    if !given || wanted.revision.as_commit().is_some() || !matches!(model, ModelId::Url(_)) {
+        return Ok(None);
+    }
+    let has_digests = |file: &FileEntry| {
+        let packed = || file.compressed.as_ref().and_then(|packed| packed.digests.sha256);
+        sha256.is_none_or(|sha256| file.blob_name() == Some(sha256))
+            && compressed.is_none_or(|compressed| file.blob.is_some() && packed() == Some(compressed))
+    };
     for version in cache.store().versions(model)? {
-        let manifest = cache.store().manifest(&version)?;
-        let found = manifest.filter(|manifest| manifest.files.iter().any(|file| file.blob_name() == Some(sha256)));
+        let found = cache.store().manifest(&version)?.filter(|manifest| manifest.files.iter().any(has_digests));
         if found.is_some() {
             return Ok(found);
         }
     }
     Ok(None)
+}
+
+/// Whether the store has recorded that a blob came from compressed bytes with this digest.
+fn is_recorded(stored: Option<&Manifest>, path: &RepoPath, blob: Sha256, compressed: Sha256) -> bool {
+    stored.and_then(|stored| stored.file(path)).is_some_and(|file| {
+        file.blob == Some(blob)
+            && file.compressed.as_ref().is_some_and(|packed| packed.digests.sha256 == Some(compressed))
+    })
 }
 
 /// Fills in the blobs that are known from this version as it is stored.
@@ -399,21 +579,36 @@ pub(crate) fn recall(manifest: &mut Manifest, stored: Option<&Manifest>) {
     }
 }
 
-fn fetch_hint(reference: &ModelRef) -> String {
-    format!("`model-cache get {reference}` fetches it, once the network may be asked")
-}
-
 fn not_cached(reference: &ModelRef, revision: &Revision) -> Error {
     let what = if reference.revision.is_some() { reference.to_string() } else { format!("{reference} at {revision}") };
-    Error::new(ErrorKind::NotCached, format!("{what} is not in the store")).with_hint(fetch_hint(reference))
+    Error::new(ErrorKind::NotCached, format!("{what} is not in the store"))
+        .with_hint("download it (needs network access)")
+        .with_reason(crate::Reason::NotCached)
+        .with_subject(reference)
+}
+
+fn corrupted(reference: &ModelRef, file: &FileEntry, reason: &str) -> Error {
+    Error::new(ErrorKind::Integrity, format!("{reference}: {}: {reason}", file.path))
+        .with_hint("download it again")
+        .with_reason(crate::Reason::ModelCorrupted)
+        .with_subject(reference)
+}
+
+/// A large blob was written to: its bytes are not used before they were read again.
+pub(crate) fn changed(model: &ModelId, file: &FileEntry) -> Error {
+    Error::new(ErrorKind::Integrity, format!("{model}: {}: changed on the disk since it was verified", file.path))
+        .with_hint("verify it; if it is corrupted, download it again")
+        .with_reason(crate::Reason::ModelChanged)
+        .with_subject(model)
 }
 
 fn read_only(reference: &ModelRef, reason: &str) -> Error {
     Error::new(
         ErrorKind::Storage,
-        format!("{reference} is not whole in the store, and the store is read-only: {reason}"),
+        format!("{reference} is incomplete in the store, and the store is read-only: {reason}"),
     )
-    .with_hint("choose a store that you may write, with --store or MODEL_CACHE_DIR")
+    .with_hint("choose a writable store with MODEL_CACHE_DIR")
+    .with_reason(crate::Reason::StoreUnusable)
 }
 
 /// A commit's first digits, as git shows them.

@@ -3,7 +3,7 @@
 /// Bytes of memory of this machine, used or not; `None` where it does not say. Limits of containers are not looked at.
 #[must_use]
 pub fn machine_memory() -> Option<u64> {
-    total(&fs_err::read_to_string("/proc/meminfo").ok()?)
+    total(&cache_fs::read_text("/proc/meminfo", 1 << 20).ok()?)
 }
 
 /// `MemTotal:       16384256 kB`, as proc_meminfo(5) has it; its kB are 1024 bytes.

@@ -1,11 +1,13 @@
 //! [`Meter`]: hears a get's progress and adds up what it did, for the statistics.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cache_store::{Store, Usage};
 
+use crate::units::{Size, Span};
 use crate::{Error, ErrorKind, Event, ModelRef, Outcome, Progress, RepoPath, Result, Snapshot};
 
 /// Stands between a get and whoever hears of its progress. Records what was done when it is dropped: an interrupted
@@ -31,6 +33,10 @@ struct Sum {
     sources: BTreeMap<String, Source>,
     /// Files that came without a word of where from: those of this machine, which are taken at once.
     silent: BTreeMap<RepoPath, u64>,
+    /// Files and bytes of the get in all, once they are known.
+    whole: Option<(usize, u64)>,
+    /// Files that are in the store, and their bytes.
+    complete: (usize, u64),
 }
 
 /// A file on its way.
@@ -68,6 +74,28 @@ impl Meter {
         Arc::clone(&self.heard) as Arc<dyn Progress>
     }
 
+    /// Runs the get until its deadline.
+    ///
+    /// # Errors
+    /// Those of the get; [`ErrorKind::TimedOut`] saying how far it came.
+    pub(crate) async fn within<T>(
+        &self,
+        deadline: Option<Duration>,
+        get: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let Some(deadline) = deadline else { return get.await };
+        match tokio::time::timeout(deadline, get).await {
+            Ok(result) => result,
+            Err(_) => {
+                let reached = self.heard.sum.lock().unwrap_or_else(PoisonError::into_inner).reached();
+                let seconds = deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0);
+                let (model, time) = (self.model.as_deref().unwrap_or("get"), Span(Duration::from_secs(seconds)));
+                let message = format!("{model}: timed out after {time}: {reached}");
+                Err(Error::new(ErrorKind::TimedOut, message).with_hint("run the same command again to resume"))
+            }
+        }
+    }
+
     /// Notes how the get ended.
     pub(crate) fn ended(&mut self, result: &Result<Snapshot>) {
         self.failed = result.is_err();
@@ -76,21 +104,34 @@ impl Meter {
             Ok(snapshot) => self.heard.attribute(snapshot),
         }
     }
-}
 
-impl Drop for Meter {
-    fn drop(&mut self) {
+    /// Writes the record. Blocks.
+    pub(crate) fn record(mut self) {
+        if let Some(usage) = self.take() {
+            self.store.record_usage(usage);
+        }
+    }
+
+    fn take(&mut self) -> Option<Usage> {
         // What was never understood is no get.
-        let Some(model) = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage) else {
-            return;
-        };
+        let model = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage)?;
         let mut usage = self.heard.take();
         usage.gets = 1;
         if self.failed {
             usage.failures.insert(self.failure.as_str().to_owned(), 1);
         }
         usage.of_model(model);
-        self.store.record_usage(usage);
+        Some(usage)
+    }
+}
+
+/// A canceled get is dropped on a thread of the runtime.
+impl Drop for Meter {
+    fn drop(&mut self) {
+        if let Some(usage) = self.take() {
+            let store = self.store.clone();
+            cache_transfer::in_background(Box::new(move || store.record_usage(usage)));
+        }
     }
 }
 
@@ -153,6 +194,10 @@ impl Progress for Heard {
 impl Sum {
     fn take(&mut self, event: &Event<'_>, now: Instant) {
         match event {
+            Event::Resolved { files, bytes, .. } => {
+                self.whole = Some((*files, *bytes));
+                self.complete = (0, 0);
+            }
             Event::Started { path, resumed, source, .. } => {
                 let before = self.active.remove(path);
                 let waited = before.as_ref().is_some_and(|file| file.waited);
@@ -179,10 +224,12 @@ impl Sum {
             Event::Shared { path, source, bytes } => self.share(path, source, *bytes, now),
             Event::Retrying { .. } => self.usage.retries += 1,
             Event::Finished { size, outcome: Outcome::Hit, .. } => {
+                self.completed(*size);
                 self.usage.hits += 1;
                 self.usage.hit_bytes = self.usage.hit_bytes.saturating_add(*size);
             }
             Event::Finished { path, size, outcome, .. } => {
+                self.completed(*size);
                 self.usage.misses += 1;
                 match self.active.remove(path) {
                     Some(file) => self.end(&file, now, Some((*size, *outcome))),
@@ -197,6 +244,18 @@ impl Sum {
             }
             _ => {}
         }
+    }
+
+    fn completed(&mut self, size: u64) {
+        self.complete = (self.complete.0 + 1, self.complete.1.saturating_add(size));
+    }
+
+    /// How far the get has come: `3 of 10 files, 1.2 GB of 4.5 GB`.
+    fn reached(&self) -> String {
+        let Some((files, bytes)) = self.whole else { return "no response from the source".to_owned() };
+        let partial = self.active.values().map(|file| file.resumed.saturating_add(file.moved + file.shared));
+        let arrived = partial.fold(self.complete.1, u64::saturating_add).min(bytes.max(self.complete.1));
+        format!("{} of {files} files, {} of {}", self.complete.0, Size(arrived), Size(bytes))
     }
 
     /// Of a file that several sources bring, what is one's is no longer all of theirs.

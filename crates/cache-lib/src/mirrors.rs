@@ -8,7 +8,9 @@ use cache_core::{OpenOptions, Opened, RetryBudget};
 use globset::{Glob, GlobMatcher};
 use tokio::sync::Mutex;
 
-use crate::{Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, ModelUrl, Result, Revision, Source, Version};
+use crate::{
+    Error, ErrorKind, FileEntry, Manifest, ModelId, ModelRef, ModelUrl, Result, Revision, Source, Version, redact_text,
+};
 
 /// What stands for the model's name in a mirror's address.
 const MODEL: &str = "{model}";
@@ -17,13 +19,15 @@ const MODEL: &str = "{model}";
 ///
 /// It need not be trusted: bytes are taken from it only for files whose digest the authority gave, and checked. A mirror
 /// that sends wrong bytes is named and not asked again.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Mirror {
+    /// May hold a secret parameter: `Display` shows it without.
     address: String,
     models: Vec<GlobMatcher>,
     preference: i32,
     trusted: bool,
     token: Option<String>,
+    allow_http: bool,
 }
 
 impl Mirror {
@@ -47,7 +51,7 @@ impl Mirror {
         if let ModelId::Hub { .. } = sample.model {
             return Err(refused(&address, "it is the name of a model"));
         }
-        Ok(Self { address, models: Vec::new(), preference: 0, trusted: false, token: None })
+        Ok(Self { address, models: Vec::new(), preference: 0, trusted: false, token: None, allow_http: false })
     }
 
     /// Only for models whose name matches one of these patterns; all when there is none.
@@ -84,8 +88,25 @@ impl Mirror {
         self
     }
 
+    /// The address with its secret parameters. Never print or store it.
+    pub(crate) fn expose(&self) -> &str {
+        &self.address
+    }
+
     pub(crate) fn preferred(&self) -> i32 {
         self.preference
+    }
+
+    /// Whether its token may be sent over plain http to other machines.
+    #[must_use]
+    pub fn allow_http(mut self, allow: bool) -> Self {
+        self.allow_http = allow;
+        self
+    }
+
+    #[cfg(feature = "hf")]
+    pub(crate) fn allows_http(&self) -> bool {
+        self.allow_http
     }
 
     pub(crate) fn is_trusted(&self) -> bool {
@@ -125,14 +146,20 @@ impl Mirror {
 }
 
 fn refused(address: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("{address:?} is no address of a mirror: {why}")).with_hint(
+    Error::new(ErrorKind::Usage, format!("{:?} is not a mirror address: {why}", redact_text(address))).with_hint(
         "write https://mirror.example, s3://bucket/{model}, https://host/{model}, or a folder such as ./{model}",
     )
 }
 
 impl fmt::Display for Mirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.address)
+        f.write_str(&redact_text(&self.address))
+    }
+}
+
+impl fmt::Debug for Mirror {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mirror({self})")
     }
 }
 

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant, SystemTime};
 
-use cache_core::RetryBudget;
-use cache_net::{HttpClient, HttpConfig, HttpRequest, HttpResponse, RedirectPolicy};
+use cache_core::{RetryBudget, proxy_url};
+use cache_net::{HttpRequest, HttpResponse, RedirectPolicy};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 use url::Url;
@@ -12,8 +12,8 @@ use url::Url;
 #[cfg(feature = "hf")]
 use crate::ModelId;
 use crate::builder::environment;
-use crate::doctor::{Finding, Level};
-use crate::{Cache, Error, ErrorKind, ModelRef, Result};
+use crate::doctor::{Finding, Level, invalid_proxy};
+use crate::{Cache, Error, ErrorKind, Result};
 
 /// Longest wait for each step.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -36,8 +36,9 @@ impl Cache {
     /// [`ErrorKind::Usage`] when this cache is offline, or `what` names no host.
     pub async fn doctor_network(&self, what: Option<&str>) -> Result<Vec<Finding>> {
         if self.is_offline() {
-            return Err(Error::new(ErrorKind::Usage, "the network may not be asked, so there is nothing to find out")
-                .with_hint("leave out --offline, and unset MODEL_CACHE_OFFLINE and HF_HUB_OFFLINE"));
+            return Err(Error::new(ErrorKind::Usage, "network checks are not possible offline")
+                .with_hint("turn offline mode off")
+                .with_reason(crate::Reason::Offline));
         }
         let target = self.target(what)?;
         let mut findings = self.steps(&target).await;
@@ -54,7 +55,7 @@ impl Cache {
         if let Some(url) = what.and_then(|text| Url::parse(text).ok()).filter(|url| url.scheme().starts_with("http")) {
             return Ok(Target { url, hub: false });
         }
-        let model = what.map(|text| text.parse::<ModelRef>().map(|reference| reference.model)).transpose()?;
+        let model = what.map(|text| self.reference(text).map(|reference| reference.model)).transpose()?;
         match model {
             #[cfg(feature = "hf")]
             None | Some(ModelId::Hub { .. }) => {
@@ -63,8 +64,8 @@ impl Cache {
                 url.set_path(&format!("{}/api/whoami-v2", url.path().trim_end_matches('/')));
                 Ok(Target { url, hub: true })
             }
-            _ => Err(Error::new(ErrorKind::Usage, "there is no host to ask about")
-                .with_hint("name a model of the Hub, or an address: https://host/file")),
+            _ => Err(Error::new(ErrorKind::Usage, "no host to check")
+                .with_hint("name a model of the Hub or a URL: https://host/file")),
         }
     }
 
@@ -96,7 +97,7 @@ impl Cache {
             return findings;
         }
         let began = Instant::now();
-        let asked = timeout(PATIENCE, ask(target)).await.unwrap_or_else(|_| Err(late()));
+        let asked = timeout(PATIENCE, self.ask(target)).await.unwrap_or_else(|_| Err(late()));
         findings.push(tls(target, asked.as_ref().err()));
         if findings.last().is_some_and(|finding| finding.level == Level::Bad) {
             return findings;
@@ -120,6 +121,13 @@ impl Cache {
         }
         let _ = bad;
         findings
+    }
+
+    async fn ask(&self, target: &Target) -> Result<HttpResponse> {
+        let client = self.0.sources.http()?;
+        let request =
+            if target.hub { HttpRequest::get(target.url.clone()) } else { HttpRequest::head(target.url.clone()) };
+        client.send(request.budget(RetryBudget::none()).redirects(RedirectPolicy::None)).await
     }
 
     #[cfg(feature = "hf")]
@@ -156,14 +164,9 @@ fn proxy_of(url: &Url) -> Result<Option<(&'static str, Url)>, Box<Finding>> {
     let Some((name, text)) = names.into_iter().find_map(|name| Some((name, environment(name)?))) else {
         return Ok(None);
     };
-    let text = if text.contains("://") { text } else { format!("http://{text}") };
-    match Url::parse(&text) {
-        Ok(url) if url.host_str().is_some() => Ok(Some((name, url))),
-        // Not repeated: it may carry a password.
-        _ => Err(Box::new(
-            Finding::new("proxy", Level::Bad, format!("{name} is no address of a proxy"))
-                .mend("write http://host:port, or unset it"),
-        )),
+    match proxy_url(&text) {
+        Some(url) => Ok(Some((name, url))),
+        None => Err(Box::new(invalid_proxy(name))),
     }
 }
 
@@ -179,7 +182,7 @@ async fn look_up(url: &Url) -> Result<(Finding, Vec<SocketAddr>), Box<Finding>> 
     let port = url.port_or_known_default().unwrap_or(1080);
     let bad = |trouble: String| {
         Box::new(
-            Finding::new("name", Level::Bad, format!("{host} cannot be looked up: {trouble}"))
+            Finding::new("name", Level::Bad, format!("could not resolve host {host}: {trouble}"))
                 .mend("check the host's spelling, the network and the DNS server (/etc/resolv.conf)"),
         )
     };
@@ -189,7 +192,7 @@ async fn look_up(url: &Url) -> Result<(Finding, Vec<SocketAddr>), Box<Finding>> 
         Err(_) => return Err(bad(format!("no answer within {} s", PATIENCE.as_secs()))),
     };
     if addresses.is_empty() {
-        return Err(bad("it has no address".to_owned()));
+        return Err(bad("it has no IP address".to_owned()));
     }
     let list: Vec<String> = addresses.iter().take(4).map(|address| address.ip().to_string()).collect();
     Ok((Finding::new("name", Level::Ok, format!("{host} is {}", list.join(", "))), addresses))
@@ -201,25 +204,19 @@ async fn connect(url: &Url, addresses: &[SocketAddr], proxied: bool) -> Finding 
         let began = Instant::now();
         match timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_)) => {
-                let text = format!("{address} accepts, after {} ms", began.elapsed().as_millis());
+                let text = format!("connected to {address} in {} ms", began.elapsed().as_millis());
                 return Finding::new("connect", Level::Ok, text);
             }
             Ok(Err(error)) => trouble = format!("{address}: {error}"),
-            Err(_) => trouble = format!("{address}: nothing within {} s", PATIENCE.as_secs()),
+            Err(_) => trouble = format!("{address}: timed out after {} s", PATIENCE.as_secs()),
         }
     }
     let mend = if proxied {
-        "the proxy does not run or cannot be reached: check the proxy variables"
+        "the proxy is down or unreachable: check the proxy variables"
     } else {
         "check that the server runs, and the network and the firewall; some networks need a proxy (HTTPS_PROXY)"
     };
-    Finding::new("connect", Level::Bad, format!("no connection to {}: {trouble}", place(url))).mend(mend)
-}
-
-async fn ask(target: &Target) -> Result<HttpResponse> {
-    let client = HttpClient::new(HttpConfig::from_env())?;
-    let request = if target.hub { HttpRequest::get(target.url.clone()) } else { HttpRequest::head(target.url.clone()) };
-    client.send(request.budget(RetryBudget::none()).redirects(RedirectPolicy::None)).await
+    Finding::new("connect", Level::Bad, format!("could not connect to {}: {trouble}", place(url))).mend(mend)
 }
 
 fn late() -> Error {
@@ -235,18 +232,20 @@ fn tls(target: &Target, error: Option<&Error>) -> Finding {
     let Some(error) = error else { return Finding::new("tls", Level::Ok, "the certificate is trusted") };
     let words = error.message().to_ascii_lowercase();
     let said = |any: &[&str]| any.iter().any(|word| words.contains(word));
-    let mend = if !said(&["no secure connection", "no connection", "the certificate file", "the proxy does not let"]) {
-        return Finding::new("tls", Level::Ok, "no trouble seen");
+    let mend = if !said(&["connection failed", "connection timed out", "the certificate file", "proxy refused"]) {
+        return Finding::new("tls", Level::Ok, "no problem found");
     } else if said(&["unknownissuer", "unknown issuer", "self signed", "self-signed", "local issuer"]) {
         "the authority of the certificate is unknown here: if your organisation inspects TLS, name its certificates in \
          SSL_CERT_FILE; else install ca-certificates"
     } else if said(&["expired", "notvalidyet", "not valid yet"]) {
         "the certificate is not valid at this time: check this machine's clock (date), then tell the host's owner"
     } else if said(&["notvalidforname", "not valid for name", "hostname mismatch"]) {
-        "the certificate is another host's: check the address; a sign-in page of the network may be in between"
-    } else if said(&["no connection"]) {
+        "the certificate is for another host: check the URL; a sign-in page may be in between"
+    } else if said(&["speaks plain http"]) {
+        error.hint().unwrap_or("write http:// instead of https://")
+    } else if !said(&["tls connection failed", "the certificate file", "proxy refused"]) {
         // TCP has just worked, so it was the handshake.
-        "what answers there speaks no TLS: check the port, and whether something on the way answers in its place"
+        "the host does not speak TLS: check the port, and proxies on the way"
     } else {
         error.hint().unwrap_or("check SSL_CERT_FILE and the proxy variables")
     };
@@ -258,7 +257,7 @@ fn answer(target: &Target, response: &HttpResponse, took: Duration) -> Finding {
     let server: String = header("server").chars().filter(|c| !c.is_control()).take(60).collect();
     let server = if server.is_empty() { String::new() } else { format!(" by {server}") };
     let status = response.status();
-    let text = format!("{} answered {status}{server} after {} ms", place(&target.url), took.as_millis());
+    let text = format!("{} answered {status}{server} in {} ms", place(&target.url), took.as_millis());
     let page = header("content-type").starts_with("text/html");
     let elsewhere = status.is_redirection()
         && Url::options()
@@ -266,13 +265,13 @@ fn answer(target: &Target, response: &HttpResponse, took: Duration) -> Finding {
             .parse(header("location"))
             .is_ok_and(|to| to.host() != target.url.host());
     if target.hub && (page || elsewhere) {
-        let what = if page { "a web page" } else { "the way to another host" };
+        let what = if page { "a web page" } else { "a redirect to another host" };
         return Finding::new("answer", Level::Bad, format!("{text}, with {what} instead of JSON"))
-            .mend("a sign-in page of the network or a proxy answers in the Hub's place: open a browser and sign in");
+            .mend("a sign-in page or a proxy answers instead of the Hub: open a browser and sign in");
     }
     if target.hub && status == 404 {
         return Finding::new("answer", Level::Warn, text)
-            .mend("this is no Hub, or a mirror with little of it: HF_ENDPOINT");
+            .mend("the endpoint is not a Hub, or an incomplete mirror; check HF_ENDPOINT");
     }
     Finding::new("answer", Level::Ok, text)
 }
@@ -283,12 +282,8 @@ fn clock(response: &HttpResponse) -> Option<Finding> {
     let now = SystemTime::now();
     let skew = now.duration_since(there).or_else(|_| there.duration_since(now)).unwrap_or_default();
     (skew > SKEW).then(|| {
-        Finding::new(
-            "clock",
-            Level::Warn,
-            format!("this machine's clock and the host's differ by {} s", skew.as_secs()),
-        )
-        .mend("set the clock: certificates and signed addresses depend on it")
+        Finding::new("clock", Level::Warn, format!("clock differs from the host's by {} s", skew.as_secs()))
+            .mend("set the clock: certificates and signed URLs depend on it")
     })
 }
 
@@ -300,7 +295,7 @@ fn limits(response: &HttpResponse) -> Finding {
         })
         .take(4)
         .collect();
-    let text = if told.is_empty() { "the host tells of none".to_owned() } else { told.join("; ") };
+    let text = if told.is_empty() { "no rate-limit headers".to_owned() } else { told.join("; ") };
     Finding::new("limits", Level::Ok, text)
 }
 
@@ -324,8 +319,9 @@ mod tests {
     #[test]
     fn certificate_troubles_are_told_apart() {
         let target = Target { url: Url::parse("https://h/").unwrap(), hub: true };
-        let of =
-            |cause: &str| tls(&target, Some(&Error::new(ErrorKind::Network, format!("no secure connection: {cause}"))));
+        let of = |cause: &str| {
+            tls(&target, Some(&Error::new(ErrorKind::Network, format!("TLS connection failed: {cause}"))))
+        };
         for (cause, part) in [
             ("invalid peer certificate: UnknownIssuer", "SSL_CERT_FILE"),
             ("invalid peer certificate: certificate expired: verified at time 5", "clock"),

@@ -1,17 +1,23 @@
 //! What has moved at its source since it was fetched, and fetching that.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cache_core::RetryBudget;
 use futures::StreamExt as _;
+use tokio::sync::OnceCell;
 
 use crate::cache::blocking;
 use crate::compressed::Told;
-use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, ModelRef, RepoPath, Result, Revision, Version};
+use crate::registry::ResolvedName;
+use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, ModelRef, RefText, RepoPath, Result, Revision, Version};
 
 /// Questions asked side by side.
 const LANES: usize = 8;
+/// Longest time for one question, where no deadline is configured.
+const MAX_TIME: Duration = Duration::from_secs(30);
 
 /// A moving name, what it is here and what it is at its source.
 #[derive(Debug, Clone)]
@@ -31,6 +37,8 @@ pub struct Moving {
     pub there: Result<Commit>,
     /// When the repository was last changed, as its source writes it, if it says so.
     pub published: Option<String>,
+    /// Whether a change that keeps the size is not seen: the URL has no digest, `ETag` or date.
+    pub no_validator: bool,
 }
 
 impl Moving {
@@ -70,13 +78,55 @@ struct Question {
     held: bool,
 }
 
+/// The hosts of one round of questions. Of an unreachable one a single question finds that out.
+#[derive(Default)]
+struct Hosts(Mutex<HashMap<String, Arc<OnceCell<Option<Error>>>>>);
+
+impl Hosts {
+    /// Asks, unless the first question to the same host has found it unreachable: then that error.
+    async fn ask<T, F>(&self, model: &ModelId, ask: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(host_of(model)).or_default());
+        let mut own = None;
+        let unreachable = cell
+            .get_or_init(|| async {
+                let answer = ask().await;
+                let error = answer
+                    .as_ref()
+                    .err()
+                    .filter(|error| error.is_unreachable() || error.kind() == ErrorKind::TimedOut)
+                    .cloned();
+                own = Some(answer);
+                error
+            })
+            .await;
+        match (own, unreachable) {
+            (Some(answer), _) => answer,
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => ask().await,
+        }
+    }
+}
+
+/// What tells hosts apart, as far as the models do.
+fn host_of(model: &ModelId) -> String {
+    match model {
+        ModelId::Url(url) => url.public().origin().ascii_serialization(),
+        ModelId::Bucket(bucket) => format!("{}://{}", bucket.kind().scheme(), bucket.name()),
+        other => other.scheme().to_owned(),
+    }
+}
+
 impl Cache {
     /// What some references, or with none all moving names in the store and the registry, are here and at their
-    /// sources. One small request for each; a source that cannot be asked is no error but in its line.
+    /// sources. One small request for each, and one alone to a host that turns out unreachable; a source that cannot be
+    /// asked is no error but in its line.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] when a text is no reference or never moves; those of the registry and the store.
-    pub async fn outdated(&self, references: &[String]) -> Result<Vec<Moving>> {
+    pub async fn outdated(&self, references: &[RefText]) -> Result<Vec<Moving>> {
         let (cache, references) = (self.clone(), references.to_vec());
         let questions = blocking(move || {
             if references.is_empty() {
@@ -89,13 +139,16 @@ impl Cache {
             Ok(questions)
         })
         .await?;
+        let hosts = Hosts::default();
+        let hosts = &hosts;
         let ask = |question: Question| async move {
             let Question { name, model, revision, here, held } = question;
-            let (there, published) = match self.newest(&model, &revision).await {
+            let no_validator = self.has_no_validator(&model, here.as_ref()).await;
+            let (there, published) = match hosts.ask(&model, || self.newest_in_time(&model, &revision)).await {
                 Ok((commit, published)) => (Ok(commit), published),
                 Err(error) => (Err(error), None),
             };
-            Moving { name, model, revision, here, held, there, published }
+            Moving { name, model, revision, here, held, there, published, no_validator }
         };
         Ok(futures::stream::iter(questions).map(ask).buffered(LANES).collect().await)
     }
@@ -135,7 +188,7 @@ impl Cache {
         for (name, entry) in self.registry()?.iter() {
             for version in entry.versions.keys() {
                 // One that is written at a commit never moves, and is passed over.
-                let named = self.moving(&format!("{name}@{version}")).unwrap_or_default();
+                let named = self.moving(&RefText::new(format!("{name}@{version}"))).unwrap_or_default();
                 for question in named {
                     let same = |known: &&mut Question| {
                         !question.held && known.model == question.model && known.revision == question.revision
@@ -151,20 +204,15 @@ impl Cache {
     }
 
     /// The moving names that a text means.
-    fn moving(&self, text: &str) -> Result<Vec<Question>> {
+    fn moving(&self, text: &RefText) -> Result<Vec<Question>> {
         let never = || {
-            Error::new(ErrorKind::Usage, format!("{text} is one commit, which never moves"))
+            Error::new(ErrorKind::Usage, format!("{text} is a commit, which never changes"))
                 .with_hint("name the model, or a branch of it")
         };
-        let registered = self.registry()?;
-        let found = registered.find(text).ok().map(|(name, version, entry)| (format!("{name}@{version}"), entry));
-        let (name, reference, held) = match found {
-            Some((name, entry)) => (Some(name), entry.reference.parse::<ModelRef>()?, entry.commit.clone()),
-            None => (None, self.reference(text)?, None),
-        };
+        let ResolvedName { reference, entry: name, pinned, .. } = self.resolve_name(text)?;
         let model = reference.model;
-        if let Some(commit) = held {
-            let revision = reference.revision.unwrap_or_else(Revision::main);
+        if let Some((commit, revision)) = pinned {
+            let revision = revision.unwrap_or_else(Revision::main);
             let question = Question { name, model, revision, here: Some(commit), held: true };
             return if question.revision.as_commit().is_some() { Err(never()) } else { Ok(vec![question]) };
         }
@@ -182,6 +230,28 @@ impl Cache {
         Ok(revisions.into_iter().map(question).collect())
     }
 
+    /// Whether the version of a URL that is here has nothing by which the next one could be told.
+    async fn has_no_validator(&self, model: &ModelId, here: Option<&Commit>) -> bool {
+        let (ModelId::Url(_), Some(commit)) = (model, here) else { return false };
+        let version = Version { model: model.clone(), commit: commit.clone() };
+        let store = self.store().clone();
+        let manifest = blocking(move || store.manifest(&version)).await;
+        manifest.is_ok_and(|manifest| manifest.is_some_and(|manifest| crate::sources::lacks_validator(&manifest)))
+    }
+
+    async fn newest_in_time(&self, model: &ModelId, revision: &Revision) -> Result<(Commit, Option<String>)> {
+        let time = self.0.sources.deadline().unwrap_or(MAX_TIME).min(MAX_TIME);
+        match tokio::time::timeout(time, self.newest(model, revision)).await {
+            Ok(newest) => newest,
+            Err(_) => Err(Error::new(
+                ErrorKind::TimedOut,
+                format!("{model}: timed out after {} s: no answer", time.as_secs()),
+            )
+            .with_hint("check the connection to the host")
+            .with_reason(crate::Reason::NoAnswer)),
+        }
+    }
+
     async fn newest(&self, model: &ModelId, revision: &Revision) -> Result<(Commit, Option<String>)> {
         let budget = RetryBudget::new(self.0.config.retries);
         #[cfg(feature = "hf")]
@@ -191,5 +261,32 @@ impl Cache {
         }
         let manifest = self.0.sources.of(model, Told::default())?.resolve(model, revision, &budget).await?;
         Ok((manifest.version.commit, None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    async fn ask_thrice(error: &Error) -> u32 {
+        let (hosts, asked) = (Hosts::default(), AtomicU32::new(0));
+        let models = ["o/a", "o/b", "o/c"].map(|name| ModelId::hub(name).unwrap());
+        let ask = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            tokio::task::yield_now().await;
+            Err::<(), _>(error.clone())
+        };
+        let answers = futures::future::join_all(models.iter().map(|model| hosts.ask(model, ask))).await;
+        assert!(answers.iter().all(Result::is_err));
+        asked.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn unreachable_host_is_asked_once() {
+        let failed = Error::new(ErrorKind::Network, "503");
+        assert_eq!(ask_thrice(&failed).await, 3);
+        assert_eq!(ask_thrice(&failed.with_unreachable()).await, 1);
     }
 }

@@ -5,19 +5,22 @@ use std::future::IntoFuture;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cache_object::{PushOptions, Pushed, Verify};
+use cache_object::{PushOptions, PushReport, Verify};
+use cache_transfer::guard_progress;
 
 use crate::cache::blocking;
+use crate::registry::ResolvedName;
 use crate::{
-    Cache, Error, ErrorKind, FileEntry, Get, IntoModelRef, Manifest, ModelId, ModelRef, NoProgress, Progress, Result,
-    Revision,
+    Cache, Error, ErrorKind, FileEntry, Get, IntoModelRef, Manifest, ModelId, NoProgress, Progress, RefText, Result,
+    Revision, runtime,
 };
 
 /// A wish to push a model. Await it.
 #[must_use = "nothing is pushed until it is awaited"]
 pub struct Push {
     cache: Cache,
-    reference: Result<ModelRef>,
+    text: Option<RefText>,
+    resolved: Result<ResolvedName>,
     target: Result<ModelId>,
     options: PushOptions,
     revision: Option<Result<Revision>>,
@@ -27,12 +30,18 @@ pub struct Push {
 impl Cache {
     /// Pushes a model into a bucket: `s3://bucket/prefix`, `gs://…`, `az://…`. What is not in the store is got first.
     ///
+    /// Registered names are resolved, and what their entries pin is checked; fallbacks are not taken.
+    ///
     /// Await it, after adding what is wanted: [`Push::revision`], [`Push::as_files`] …
     pub fn push(&self, reference: impl IntoModelRef, target: impl IntoModelRef) -> Push {
-        let target = target.into_model_ref().map(|reference| reference.model);
+        let target = self.reference(target).map(|reference| reference.model);
+        let text = reference.text().map(RefText::from);
+        // Another model under this one's name would be published.
+        let resolved = self.resolve_name(reference).map(|name| ResolvedName { fallbacks: Vec::new(), ..name });
         Push {
             cache: self.clone(),
-            reference: reference.into_model_ref(),
+            text,
+            resolved,
             target,
             options: PushOptions::default(),
             revision: None,
@@ -66,22 +75,33 @@ impl Push {
         self
     }
 
-    async fn run(mut self) -> Result<Pushed> {
+    async fn run(mut self) -> Result<PushReport> {
+        runtime::check()?;
+        guard_progress(Arc::clone(&self.progress), |progress| {
+            self.progress = progress;
+            self.push()
+        })
+        .await
+    }
+
+    async fn push(mut self) -> Result<PushReport> {
         let target = match self.target? {
             ModelId::Bucket(bucket) => bucket,
             other => {
-                return Err(Error::new(ErrorKind::Usage, format!("{other} is no bucket to push to"))
+                return Err(Error::new(ErrorKind::Usage, format!("{other} is not a bucket"))
                     .with_hint("write s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"));
             }
         };
         if self.cache.is_offline() {
-            let message = format!("{target}: nothing can be pushed while offline");
-            return Err(Error::new(ErrorKind::NotCached, message).with_hint("leave out --offline"));
+            let message = format!("{target}: cannot upload while offline");
+            return Err(Error::new(ErrorKind::NotCached, message)
+                .with_hint("turn offline mode off")
+                .with_reason(crate::Reason::Offline));
         }
         let source = self.cache.0.sources.bucket(&target)?;
         let revision = self.revision.transpose()?;
         let get = || {
-            let get = Get::new(self.cache.clone(), self.reference.clone());
+            let get = Get::from_resolved(self.cache.clone(), self.text.clone(), self.resolved.clone());
             match &revision {
                 Some(revision) => get.revision(revision.as_str()),
                 None => get,
@@ -116,7 +136,7 @@ impl Push {
 }
 
 impl IntoFuture for Push {
-    type Output = Result<Pushed>;
+    type Output = Result<PushReport>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -126,6 +146,6 @@ impl IntoFuture for Push {
 
 impl std::fmt::Debug for Push {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Push").field("reference", &self.reference).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Push").field("resolved", &self.resolved).field("target", &self.target).finish_non_exhaustive()
     }
 }

@@ -2,22 +2,28 @@
 
 use std::fmt;
 use std::fs::File;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use cache_store::Lease;
-use cache_transfer::Landed;
+use cache_core::failpoints::{Mutant, mutant};
+use cache_store::{Hit, Lease};
+use cache_transfer::{AvailableRange, ReaderAttempt};
 
 use crate::cache::{Inner, blocking};
 use crate::get::Wanted;
-use crate::look::Look;
-use crate::{Cache, Error, FileEntry, Get, Manifest, ModelRef, Progress, RepoPath, Result, Revision, Sha256};
+use crate::look::{Look, changed};
+use crate::{
+    Cache, Error, ErrorKind, FileEntry, Get, Manifest, ModelRef, Progress, RepoPath, Result, Revision, Sha256, Store,
+    runtime,
+};
 
 mod flight;
 mod heard;
 mod pages;
 mod recent;
+mod streaming;
 
 pub(crate) use flight::Flights;
 pub use heard::Arrival;
@@ -31,6 +37,9 @@ use flight::Flight;
 pub struct ReadOptions {
     /// Who hears of the fetch, if there is one. Only the first opener's is heard.
     pub progress: Option<Arc<dyn Progress>>,
+    /// The caller checks the digest of all bytes together, those of earlier readers included. Else a reader of a file
+    /// that [must be read from its beginning](FileReader::must_begin_anew) gives nothing out of its middle.
+    pub checks_digest: bool,
 }
 
 impl fmt::Debug for ReadOptions {
@@ -48,6 +57,8 @@ struct Reader {
     file: FileEntry,
     hit: bool,
     from: From,
+    /// Bytes may be given out from any position.
+    anywhere: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -62,6 +73,10 @@ pub(crate) struct Held {
     file: Arc<File>,
     size: u64,
     name: Sha256,
+    /// Its modification time when it was opened, in nanoseconds.
+    modified: i128,
+    /// Whether discarded bytes of this content may have been given out.
+    poisoned: bool,
     _lease: Lease,
 }
 
@@ -69,8 +84,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 struct Along {
     flight: Arc<Flight>,
-    /// The attempt that the bytes given out so far are of; 0: none were.
-    seen: AtomicU64,
+    seen: ReaderAttempt,
     /// The bytes once they are in the store, and known to go on from what was given out.
     held: OnceLock<Arc<Held>>,
 }
@@ -88,9 +102,15 @@ impl Cache {
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when the version has no such file; [`ErrorKind::NotCached`](crate::ErrorKind::NotCached) when it is not in the store
     /// and the network may not be asked. What fails later is told to who reads.
     pub async fn open(&self, manifest: &Arc<Manifest>, path: &RepoPath, options: ReadOptions) -> Result<FileReader> {
+        runtime::check()?;
         let file = manifest.require(path)?.clone();
-        let reader = |file, hit, from| Ok(FileReader(Arc::new(Reader { file, hit, from })));
-        if let Some(flight) = self.0.flights.join(self, &manifest.version, path) {
+        let anywhere = options.checks_digest;
+        let reader =
+            |file, hit, from| Ok(FileReader(Arc::new(Reader { file, hit, from, anywhere: AtomicBool::new(anywhere) })));
+        // A failure that others have seen before is none of this reader's: it gets a transfer of its own.
+        if let Some(flight) = self.0.flights.join(self, &manifest.version, path)
+            && flight.goes_on().await
+        {
             return reader(file, false, From::Flight(Along::new(flight)));
         }
         if let Some(held) = self.0.recent.get(&manifest.version, path) {
@@ -105,7 +125,8 @@ impl Cache {
                 reader(file, true, From::Store(held))
             }
             Err(look) => {
-                let flight = self.0.flights.start(self, *look, &file, options.progress);
+                let Missing { look, poisoned } = *look;
+                let flight = self.0.flights.start(self, look, &file, poisoned, options.progress);
                 reader(file, false, From::Flight(Along::new(flight)))
             }
         }
@@ -117,15 +138,8 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the token is empty or cannot be sent.
     pub fn with_hub_token(&self, token: Option<&str>) -> Result<Self> {
-        let Inner { store, engine, config, sources, flights, recent } = &*self.0;
-        Ok(Self(Arc::new(Inner {
-            store: store.clone(),
-            engine: engine.clone(),
-            config: config.clone(),
-            sources: sources.with_hub_token(token)?,
-            flights: Arc::clone(flights),
-            recent: Arc::clone(recent),
-        })))
+        let inner = Inner::clone(&self.0);
+        Ok(Self(Arc::new(Inner { sources: inner.sources.with_hub_token(token)?, ..inner })))
     }
 
     /// The files that [`open`](Self::open) is fetching now, sorted by version and path.
@@ -163,40 +177,96 @@ impl FileReader {
         }
     }
 
+    /// Whether bytes of this content that proved wrong, or were never verified, may have been given out by an earlier reader,
+    /// of this process or another, within the last day. Then no part held from before may be joined to other bytes:
+    /// read it from its beginning.
+    #[must_use]
+    pub fn must_begin_anew(&self) -> bool {
+        // Its absence must be seen by the torture rig.
+        !mutant(Mutant::ResumeAfterFailure)
+            && match &self.0.from {
+                From::Store(held) => held.poisoned,
+                From::Flight(along) => along.is_poisoned(),
+            }
+    }
+
+    /// Waits until the bytes are in the store, verified as far as anything tells what they should be.
+    ///
+    /// # Errors
+    /// As [`read_at`](Self::read_at).
+    pub async fn verified(&self) -> Result<()> {
+        match &self.0.from {
+            From::Store(_) => Ok(()),
+            From::Flight(along) => along.verified().await.map(drop),
+        }
+    }
+
     /// Bytes from `at` on: at most `max`, and at least one unless `at` is the end or beyond. Waits until they are there.
-    /// Of a file that is still arriving the last [`HOLD_BACK`](crate::HOLD_BACK) bytes are given out only after its
+    /// Of a file that is still arriving the last [`UNVERIFIED_TAIL`](crate::UNVERIFIED_TAIL) bytes are given out only after its
     /// digest was confirmed and it is in the store. Dropping the future loses nothing.
     ///
     /// # Errors
     /// The transfer's own error. [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) also when bytes were given out of an attempt that has failed:
-    /// those of the next may be others. [`ErrorKind::Storage`](crate::ErrorKind::Storage) when the disk cannot be read.
+    /// those of the next may be others; when the file [must be read from its beginning](Self::must_begin_anew) and this reader
+    /// has not begun there; and when the stored file was written to. [`ErrorKind::Storage`](crate::ErrorKind::Storage) when the
+    /// disk cannot be read.
     pub async fn read_at(&self, at: u64, max: usize) -> Result<Bytes> {
         if max == 0 {
             return Ok(Bytes::new());
         }
-        match &self.0.from {
+        self.check_position(at)?;
+        let bytes = match &self.0.from {
             From::Store(held) => held.read_at(at, max).await,
             From::Flight(along) => along.read_at(at, max).await,
+        }?;
+        // Meanwhile bytes that somebody has may have been discarded.
+        self.check_position(at)?;
+        if at == 0 {
+            self.0.anywhere.store(true, Ordering::Release);
         }
+        Ok(bytes)
+    }
+
+    /// Whether the readers of this process hold all the memory that they share (32 MiB). Until it is given back a
+    /// [`read_at`](Self::read_at) gives at most 16 KiB; read on when the last bytes of this reader are dropped.
+    #[must_use]
+    pub fn is_memory_short(&self) -> bool {
+        pages::is_short()
+    }
+
+    fn check_position(&self, at: u64) -> Result<()> {
+        if at == 0 || self.0.anywhere.load(Ordering::Acquire) || !self.must_begin_anew() {
+            return Ok(());
+        }
+        let words = format!("{}: an earlier transfer failed its check, and its bytes may be in use", self.0.file.path);
+        Err(Error::new(ErrorKind::Integrity, words).with_hint("read the file again from its beginning"))
     }
 }
 
 impl Held {
     /// The file's bytes, if they are in the store, or what there is to know to fetch them. Reads the disk.
-    fn find(cache: &Cache, manifest: &Manifest, file: &FileEntry) -> Result<Result<Self, Box<Look>>> {
+    fn find(cache: &Cache, manifest: &Manifest, file: &FileEntry) -> Result<Result<Self, Box<Missing>>> {
         let store = cache.store();
-        if let Some(held) = Self::of(cache, store.find(file)?.map(|blob| blob.name))? {
+        // Of whichever process: a mark that a living one has set only makes clients begin anew.
+        let poisoned = store.poison(&Store::partial_key(&manifest.version, file))?.is_some();
+        let with_mark = |held: Self| Self { poisoned, ..held };
+        let found = match store.hit(file)? {
+            Hit::Missing => None,
+            Hit::Unchanged(blob) | Hit::Touched(blob) => Some(blob.name),
+            Hit::Changed(_) => return Err(changed(&manifest.version.model, file)),
+        };
+        if let Some(held) = Self::of(cache, found)? {
             record(cache, manifest, file);
-            return Ok(Ok(held));
+            return Ok(Ok(with_mark(held)));
         }
         let look = Look::listed(cache, &wanted(cache, manifest, &file.path)?, manifest)?;
         let name = look.files().first().and_then(|state| state.blob.as_ref()).map(|blob| blob.name);
         Ok(match Self::of(cache, name)? {
             Some(held) => {
                 record(cache, look.manifest(), file);
-                Ok(held)
+                Ok(with_mark(held))
             }
-            None => Err(Box::new(look)),
+            None => Err(Box::new(Missing { look, poisoned })),
         })
     }
 
@@ -210,21 +280,32 @@ impl Held {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::storage("open a stored file", error)),
         };
-        Ok(Some(Self { file: Arc::new(file), size: blob.size, name, _lease: lease }))
+        let modified = modified(&file.metadata().map_err(|error| Error::storage("look at a stored file", error))?);
+        let file = Arc::new(file);
+        Ok(Some(Self { file, size: blob.size, name, modified, poisoned: false, _lease: lease }))
+    }
+
+    /// Whether the file was not written to since it was opened.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.file.metadata().is_ok_and(|now| now.len() == self.size && modified(&now) == self.modified)
     }
 
     async fn read_at(&self, at: u64, max: usize) -> Result<Bytes> {
-        pages::read(&self.file, at, limited(max, self.size.saturating_sub(at))).await
+        let bytes = pages::read(&self.file, at, limited(max, self.size.saturating_sub(at))).await?;
+        // After the read: what was written later is not among the bytes.
+        if self.is_unchanged() {
+            return Ok(bytes);
+        }
+        let words = format!("the stored file {} changed while it was read", self.name);
+        Err(Error::new(ErrorKind::Integrity, words)
+            .with_hint("repair the store to download it again")
+            .with_reason(crate::Reason::Corrupted))
     }
 }
 
 impl Along {
     fn new(flight: Arc<Flight>) -> Self {
-        Self { flight, seen: AtomicU64::new(0), held: OnceLock::new() }
-    }
-
-    fn seen(&self) -> Option<u64> {
-        Some(self.seen.load(Ordering::Acquire)).filter(|&seen| seen > 0)
+        Self { flight, seen: ReaderAttempt::default(), held: OnceLock::new() }
     }
 
     async fn size(&self) -> Result<u64> {
@@ -235,35 +316,52 @@ impl Along {
         }
     }
 
+    fn is_poisoned(&self) -> bool {
+        self.flight.streaming.is_poisoned() || self.flight.live.is_discarded()
+    }
+
+    /// Waits until the file is in the store, with the bytes that were given out.
+    async fn verified(&self) -> Result<&Held> {
+        if let Some(held) = self.held.get() {
+            return Ok(held);
+        }
+        let held = self.flight.landed().await?;
+        self.flight.live.still(&self.seen)?;
+        Ok(self.held.get_or_init(|| held))
+    }
+
     async fn read_at(&self, at: u64, max: usize) -> Result<Bytes> {
         if let Some(held) = self.held.get() {
             return held.read_at(at, max).await;
         }
         let live = &self.flight.live;
         loop {
-            let Landed { file, end, attempt, .. } = tokio::select! {
+            let AvailableRange { file, end, attempt, .. } = tokio::select! {
                 biased;
-                ended = self.flight.landed() => {
-                    let held = ended?;
-                    live.still(self.seen())?;
-                    return self.held.get_or_init(|| held).read_at(at, max).await;
-                }
-                landed = live.landed(at, self.seen()) => landed?,
+                held = self.verified() => return held?.read_at(at, max).await,
+                landed = live.landed(at, &self.seen) => landed?,
             };
+            if let Err(error) = self.flight.streaming.begin().await {
+                tracing::warn!(%error, "unverified bytes are not given out, because that could not be noted");
+                return self.verified().await?.read_at(at, max).await;
+            }
             let bytes = pages::read(&file, at, limited(max, end - at)).await;
             // Meanwhile the attempt may have failed, and the file be written anew.
-            match live.still(Some(attempt)) {
-                Err(error) if self.seen().is_some() => return Err(error),
-                Err(_) => {}
-                Ok(()) => {
-                    let first = self.seen.compare_exchange(0, attempt, Ordering::AcqRel, Ordering::Acquire);
-                    // Another read of this reader may have got bytes of another attempt: the older of two has failed.
-                    live.still(Some(attempt.min(first.err().unwrap_or(attempt))))?;
-                    return bytes;
-                }
+            if live.confirm(&self.seen, attempt)? {
+                return bytes;
             }
         }
     }
+}
+
+/// What there is to know to fetch a file that is not in the store.
+struct Missing {
+    look: Look,
+    poisoned: bool,
+}
+
+fn modified(metadata: &std::fs::Metadata) -> i128 {
+    i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec())
 }
 
 fn limited(max: usize, there: u64) -> usize {

@@ -24,20 +24,38 @@ pub(crate) use name::check_tag;
 use platform::Machine;
 
 use crate::expect::Expected;
-use crate::{Cache, Error, ErrorKind, IntoModelRef, ModelRef, Result, Sha256};
+use crate::{Cache, Commit, Error, ErrorKind, IntoModelRef, ModelRef, Result, Revision, Sha256, redact_text};
 
-/// What a text means, once the registry was asked.
+/// A resolved name: the reference, and what the registry pins if the text is a registered name.
 #[derive(Debug, Clone)]
-pub(crate) struct Meant {
+pub(crate) struct ResolvedName {
+    /// The reference, held at the entry's commit if there is one.
     pub(crate) reference: ModelRef,
+    /// The entry as `name@version`; `None` for a text that is not registered.
+    pub(crate) entry: Option<String>,
+    /// The commit that the entry pins, and the revision that its reference names.
+    pub(crate) pinned: Option<(Commit, Option<Revision>)>,
     pub(crate) fallbacks: Vec<ModelRef>,
     pub(crate) expected: Option<Arc<Expected>>,
+    /// Digest of the one file.
     pub(crate) sha256: Option<Sha256>,
+    pub(crate) platforms: Vec<String>,
+    /// Why the entry cannot be used on this machine.
+    pub(crate) unsupported: Option<Error>,
 }
 
-impl Meant {
+impl ResolvedName {
     fn plain(reference: ModelRef) -> Self {
-        Self { reference, fallbacks: Vec::new(), expected: None, sha256: None }
+        Self {
+            reference,
+            entry: None,
+            pinned: None,
+            fallbacks: Vec::new(),
+            expected: None,
+            sha256: None,
+            platforms: Vec::new(),
+            unsupported: None,
+        }
     }
 }
 
@@ -71,21 +89,18 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::Usage`] when it is no reference, [`ErrorKind::NotFound`] when the name has no such version.
     pub fn reference(&self, reference: impl IntoModelRef) -> Result<ModelRef> {
-        match self.written(reference.text(), false)? {
-            Some(meant) => Ok(meant.reference),
-            None => reference.into_model_ref(),
+        self.resolve_name(reference).map(|resolved| resolved.reference)
+    }
+
+    /// Resolves a registered name or a reference. Every text that names a model comes through here.
+    pub(crate) fn resolve_name(&self, reference: impl IntoModelRef) -> Result<ResolvedName> {
+        match self.registered(reference.text())? {
+            Some(resolved) => Ok(resolved),
+            None => reference.into_model_ref().map(ResolvedName::plain),
         }
     }
 
-    /// As [`reference`](Self::reference), with all that the entry says, and refused where it is for other machines.
-    pub(crate) fn meant(&self, reference: impl IntoModelRef) -> Result<Meant> {
-        match self.written(reference.text(), true)? {
-            Some(meant) => Ok(meant),
-            None => reference.into_model_ref().map(Meant::plain),
-        }
-    }
-
-    fn written(&self, text: Option<&str>, here: bool) -> Result<Option<Meant>> {
+    fn registered(&self, text: Option<&str>) -> Result<Option<ResolvedName>> {
         let Some((text, written)) = text.and_then(|text| Some((text, Written::read(text)?))) else { return Ok(None) };
         let Some(bytes) = self.store().registry()? else { return Ok(None) };
         if !may_name(&bytes, written.name) {
@@ -95,20 +110,17 @@ impl Cache {
         let registry = Registry::parse_unchecked(utf8(&bytes, &whence)?, &whence)?;
         let Some((_, entry)) = registry.entry(&written) else { return Ok(None) };
         let (name, version, found) = registry.find(text)?;
-        if here {
-            check_machine(&format!("{name}@{version}"), entry, found)?;
-        }
         let mut reference = found.target()?;
         let part = |what: &str| {
             Error::new(
                 ErrorKind::Usage,
-                format!("{text}: {name}@{version} names a {what} already: {}", found.reference),
+                format!("{}: {name}@{version} names a {what} already: {}", redact_text(text), found.reference),
             )
             .with_hint("leave it out, or write the reference instead of the name")
         };
         if let Some(variant) = written.variant {
             if reference.variant.as_deref().is_some_and(|own| own != variant) {
-                return Err(part("quantisation"));
+                return Err(part("quantization"));
             }
             // Parsed in its place, so that it is checked as one that a user writes.
             reference.variant = format!("name:{variant}").parse::<ModelRef>()?.variant;
@@ -119,10 +131,24 @@ impl Cache {
             }
             reference.path = Some(path);
         }
-        let who = format!("the registry ({name}@{version})");
         let files: BTreeMap<_, _> = found.files.iter().map(|(path, sha256)| (path.clone(), (*sha256).into())).collect();
-        let expected = (!files.is_empty()).then(|| Arc::new(Expected::new(who, files)));
-        Ok(Some(Meant { reference, fallbacks: found.fallbacks()?, expected, sha256: found.sha256 }))
+        let expected =
+            (!files.is_empty()).then(|| Arc::new(Expected::new(format!("the registry ({name}@{version})"), files)));
+        let pinned = match &found.commit {
+            Some(commit) => Some((commit.clone(), found.reference.parse()?.revision)),
+            None => None,
+        };
+        let label = format!("{name}@{version}");
+        Ok(Some(ResolvedName {
+            reference,
+            pinned,
+            fallbacks: found.fallbacks()?,
+            expected,
+            sha256: found.sha256,
+            platforms: found.platforms.clone(),
+            unsupported: check_machine(&label, entry, found).err(),
+            entry: Some(label),
+        }))
     }
 
     fn registry_path(&self) -> String {
@@ -136,7 +162,7 @@ fn read(text: Option<&[u8]>, whence: &str) -> Result<Registry> {
 }
 
 fn utf8<'a>(bytes: &'a [u8], whence: &str) -> Result<&'a str> {
-    std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::Usage, format!("{whence} is no text: {error}")))
+    std::str::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::Usage, format!("{whence} is not text: {error}")))
 }
 
 /// Whether a registry can hold a name: it is in the text, or something in the text is escaped.
@@ -144,14 +170,10 @@ fn may_name(text: &[u8], name: &str) -> bool {
     text.contains(&b'\\') || text.windows(name.len()).any(|part| part == name.as_bytes())
 }
 
+/// Refuses an entry for other machines, and names the versions that fit.
 fn check_machine(what: &str, entry: &Entry, found: &EntryVersion) -> Result<()> {
-    if found.platforms.is_empty() {
-        return Ok(());
-    }
+    let Err(error) = check_platforms(what, &found.platforms) else { return Ok(()) };
     let machine = Machine::this();
-    if machine.fits(&found.platforms) {
-        return Ok(());
-    }
     let others: Vec<String> = entry
         .versions
         .iter()
@@ -159,12 +181,25 @@ fn check_machine(what: &str, entry: &Entry, found: &EntryVersion) -> Result<()> 
         .filter(|(_, other)| machine.fits(&other.platforms))
         .map(|(version, _)| version.to_string())
         .collect();
-    let error = Error::new(
-        ErrorKind::Unsupported,
-        format!("{what} is for {}, and this machine is {machine}", found.platforms.join(", ")),
-    );
     Err(match others.is_empty() {
-        true => error.with_hint("no other version fits either; `model-cache registry show` says what there is"),
+        true => error.with_hint("no other version fits this machine").with_reason(crate::Reason::NoPlatform),
         false => error.with_hint(format!("versions that fit: {}", others.join(", "))),
     })
+}
+
+/// Refuses platforms that do not include this machine.
+pub(crate) fn check_platforms(what: &str, platforms: &[String]) -> Result<()> {
+    if platforms.is_empty() {
+        return Ok(());
+    }
+    let machine = Machine::this();
+    if machine.fits(platforms) {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorKind::Unsupported,
+        format!("{what} is for {}, and this machine is {machine}", platforms.join(", ")),
+    )
+    .with_hint("register a version for this machine, then lock it again")
+    .with_reason(crate::Reason::NoPlatform))
 }

@@ -12,8 +12,9 @@ impl Cache {
     pub fn versions(&self, reference: impl IntoModelRef) -> Result<Vec<Version>> {
         let reference = self.reference(reference)?;
         if reference.path.is_some() || reference.variant.is_some() {
-            return Err(Error::new(ErrorKind::Usage, format!("{reference} names a part of a version"))
-                .with_hint(format!("name the whole: {}", ModelRef { path: None, variant: None, ..reference })));
+            return Err(Error::new(ErrorKind::Usage, format!("{reference} names part of a version")).with_hint(
+                format!("name the whole version: {}", ModelRef { path: None, variant: None, ..reference }),
+            ));
         }
         let versions = match &reference.revision {
             None => self.store().versions(&reference.model)?,
@@ -21,7 +22,8 @@ impl Cache {
         };
         if versions.is_empty() {
             return Err(Error::new(ErrorKind::NotCached, format!("{reference} is not in the store"))
-                .with_hint("`model-cache ls` shows what is"));
+                .with_hint("list the models in the store")
+                .with_reason(crate::Reason::NotInStore));
         }
         Ok(versions)
     }

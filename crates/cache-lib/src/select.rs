@@ -6,7 +6,7 @@ use std::sync::Arc;
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use crate::variants::{self, Told};
-use crate::{Error, ErrorKind, FileEntry, Manifest, RepoPath, Result};
+use crate::{Error, ErrorKind, FileEntry, Manifest, ModelId, Reason, RepoPath, Result};
 
 /// Longest list of names in an error.
 const SHOWN: usize = 12;
@@ -22,6 +22,8 @@ pub(crate) struct Selection {
     pub(crate) told: Told,
     /// Only the listing is wanted, and no file.
     pub(crate) listing: bool,
+    /// The patterns as they were written, for errors: `include '*.gguf'`.
+    patterns: Vec<String>,
     include: Option<GlobSet>,
     exclude: Option<GlobSet>,
     mmproj: bool,
@@ -36,8 +38,12 @@ impl Selection {
         include: &[String],
         exclude: &[String],
     ) -> Result<Self> {
+        let quoted = |kind: &'static str, texts: &[String]| -> Vec<String> {
+            texts.iter().map(|text| format!("{kind} '{text}'")).collect()
+        };
+        let patterns = [quoted("include", include), quoted("exclude", exclude)].concat();
         let (include, exclude) = (globs(include)?, globs(exclude)?);
-        Ok(Self { path, variant, include, exclude, ..Self::default() })
+        Ok(Self { path, variant, patterns, include, exclude, ..Self::default() })
     }
 
     /// Also files that belong to the wanted ones: `mmproj`, or what matches a pattern.
@@ -86,14 +92,19 @@ impl Selection {
         }
         if chosen.is_empty() && !manifest.files.is_empty() {
             let names = manifest.files.iter().map(|file| file.path.to_string());
-            return Err(Error::new(
-                ErrorKind::NotFound,
-                format!("no file of {} is left by the patterns", manifest.version.model),
-            )
-            .with_hint(format!("it holds {}", list(names.collect()))));
+            return Err(Error::new(ErrorKind::NotFound, self.no_match(&manifest.version.model))
+                .with_hint(format!("it has {}", list(names.collect())))
+                .with_reason(Reason::NoMatch));
         }
         self.accompany(manifest, &mut chosen)?;
         Ok(chosen)
+    }
+
+    fn no_match(&self, model: &ModelId) -> String {
+        if self.patterns.is_empty() {
+            return format!("no file in {model} matches the selection");
+        }
+        format!("no file in {model} matches {}", self.patterns.join(" "))
     }
 
     fn accompany(&self, manifest: &Manifest, chosen: &mut Vec<usize>) -> Result<()> {
@@ -105,8 +116,11 @@ impl Selection {
             if more.is_empty() {
                 let names = manifest.files.iter().map(|file| file.path.to_string()).collect();
                 let model = &manifest.version.model;
-                return Err(Error::new(ErrorKind::NotFound, format!("no file of {model} is what --with asks for"))
-                    .with_hint(format!("it holds {}", list(names))));
+                return Err(Error::new(
+                    ErrorKind::NotFound,
+                    format!("no file in {model} matches the companion pattern"),
+                )
+                .with_hint(format!("it has {}", list(names))));
             }
             chosen.extend(more);
         }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use cache_store::{Blob, Lease};
 
-use crate::{Choice, Outcome, RepoPath, Revision, Version};
+use crate::{Choice, EvictStep, Outcome, RepoPath, Revision, Version};
 
 /// One file of a [`Snapshot`].
 #[derive(Debug, Clone)]
@@ -40,7 +40,8 @@ pub struct Snapshot {
     warnings: Vec<String>,
     choice: Option<Choice>,
     stale: bool,
-    _lease: Lease,
+    evicted: Vec<EvictStep>,
+    lease: Lease,
 }
 
 impl Snapshot {
@@ -53,7 +54,8 @@ impl Snapshot {
         warnings: Vec<String>,
         lease: Lease,
     ) -> Self {
-        Self { version, revision, folder, path, files, warnings, choice: None, stale: false, _lease: lease }
+        let (choice, stale, evicted) = (None, false, Vec::new());
+        Self { version, revision, folder, path, files, warnings, choice, stale, evicted, lease }
     }
 
     pub(crate) fn chosen(mut self, choice: Choice) -> Self {
@@ -64,6 +66,21 @@ impl Snapshot {
     pub(crate) fn with_stale(mut self, stale: bool) -> Self {
         self.stale = stale;
         self
+    }
+
+    pub(crate) fn with_evicted(mut self, evicted: Vec<EvictStep>) -> Self {
+        self.evicted = evicted;
+        self
+    }
+
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// The versions and files that were evicted to keep the store within its quota and time to live.
+    #[must_use]
+    pub fn evicted(&self) -> &[EvictStep] {
+        &self.evicted
     }
 
     /// Whether this is what was in the store because the source could not be asked. A warning says why.

@@ -1,24 +1,28 @@
 //! Which source serves which model. Made when first asked for, because TLS roots and tokens cost time.
 
 use std::collections::HashMap;
-#[cfg(feature = "http")]
-use std::sync::OnceLock;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use cache_core::RetryBudget;
 #[cfg(feature = "hf")]
 use url::Url;
 
-use cache_transfer::Place;
+use cache_store::Store;
+use cache_transfer::SourceEntry;
 
 #[cfg(feature = "http")]
 use crate::compressed;
 use crate::compressed::Told;
 use crate::config::Settings;
 #[cfg(feature = "http")]
+use crate::lazy::Lazy;
+#[cfg(feature = "http")]
 use crate::mirrors::OnTheWeb;
 use crate::mirrors::{Address, Elsewhere, Mirror};
-use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source};
+#[cfg(feature = "http")]
+use crate::runtime;
+use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source, Visibility};
 
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
@@ -30,8 +34,10 @@ pub(crate) struct SourceSettings {
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub has an endpoint"))]
     pub(crate) endpoint: Option<String>,
     pub(crate) mirrors: Vec<Mirror>,
+    /// Its key is that of the hashes of secret URL parameters.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only URLs have secret parameters"))]
+    pub(crate) store: Store,
     /// What was configured; the fields above are above it.
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the network is configured"))]
     pub(crate) settings: Settings,
 }
 
@@ -48,9 +54,12 @@ type Mirrors = HashMap<(ModelId, String), Arc<dyn Source>>;
 pub(crate) struct Sources {
     settings: SourceSettings,
     #[cfg(feature = "http")]
-    http: OnceLock<Result<cache_net::HttpClient>>,
+    http: Lazy<cache_net::HttpClient>,
+    /// The Hub without a token, whose connections all others share.
     #[cfg(feature = "hf")]
-    hub: OnceLock<Result<Arc<cache_hf::HfSource>>>,
+    anonymous: Lazy<Arc<cache_hf::HfSource>>,
+    #[cfg(feature = "hf")]
+    hub: Lazy<Arc<cache_hf::HfSource>>,
     /// Whose requests these are: the digest of another Hub token than the configured one.
     pub(crate) bearer: Option<Sha256>,
     /// The mirrors in use, by model and address: what they have learned is kept.
@@ -62,9 +71,11 @@ impl Sources {
         Self {
             settings,
             #[cfg(feature = "http")]
-            http: OnceLock::new(),
+            http: Lazy::default(),
             #[cfg(feature = "hf")]
-            hub: OnceLock::new(),
+            anonymous: Lazy::default(),
+            #[cfg(feature = "hf")]
+            hub: Lazy::default(),
             bearer: None,
             mirrors: Arc::default(),
         }
@@ -73,11 +84,11 @@ impl Sources {
     /// The same over the same connections, with another token for the Hub or none.
     #[cfg(feature = "hf")]
     pub(crate) fn with_hub_token(&self, token: Option<&str>) -> Result<Self> {
-        let source = cache_hf::HfSource::new(self.hub_config()?.with_token(token)?, self.http()?)?;
+        let source = self.anonymous()?.with_config(self.endpoint_config()?.with_token(token)?)?;
         let mut hasher = crate::Hasher::new();
         hasher.update(token.unwrap_or_default().as_bytes());
         Ok(Self {
-            hub: OnceLock::from(Ok(Arc::new(source))),
+            hub: Lazy::from(Arc::new(source)),
             bearer: Some(hasher.finish().sha256),
             // Some ask the Hub, and with the token they were made with.
             mirrors: Arc::default(),
@@ -92,6 +103,11 @@ impl Sources {
 
     pub(crate) fn offline(&self) -> bool {
         self.settings.offline
+    }
+
+    /// The longest time for a get that sets none of its own.
+    pub(crate) fn deadline(&self) -> Option<Duration> {
+        self.settings.settings.transfer.deadline
     }
 
     /// Whether a model comes over the network.
@@ -113,6 +129,9 @@ impl Sources {
                 let expected = if unpack { told.compressed } else { told.sha256 };
                 options.expected = expected.map(crate::Digest::Sha256);
                 options.no_lists = unpack && told.sha256.is_some();
+                if url.has_hidden_query() {
+                    options.key = self.settings.store.url_key();
+                }
                 let http = cache_net::HttpSource::new(self.http()?, options);
                 #[cfg(feature = "compressed")]
                 if unpack {
@@ -130,12 +149,16 @@ impl Sources {
     }
 
     /// Where the files of a model can be had: first the authority, then the mirrors that are meant for it.
-    pub(crate) fn places(&self, model: &ModelId, told: Told) -> Result<Vec<Place>> {
-        let mut places = vec![Place::from(self.of(model, told)?)];
-        for (mirror, source) in self.mirrors_of(model)? {
-            places.push(Place::from(source).preferred(mirror.preferred()).named(mirror.to_string()));
+    pub(crate) fn entries(&self, model: &ModelId, told: Told) -> Result<Vec<SourceEntry>> {
+        #[cfg(feature = "http")]
+        if Self::is_remote(model) {
+            runtime::check_io()?;
         }
-        Ok(places)
+        let mut entries = vec![SourceEntry::from(self.of(model, told)?)];
+        for (mirror, source) in self.mirrors_of(model)? {
+            entries.push(SourceEntry::from(source).preferred(mirror.preferred()).named(mirror.to_string()));
+        }
+        Ok(entries)
     }
 
     /// The mirrors that may say what a model consists of.
@@ -148,7 +171,7 @@ impl Sources {
         let mut found = Vec::new();
         for mirror in &self.settings.mirrors {
             let Some(address) = mirror.place_of(model)? else { continue };
-            let key = (model.clone(), mirror.to_string());
+            let key = (model.clone(), mirror.expose().to_owned());
             let mut known = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
             let source = match known.get(&key) {
                 Some(source) => Arc::clone(source),
@@ -166,6 +189,7 @@ impl Sources {
                 // Not the environment's: the Hub's token is nobody else's business.
                 let config = cache_hf::HfConfig::default()
                     .with_offline(self.settings.offline)
+                    .with_allow_http(mirror.allows_http())
                     .with_endpoint(&endpoint)?
                     .with_token(mirror.own_token())?;
                 Ok(Arc::new(cache_hf::HfSource::new(config, self.http()?)?))
@@ -183,16 +207,17 @@ impl Sources {
         }
     }
 
-    /// The commit that a revision is now, where the source can say so in one small request.
-    pub(crate) async fn commit(
+    /// The commit that a revision is now, where the source can say so in one small request, and its visibility.
+    pub(crate) async fn pin(
         &self,
         model: &ModelId,
         revision: &Revision,
         budget: &RetryBudget,
-    ) -> Result<Option<Commit>> {
+    ) -> Result<Option<(Commit, Visibility)>> {
         #[cfg(feature = "hf")]
         if let ModelId::Hub { .. } = model {
-            return self.hub()?.commit(model, revision, budget).await.map(Some);
+            let pinned = self.hub()?.pin(model, revision, budget).await?;
+            return Ok(pinned.map(|pinned| (pinned.commit, pinned.visibility)));
         }
         let _ = (model, revision, budget);
         Ok(None)
@@ -200,19 +225,17 @@ impl Sources {
 
     #[cfg(feature = "http")]
     pub(crate) fn http(&self) -> Result<cache_net::HttpClient> {
-        self.http
-            .get_or_init(|| {
-                let mut config = self.settings.settings.http_config();
-                config.offline = self.settings.offline;
-                cache_net::HttpClient::new(config)
-            })
-            .clone()
+        self.http.get_or_try_init(|| {
+            let mut config = self.settings.settings.http_config()?;
+            config.offline = self.settings.offline;
+            cache_net::HttpClient::new(config)
+        })
     }
 
     /// The circuits of the hosts that were asked; none before the first request.
     #[cfg(feature = "http")]
     pub(crate) fn breakers(&self) -> Vec<(cache_net::Origin, cache_net::BreakerState)> {
-        self.http.get().and_then(|http| http.as_ref().ok()).map(|http| http.breakers().states()).unwrap_or_default()
+        self.http.get().map(|http| http.breakers().states()).unwrap_or_default()
     }
 
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
@@ -220,14 +243,23 @@ impl Sources {
         cache_object::ObjectSource::new(bucket, &self.settings.settings.object_config(), self.http()?).map(Arc::new)
     }
 
+    /// The Hub's settings but for a configured token.
     #[cfg(feature = "hf")]
-    pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
-        let mut config =
+    fn endpoint_config(&self) -> Result<cache_hf::HfConfig> {
+        let config =
             cache_hf::HfConfig::from_env()?.with_offline(self.settings.offline).with_retries(self.settings.retries);
         let configured = &self.settings.settings.hub;
-        if let Some(endpoint) = self.settings.endpoint.as_deref().or(configured.endpoint.as_ref().map(Url::as_str)) {
-            config = config.with_endpoint(endpoint)?;
+        let config = config.with_allow_http(configured.allow_http.unwrap_or(false));
+        match self.settings.endpoint.as_deref().or(configured.endpoint.as_ref().map(Url::as_str)) {
+            Some(endpoint) => config.with_endpoint(endpoint),
+            None => Ok(config),
         }
+    }
+
+    #[cfg(feature = "hf")]
+    pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
+        let mut config = self.endpoint_config()?;
+        let configured = &self.settings.settings.hub;
         let token = match (&self.settings.token, &configured.token) {
             (Some(token), _) => Some(token.clone()),
             (None, Some(place)) => Some(place.read()?),
@@ -241,12 +273,36 @@ impl Sources {
 
     #[cfg(feature = "hf")]
     pub(crate) fn hub(&self) -> Result<Arc<cache_hf::HfSource>> {
-        self.hub
-            .get_or_init(|| {
-                let source = cache_hf::HfSource::new(self.hub_config()?, self.http()?)?;
-                Ok(Arc::new(source))
-            })
-            .clone()
+        self.hub.get_or_try_init(|| self.anonymous()?.with_config(self.hub_config()?).map(Arc::new))
+    }
+
+    /// Whether requests for a model carry a token.
+    pub(crate) fn sends_token(&self, model: &ModelId) -> bool {
+        #[cfg(feature = "hf")]
+        if let ModelId::Hub { .. } = model {
+            return self.hub().is_ok_and(|hub| hub.config().token.is_some());
+        }
+        let _ = model;
+        false
+    }
+
+    #[cfg(feature = "hf")]
+    pub(crate) fn anonymous(&self) -> Result<Arc<cache_hf::HfSource>> {
+        self.anonymous.get_or_try_init(|| {
+            let config = self.endpoint_config()?.with_token(None)?;
+            cache_hf::HfSource::new(config, self.http()?).map(Arc::new)
+        })
+    }
+}
+
+/// Whether a version of a URL has nothing by which another of the same size could be told from it.
+pub(crate) fn lacks_validator(version: &crate::Manifest) -> bool {
+    #[cfg(feature = "http")]
+    return cache_net::HttpSource::lacks_validator(version);
+    #[cfg(not(feature = "http"))]
+    {
+        let _ = version;
+        false
     }
 }
 

@@ -18,7 +18,7 @@ pub use list::{SyncEntry, SyncList};
 pub use prune::{Fallen, FallenState};
 
 use crate::cache::blocking;
-use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, NoProgress, Outcome, Progress, Result, Version};
+use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, NoProgress, Outcome, Progress, RefText, Result, Version};
 
 /// How it stands with one line of the list.
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub enum SyncState {
 #[non_exhaustive]
 pub struct Synced {
     /// The reference as the list has it.
-    pub reference: String,
+    pub reference: RefText,
     /// How it stands.
     pub state: SyncState,
     /// Model and commit, unless it failed.
@@ -115,11 +115,9 @@ impl SyncRun {
     /// becomes of each model is in the report.
     async fn run(self) -> Result<SyncReport> {
         if self.prune && self.list.entries().is_empty() {
-            return Err(Error::new(
-                ErrorKind::Usage,
-                "the list is empty: pruning by it would remove all that it brought",
-            )
-            .with_hint("`model-cache rm` removes models; or put one on the list"));
+            return Err(Error::new(ErrorKind::Usage, "the list is empty: pruning would remove all its models")
+                .with_hint("list at least one model")
+                .with_reason(crate::Reason::EmptyList));
         }
         let mut models = Vec::with_capacity(self.list.entries().len());
         let mut listed = BTreeSet::new();
@@ -131,7 +129,7 @@ impl SyncRun {
                     self.one(entry, &reference.model).await?
                 }
                 Err(error) => {
-                    unclear.push(entry.reference.clone());
+                    unclear.push(entry.reference.public());
                     failed(entry, error)
                 }
             };
@@ -139,7 +137,7 @@ impl SyncRun {
         }
         let mut report = SyncReport { dry_run: self.dry_run, models, fallen: Vec::new(), warnings: Vec::new() };
         if !unclear.is_empty() {
-            let text = format!("nobody knows which model is meant by {}: nothing falls off", unclear.join(", "));
+            let text = format!("cannot tell which model is meant by {}: nothing is removed", unclear.join(", "));
             report.warnings.push(text);
             return Ok(report);
         }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+pub use cache_core::Size;
+
 use crate::{Error, ErrorKind, Result};
 
 const SIZES: &[(&str, f64)] = &[
@@ -102,28 +104,6 @@ pub fn parse_age(text: &str) -> Result<Duration> {
         rest = tail[end..].trim_start();
     }
     Ok(Duration::from_secs(seconds))
-}
-
-/// Prints bytes for people: `0 B`, `999 B`, `1.5 kB`, `4.2 GB`. Powers of ten, as disks and networks are sold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size(pub u64);
-
-impl fmt::Display for Size {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-        let mut value = self.0 as f64;
-        let mut unit = "B";
-        for next in ["kB", "MB", "GB", "TB", "PB", "EB"] {
-            if value < 999.5 {
-                break;
-            }
-            value /= 1000.0;
-            unit = next;
-        }
-        let text =
-            if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") };
-        f.pad(&text)
-    }
 }
 
 /// Prints a span of time for people, in its two largest units: `12 s`, `3 min 20 s`, `2 h 5 min`, `30 d`.

@@ -8,18 +8,35 @@ use crate::{Cache, Manifest, Result, Version};
 
 impl Cache {
     /// Asks the Hub's API for one address below the endpoint, such as `/api/models/org/name`, percent-encoded. It is tried
-    /// once: who serves others must not keep them waiting.
+    /// once, for at most so long, so that a server's clients do not wait. A host that lets the time run out counts
+    /// as failing.
     ///
     /// # Errors
     /// [`ErrorKind::Network`](crate::ErrorKind::Network) when there is no answer, and for 429 and the 5xx that may pass;
     /// [`ErrorKind::NotCached`](crate::ErrorKind::NotCached) offline. Refusals are answers.
     #[cfg(feature = "hf")]
-    pub async fn hub_answer(&self, path: &str) -> Result<cache_hf::HubAnswer> {
-        self.0.sources.hub()?.answer(path, &RetryBudget::none()).await
+    pub async fn hub_answer(&self, path: &str, timeout: std::time::Duration) -> Result<cache_hf::HubResponse> {
+        self.0.sources.hub()?.answer(path, &RetryBudget::none(), timeout).await
+    }
+
+    /// The evidence that an answer of the Hub to this cache is: with or without a token.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the configuration of the Hub makes no sense.
+    #[cfg(feature = "hf")]
+    pub fn hub_evidence(&self) -> Result<crate::Evidence> {
+        Ok(self.0.sources.hub()?.evidence())
+    }
+
+    /// The page of a repository of the Hub, for people.
+    #[cfg(feature = "hf")]
+    #[must_use]
+    pub fn hub_page(&self, model: &crate::ModelId) -> Option<String> {
+        self.0.sources.hub().ok()?.page(model)
     }
 
     /// The listing of a version: the store's, else the source's, which the store then keeps if it can. Of a listing that
-    /// may not be whole the source is asked, and the store's counts where it does not answer.
+    /// may not be whole the source is asked, and the store's counts where it does not answer. It is asked once.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such version, others as for getting it.
@@ -36,7 +53,7 @@ impl Cache {
     async fn ask_listing(&self, version: &Version) -> Result<Manifest> {
         let source = self.0.sources.of(&version.model, Told::default())?;
         let commit = version.commit.as_str().parse()?;
-        let manifest = source.resolve(&version.model, &commit, &RetryBudget::new(1)).await?;
+        let manifest = source.resolve(&version.model, &commit, &RetryBudget::none()).await?;
         if self.store().read_only().is_none() {
             let (cache, kept) = (self.clone(), manifest.clone());
             blocking(move || cache.store().put_manifest(&kept)).await?;

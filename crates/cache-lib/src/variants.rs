@@ -129,14 +129,16 @@ pub(crate) fn mmproj(manifest: &Manifest, chosen: &[usize]) -> Result<usize> {
     match (&candidates[..], &halves[..]) {
         ([one], _) | (_, [one]) => Ok(*one),
         ([], _) => Err(Error::new(ErrorKind::NotFound, format!("{} has no mmproj file", manifest.version.model))
-            .with_hint("only models that see or hear have one; leave out --with mmproj")),
+            .with_hint("only models with vision or audio have one")
+            .with_reason(crate::Reason::NoMmproj)),
         _ => {
             let names = candidates.iter().map(|&at| manifest.files[at].path.to_string()).collect();
             Err(Error::new(
                 ErrorKind::Usage,
                 format!("{} has several mmproj files: {}", manifest.version.model, list(names)),
             )
-            .with_hint("name one: --with 'mmproj*BF16*'"))
+            .with_hint("name one of them")
+            .with_reason(crate::Reason::SeveralMmproj))
         }
     }
 }
@@ -233,7 +235,7 @@ fn carries(name: &str, tag: &str, loose: bool) -> bool {
 fn no_variant(manifest: &Manifest, variants: &[Variant], tag: &str) -> Error {
     let error = Error::new(ErrorKind::NotFound, format!("{} has no GGUF file tagged {tag}", manifest.version.model));
     if variants.is_empty() {
-        return error.with_hint("it has no GGUF files at all; leave out the part after the colon");
+        return error.with_hint("it has no GGUF files; leave out the part after the colon");
     }
     let names: BTreeSet<String> = variants.iter().map(|variant| variant.name.clone()).collect();
     error.with_hint(format!("there are {}", list(names.into_iter().collect())))
@@ -244,7 +246,7 @@ fn incomplete(manifest: &Manifest, variant: &Variant) -> Error {
     Error::new(
         ErrorKind::NotFound,
         format!(
-            "{} of {} is not whole: {missing} of {} parts are missing",
+            "{} of {} is incomplete: {missing} of {} parts are missing",
             variant.name,
             manifest.version.model,
             here + missing

@@ -1,17 +1,17 @@
 //! Reading what is stored again, and mending what is broken.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cache_store::{Damage, Store, Verified, VerifyMode};
-use cache_transfer::FetchJob;
+use cache_store::{Store, Verified, VerifyMode};
+use cache_transfer::{FetchJob, guard_progress};
 use futures::StreamExt as _;
 
 use crate::cache::blocking;
 use crate::compressed::Told;
 use crate::{
     Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelRef, NoProgress, Outcome, Progress, Result, Sha256,
-    Version,
+    Version, runtime,
 };
 
 /// How to verify.
@@ -70,11 +70,15 @@ impl std::fmt::Debug for VerifyOptions {
 pub enum Trouble {
     /// The store should have it and has not.
     Missing,
-    /// Its bytes have another digest than its name says.
+    /// Its bytes have another digest than its name says. It was taken out of use: the next get downloads it again.
     Damaged {
-        /// The digest of the bytes that are there.
+        /// The digest of the bytes.
         actual: Sha256,
+        /// The id under which they are in quarantine; `None` in a read-only store.
+        quarantine: Option<String>,
     },
+    /// It could not be checked; why. It stays as it is, and a repair does not replace it.
+    Unreadable(String),
 }
 
 /// A stored file that is not as it should be.
@@ -89,6 +93,8 @@ pub struct BadFile {
     pub trouble: Trouble,
     /// How the repair went; `None` when none was asked for.
     pub repaired: Option<Result<()>>,
+    /// Warnings of the repair: which mirror sent wrong bytes.
+    pub warnings: Vec<String>,
 }
 
 /// What a verification found.
@@ -113,6 +119,9 @@ impl VerifyReport {
 
 type Uses = Vec<(Version, FileEntry)>;
 
+/// What a check of a blob found, or why it could not be checked.
+type Check = std::result::Result<Verified, Error>;
+
 /// A blob that should be there.
 struct Stored {
     blob: Sha256,
@@ -120,26 +129,84 @@ struct Stored {
     size: u64,
 }
 
-fn check(store: &Store, one: Stored, mode: VerifyMode, progress: &dyn Progress) -> Result<(Stored, Verified)> {
+/// Checks a blob. `None` when it was removed or evicted since it was listed.
+fn check(store: &Store, mut one: Stored, mode: VerifyMode, progress: &dyn Progress) -> Result<Option<(Stored, Check)>> {
     let path = one.files.first().map(|(_, file)| file.path.clone());
     if let Some(path) = &path {
         progress.event(&Event::Started { path, size: Some(one.size), resumed: 0, source: "store" });
     }
-    let verified = store.verify(&one.blob, mode)?;
+    let mut verified = read(store, &one.blob, mode)?;
+    let mut removed = false;
+    if matches!(verified, Ok(Verified::Missing)) {
+        one.files = still_expected(store, &one.blob, &one.files)?;
+        removed = one.files.is_empty();
+        if !removed {
+            // A get may have fetched it again meanwhile.
+            verified = read(store, &one.blob, mode)?;
+        }
+    }
     if let Some(path) = &path {
         progress.event(&Event::Advanced { path, bytes: i64::try_from(one.size).unwrap_or(i64::MAX) });
-        let intact = matches!(verified, Verified::Intact);
+        let intact = matches!(verified, Ok(Verified::Intact));
         progress.event(&Event::Finished { path, size: one.size, outcome: Outcome::Hit, verified: intact });
     }
-    Ok((one, verified))
+    Ok((!removed).then_some((one, verified)))
+}
+
+/// Checks a blob. Its failure does not end the check of the others.
+fn read(store: &Store, blob: &Sha256, mode: VerifyMode) -> Result<Check> {
+    match store.verify(blob, mode) {
+        Err(error) if !matches!(error.kind(), ErrorKind::Storage | ErrorKind::NoSpace) => Err(error),
+        check => Ok(check),
+    }
+}
+
+/// Those files that the current manifests still expect in the store.
+fn still_expected(store: &Store, blob: &Sha256, files: &Uses) -> Result<Uses> {
+    let corrupted = store.corrupted_blobs()?;
+    let mut expected = Uses::new();
+    for (version, file) in files {
+        let Some(manifest) = store.manifest(version)? else { continue };
+        let is_named = manifest.file(&file.path).is_some_and(|named| named.blob.as_ref() == Some(blob));
+        if is_named && is_expected(store, version, file, blob, &corrupted)? {
+            expected.push((version.clone(), file.clone()));
+        }
+    }
+    Ok(expected)
+}
+
+/// Whether the store should have a blob that a manifest names.
+///
+/// What no view shows was evicted, and is not missed unless found corrupted.
+fn is_expected(
+    store: &Store,
+    version: &Version,
+    file: &FileEntry,
+    blob: &Sha256,
+    corrupted: &HashSet<Sha256>,
+) -> Result<bool> {
+    let shown = || fs_err::symlink_metadata(file.path.below(&store.snapshot_path(version))).is_ok();
+    Ok(store.blob(blob)?.is_some() || shown() || corrupted.contains(blob))
 }
 
 impl Cache {
     /// Reads what is stored of a model, or of everything, and compares it with its digests; several files side by side.
     ///
+    /// A repair asks the model's source first, then its mirrors; none after the source said that there is no such file, or
+    /// that it may not be read.
+    ///
     /// # Errors
-    /// [`ErrorKind::NotCached`] when the model is not in the store. A broken file is no error but in the report.
+    /// [`ErrorKind::NotCached`] when the model is not in the store. A broken or unreadable file is no error but in the
+    /// report.
     pub async fn verify(&self, reference: Option<ModelRef>, options: VerifyOptions) -> Result<VerifyReport> {
+        runtime::check()?;
+        guard_progress(Arc::clone(&options.progress), |progress| {
+            self.verify_files(reference, VerifyOptions { progress, ..options })
+        })
+        .await
+    }
+
+    async fn verify_files(&self, reference: Option<ModelRef>, options: VerifyOptions) -> Result<VerifyReport> {
         let cache = self.clone();
         let stored = blocking(move || cache.stored(reference)).await?;
         if let Some((version, _)) = stored.iter().find_map(|one| one.files.first()) {
@@ -155,30 +222,45 @@ impl Cache {
                 blocking(move || check(&store, one, mode, &*progress))
             })
             .buffer_unordered(lanes);
-        let mut damages = Vec::new();
         while let Some(result) = found.next().await {
-            let (Stored { blob, files, size }, verified) = result?;
+            let Some((Stored { blob, files, size }, verified)) = result? else { continue };
             report.checked += 1;
             report.bytes += size;
-            let trouble = match &verified {
-                Verified::Intact => continue,
-                Verified::Missing => Trouble::Missing,
-                Verified::Damaged(damage) => Trouble::Damaged { actual: damage.actual },
+            let trouble = match verified {
+                Ok(Verified::Intact) => continue,
+                Ok(Verified::Missing) => Trouble::Missing,
+                Ok(Verified::Corrupted(damage)) => {
+                    Trouble::Damaged { actual: damage.actual, quarantine: damage.quarantine }
+                }
+                Err(error) => Trouble::Unreadable(error.message().to_owned()),
             };
-            let damage = if let Verified::Damaged(damage) = verified { Some(damage) } else { None };
-            report.bad.push(BadFile { blob, files, trouble, repaired: None });
-            damages.push(damage);
+            report.bad.push(BadFile { blob, files, trouble, repaired: None, warnings: Vec::new() });
         }
         if options.repair {
-            for (bad, damage) in report.bad.iter_mut().zip(damages) {
-                bad.repaired = Some(self.repair(&bad.files, damage, &options.progress).await);
+            for mut bad in std::mem::take(&mut report.bad) {
+                let (store, blob, files) = (self.store().clone(), bad.blob, bad.files.clone());
+                let expected = blocking(move || still_expected(&store, &blob, &files)).await?;
+                if expected.is_empty() && bad.trouble == Trouble::Missing {
+                    // It was removed since it was checked.
+                    continue;
+                }
+                if matches!(bad.trouble, Trouble::Unreadable(_)) {
+                    // The blob still has its name, so there is nothing to fetch.
+                    report.bad.push(bad);
+                    continue;
+                }
+                let heard = Arc::new(Warnings { next: Arc::clone(&options.progress), texts: Mutex::default() });
+                let progress = Arc::clone(&heard) as Arc<dyn Progress>;
+                bad.repaired = Some(self.repair(&expected, &progress).await);
+                bad.warnings = std::mem::take(&mut *heard.texts.lock().unwrap_or_else(PoisonError::into_inner));
+                report.bad.push(bad);
             }
         }
         Ok(report)
     }
 
     /// What should be there of a model, or of everything: the blobs that the manifests name and, for everything, also
-    /// blobs of no file. What the view does not show either was evicted, and is not missed.
+    /// blobs of no file.
     fn stored(&self, reference: Option<ModelRef>) -> Result<Vec<Stored>> {
         let store = self.store();
         let mut uses: BTreeMap<Sha256, Uses> = BTreeMap::new();
@@ -195,13 +277,12 @@ impl Cache {
                 (manifests.collect::<Result<_>>()?, path)
             }
         };
+        let corrupted = store.corrupted_blobs()?;
         for manifest in manifests {
-            let folder = store.snapshot_path(&manifest.version);
             for file in manifest.files {
                 let wanted = path.as_ref().is_none_or(|path| *path == file.path);
                 let Some(blob) = file.blob.filter(|_| wanted) else { continue };
-                let shown = || fs_err::symlink_metadata(file.path.below(&folder)).is_ok();
-                if store.blob(&blob)?.is_some() || shown() {
+                if is_expected(store, &manifest.version, &file, &blob, &corrupted)? {
                     uses.entry(blob).or_default().push((manifest.version.clone(), file));
                 }
             }
@@ -210,49 +291,45 @@ impl Cache {
         uses.into_iter().map(|(blob, files)| Ok(Stored { size: size(&blob)?, blob, files })).collect()
     }
 
-    async fn repair(&self, files: &Uses, damage: Option<Damage>, progress: &Arc<dyn Progress>) -> Result<()> {
+    async fn repair(&self, files: &Uses, progress: &Arc<dyn Progress>) -> Result<()> {
         let mut last = None;
+        let mut forbidden = HashSet::new();
         for (version, file) in files {
-            match self.fetch_again(version, file, damage.clone(), progress).await {
+            if forbidden.contains(&version.model) {
+                continue;
+            }
+            match self.fetch_again(version, file, progress).await {
                 Ok(()) => {
                     let cache = self.clone();
                     let versions: Vec<Version> = files.iter().map(|(version, _)| version.clone()).collect();
                     return blocking(move || cache.relink(&versions)).await;
                 }
-                Err(error) => last = Some(error),
+                Err(error) => {
+                    // Another version may still have a file that one has lost; who may read the model does not change.
+                    if error.kind() == ErrorKind::Unauthorized {
+                        forbidden.insert(&version.model);
+                    }
+                    last = Some(error);
+                }
             }
         }
-        let error = last.unwrap_or_else(|| {
-            Error::new(ErrorKind::NotFound, "no model in the store names this blob, so nobody can be asked for it")
-                .with_hint("`model-cache gc` removes it")
-        });
-        if let Some(damage) = damage.filter(|_| !may_work_later(error.kind())) {
-            let store = self.store().clone();
-            let reason = format!("damaged, and not to be had again: {error}");
-            let id = blocking(move || store.discard_damaged(&damage, &reason)).await?;
-            return Err(error.with_hint(format!("the damaged file is in quarantine as {id}")));
-        }
-        Err(error)
+        Err(last.unwrap_or_else(|| {
+            Error::new(ErrorKind::NotFound, "no model in the store refers to this blob, so it has no source")
+                .with_hint("remove it")
+                .with_reason(crate::Reason::OrphanCorrupted)
+        }))
     }
 
-    async fn fetch_again(
-        &self,
-        version: &Version,
-        file: &FileEntry,
-        damage: Option<Damage>,
-        progress: &Arc<dyn Progress>,
-    ) -> Result<()> {
-        let told = Told { sha256: file.blob, compressed: None, keep: file.packed.is_none() };
-        let places = self.0.sources.places(&version.model, told)?;
+    async fn fetch_again(&self, version: &Version, file: &FileEntry, progress: &Arc<dyn Progress>) -> Result<()> {
+        let told = Told { sha256: file.blob, compressed: None, keep: file.compressed.is_none() };
+        let sources = self.0.sources.entries(&version.model, told)?;
         let mut file = file.clone();
         // What was stored under this name is what is wanted again, even if the source gave no digest at the time.
         file.digests.sha256 = file.digests.sha256.or(file.blob);
-        let job =
-            FetchJob { version: Arc::new(version.clone()), file, places, progress: Arc::clone(progress), priority: 0 };
-        match damage {
-            Some(damage) => self.0.engine.repair(damage, job).await.map(drop),
-            None => self.0.engine.fetch(job).await.map(drop),
-        }
+        let access = self.blob_access(&version.model).await;
+        let (version, progress) = (Arc::new(version.clone()), Arc::clone(progress));
+        let job = FetchJob { version, file, sources, progress, priority: 0, access };
+        self.0.engine.fetch(job).await.map(drop)
     }
 
     /// Makes the view lead to the mended files.
@@ -266,14 +343,17 @@ impl Cache {
     }
 }
 
-fn may_work_later(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Network
-            | ErrorKind::NotCached
-            | ErrorKind::Interrupted
-            | ErrorKind::Unauthorized
-            | ErrorKind::NoSpace
-            | ErrorKind::Storage
-    )
+/// Collects the warnings of a repair and passes everything on.
+struct Warnings {
+    next: Arc<dyn Progress>,
+    texts: Mutex<Vec<String>>,
+}
+
+impl Progress for Warnings {
+    fn event(&self, event: &Event<'_>) {
+        if let Event::Warning(text) = event {
+            self.texts.lock().unwrap_or_else(PoisonError::into_inner).push((*text).to_owned());
+        }
+        self.next.event(event);
+    }
 }

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use cache_lib::{
-    ByteRange, Cache, CacheBuilder, ErrorKind, Event, EvictPolicy, FileReader, HOLD_BACK, Manifest, Progress,
-    ReadOptions, RepoPath, Result, Store,
+    ByteRange, Cache, CacheBuilder, ErrorKind, Event, EvictPolicy, FileReader, Manifest, Progress, ReadOptions,
+    RepoPath, Result, Store, UNVERIFIED_TAIL,
 };
 use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Origin, Trouble};
 use futures::FutureExt as _;
@@ -141,6 +141,7 @@ async fn it_is_read_while_the_server_withholds_the_end() {
     assert_eq!((arrivals.len(), arrivals[0].readers, arrivals[0].size), (1, 1, Some(MEDIUM)));
     assert_eq!((&arrivals[0].path, &arrivals[0].version), (&path(), &world.manifest.version));
     assert!(arrivals[0].landed >= there && arrivals[0].landed < MEDIUM);
+    world.hub.stalled(1).await;
     world.hub.release();
     world.check_all(&reader).await.unwrap();
     assert!(cache.arrivals().is_empty());
@@ -160,7 +161,7 @@ async fn it_is_read_while_the_server_withholds_the_end() {
 async fn a_range_is_read_before_those_in_front_and_the_end_is_held_back() {
     let world = World::new(MEDIUM).await;
     let cache = world.cache();
-    let (middle, held) = (MEDIUM - (1 << 20), MEDIUM - HOLD_BACK);
+    let (middle, held) = (MEDIUM - (1 << 20), MEDIUM - UNVERIFIED_TAIL);
     {
         let file = world.manifest.file(&path()).unwrap();
         let key = Store::partial_key(&world.manifest.version, file);
@@ -177,6 +178,7 @@ async fn a_range_is_read_before_those_in_front_and_the_end_is_held_back() {
     for at in [held, MEDIUM - 1, 0, middle - 1] {
         assert!(reader.read_at(at, 1).now_or_never().is_none(), "{at}");
     }
+    world.hub.stalled(1).await;
     world.hub.release();
     world.check_all(&reader).await.unwrap();
 }
@@ -197,7 +199,7 @@ async fn a_wrong_bit_arrives_whole_nowhere_and_is_not_remembered() {
                 Ok(bytes) => at += bytes.len() as u64,
                 Err(error) => break error,
             }
-            assert!(at <= MEDIUM - HOLD_BACK);
+            assert!(at <= MEDIUM - UNVERIFIED_TAIL);
         };
         assert_eq!(error.kind(), ErrorKind::Integrity);
     }
@@ -261,6 +263,7 @@ async fn what_an_earlier_run_has_left_is_read_at_once() {
     let reader = world.open(&world.cache()).await;
     world.check(&reader, 0, 1 << 20).await.unwrap();
     assert!(reader.read_at(2 << 20, 1).now_or_never().is_none());
+    world.hub.stalled(1).await;
     world.hub.release();
     world.check_all(&reader).await.unwrap();
     assert_eq!(world.begun(), 1);
@@ -368,4 +371,134 @@ fn a_lost_task_is_an_error_and_no_wait_for_ever() {
     assert!(matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::Integrity), "{error:?}");
     world.hub.clear_trouble();
     second.block_on(async { world.check_all(&world.open(&cache).await).await.unwrap() });
+}
+
+/// Waits until nothing is under way: a file opened before then shares the failure.
+async fn ended(cache: &Cache) {
+    while !cache.arrivals().is_empty() {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Reads until the transfer fails, and says how far it came. Once more when it has failed before a byte was read.
+async fn read_poison(world: &World, cache: &Cache, flip: u64) -> u64 {
+    world.hub.trouble(Matches::path(FILE), Trouble::Flip(flip));
+    let mut at = 0;
+    while at == 0 {
+        let reader = world.open(cache).await;
+        let error = loop {
+            match reader.read_at(at, 64 << 10).await {
+                Ok(bytes) => at += bytes.len() as u64,
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::Integrity);
+        assert!(reader.read_at(0, 10).await.is_err(), "a reader that has failed gives out nothing more");
+        ended(cache).await;
+    }
+    world.hub.clear_trouble();
+    at
+}
+
+#[tokio::test]
+async fn reader_after_a_failed_digest_begins_anew() {
+    let world = World::new(MEDIUM).await;
+    let cache = world.cache();
+    let at = read_poison(&world, &cache, 1_000_000).await;
+    assert!(at < MEDIUM);
+    for cache in [cache, world.cache()] {
+        for _ in 0..2 {
+            // First while it arrives, then from the store; after a restart as well.
+            let reader = world.open(&cache).await;
+            assert!(reader.must_begin_anew());
+            assert_eq!(reader.read_at(at, 10).await.unwrap_err().kind(), ErrorKind::Integrity);
+            world.check_all(&reader).await.unwrap();
+            world.check(&reader, at, MEDIUM).await.unwrap();
+        }
+    }
+    let options = {
+        let mut options = ReadOptions::default();
+        options.checks_digest = true;
+        options
+    };
+    let reader = world.cache().open(&world.manifest, &path(), options).await.unwrap();
+    world.check(&reader, at, MEDIUM).await.unwrap();
+}
+
+#[tokio::test]
+async fn reader_opened_before_the_failure_begins_anew() {
+    let world = World::new(MEDIUM).await;
+    let cache = world.cache();
+    world.hub.trouble(Matches::path(FILE).at(Origin::Cdn), Trouble::Flip(1000));
+    let first = world.open(&cache).await;
+    let second = world.open(&cache).await;
+    let _ = first.verified().await;
+    assert!(second.must_begin_anew());
+    assert!(second.read_at(MEDIUM - 10, 10).await.is_err());
+}
+
+#[tokio::test]
+async fn verified_transfer_leaves_no_mark() {
+    let world = World::new(MEDIUM).await;
+    let cache = world.cache();
+    let reader = world.open(&cache).await;
+    world.check_all(&reader).await.unwrap();
+    let again = world.open(&cache).await;
+    assert!(!again.must_begin_anew());
+    world.check(&again, MEDIUM / 2, MEDIUM).await.unwrap();
+}
+
+/// The network failed, and what has arrived is kept: who has a part of it may go on.
+#[tokio::test]
+async fn broken_transfer_can_be_resumed() {
+    let world = World::new(MEDIUM).await;
+    let cache = world.cache();
+    world.hub.trouble(Matches::path(FILE), Trouble::Cut(MEDIUM / 2));
+    let reader = world.open(&cache).await;
+    world.check_all(&reader).await.unwrap_err();
+    assert_eq!(reader.verified().await.unwrap_err().kind(), ErrorKind::Network);
+    ended(&cache).await;
+    world.hub.clear_trouble();
+    let next = world.open(&cache).await;
+    assert!(!next.must_begin_anew());
+    world.check(&next, 1_000_000, MEDIUM).await.unwrap();
+}
+
+/// Who had bytes of a process that died may have some that were fetched again since.
+#[tokio::test]
+async fn dead_process_leaves_its_mark() {
+    let world = World::new(MEDIUM).await;
+    world.stall(MEDIUM - 1);
+    let cache = world.cache();
+    let reader = world.open(&cache).await;
+    world.check(&reader, 0, 1000).await.unwrap();
+    let marks = walk(&world.folder.path().join("store/poisoned"));
+    let mark = fs_err::read(&marks[0]).unwrap();
+    world.hub.stalled(1).await;
+    world.hub.release();
+    world.check_all(&reader).await.unwrap();
+    assert!(!marks[0].exists());
+    fs_err::write(&marks[0], mark).unwrap();
+    assert!(world.open(&world.cache()).await.must_begin_anew());
+}
+
+#[tokio::test]
+async fn stored_file_written_to_is_not_given_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new(MEDIUM).await;
+    let cache = world.cache();
+    let reader = world.open(&cache).await;
+    world.check_all(&reader).await.unwrap();
+    let reader = world.open(&cache).await;
+    world.check(&reader, 0, 1000).await.unwrap();
+    let name = world.content.sha256().to_string();
+    let blob = world.folder.path().join("store/blobs").join(&name[..2]).join(&name);
+    fs_err::set_permissions(&blob, std::fs::Permissions::from_mode(0o644)).unwrap();
+    fs_err::OpenOptions::new().write(true).open(&blob).unwrap().file().write_all_at(&[0; 100], 2_000_000).unwrap();
+    // Neither by who has it open, nor by who comes within the second in which it stays open.
+    assert_eq!(reader.read_at(2_000_000, 100).await.unwrap_err().kind(), ErrorKind::Integrity);
+    let next = cache.open(&world.manifest, &path(), ReadOptions::default()).await;
+    if let Ok(next) = next {
+        world.check_all(&next).await.unwrap();
+    }
 }

@@ -8,18 +8,20 @@
 //! - **A plain folder.** All files below it, whatever they are. Folders of version control systems and of
 //!   `hf download --local-dir` are passed over ([`LocalConfig::skip`]). A link is followed inside the folder and refused
 //!   when it leads out. A file's identity is its size and time of change; its digest is known only where a `SHA256SUMS`
-//!   or a `name.sha256` lies beside it. Its commit is a digest over the listing.
+//!   or a `name.sha256` is beside it. Its commit is a digest over the listing.
 //! - **A repository of a Hugging Face cache**, `…/hub/models--org--name`: its refs and snapshots, with the Hub's commits.
 //!   The digests are the names of the blobs.
 //! - **One snapshot of such a repository**, `…/models--org--name/snapshots/<commit>`.
 //! - **A model of Ollama's**, `…/manifests/<registry>/<namespace>/<model>/<tag>`: a file, and its layers are the files.
 
 pub mod caches;
+mod config;
+mod entry;
+mod error;
+mod folder;
 mod hub_cache;
 mod layout;
-mod plain;
 mod sums;
-mod trouble;
 
 #[cfg(test)]
 mod tests;
@@ -32,26 +34,9 @@ use cache_core::{
     Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, Result, RetryBudget, Revision, Source, Version,
 };
 
-use layout::Layout;
+pub use config::LocalConfig;
 
-/// What is read of a folder.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct LocalConfig {
-    /// Folders of these names are passed over, at any depth of a plain folder.
-    pub skip: Vec<String>,
-    /// More files than this are no model but a mistake, such as a home folder.
-    pub max_files: usize,
-}
-
-impl Default for LocalConfig {
-    fn default() -> Self {
-        Self {
-            skip: [".git", ".hg", ".svn", ".jj", ".bzr", "_darcs", "CVS"].map(str::to_owned).into(),
-            max_files: 100_000,
-        }
-    }
-}
+use layout::FolderLayout;
 
 /// Serves folders of this machine.
 #[derive(Debug, Clone, Default)]
@@ -79,11 +64,11 @@ impl Source for LocalSource {
         let folder = folder_of(model)?;
         let (config, model, revision) = (self.config.clone(), model.clone(), revision.clone());
         blocking(move || {
-            let (commit, files) = match Layout::of(&folder)? {
-                Layout::Plain { root } => plain::resolve(&root, &revision, &config)?,
-                Layout::Repo(repo) => repo.resolve(&revision, &config)?,
-                Layout::Snapshot(repo, commit) => repo.resolve_at(&commit, &revision, &config)?,
-                Layout::Image(image) => image.resolve(&revision)?,
+            let (commit, files) = match FolderLayout::of(&folder)? {
+                FolderLayout::Plain { root } => folder::resolve(&root, &revision, &config)?,
+                FolderLayout::CachedRepo(repo) => repo.resolve(&revision, &config)?,
+                FolderLayout::Snapshot(repo, commit) => repo.resolve_at(&commit, &revision, &config)?,
+                FolderLayout::Image(image) => image.resolve(&revision)?,
             };
             Manifest::new(Version { model, commit }, files)
         })
@@ -98,10 +83,10 @@ impl Source for LocalSource {
         let folder = folder_of(&version.model)?;
         let (commit, file) = (version.commit.clone(), file.clone());
         blocking(move || {
-            let path = match Layout::of(&folder)? {
-                Layout::Plain { root } => plain::open(&root, &file)?,
-                Layout::Repo(repo) | Layout::Snapshot(repo, _) => repo.open(&commit, &file)?,
-                Layout::Image(image) => image.open(&file)?,
+            let path = match FolderLayout::of(&folder)? {
+                FolderLayout::Plain { root } => entry::open(&root, &file)?,
+                FolderLayout::CachedRepo(repo) | FolderLayout::Snapshot(repo, _) => repo.open(&commit, &file)?,
+                FolderLayout::Image(image) => image.open(&file)?,
             };
             Ok(Opened::File(path))
         })
@@ -112,7 +97,7 @@ impl Source for LocalSource {
 fn folder_of(model: &ModelId) -> Result<PathBuf> {
     match model {
         ModelId::Folder(path) => Ok(path.clone()),
-        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is no folder of this machine"))
+        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is not a folder of this machine"))
             .with_hint("give a folder as ./folder, /folder or file:///folder")),
     }
 }

@@ -9,9 +9,9 @@ use futures::future::{Either, Ready, ready};
 use http::{HeaderValue, header};
 use tower::{Layer, Service};
 
-use crate::{Call as _, Exchange, Origin, Secret};
+use crate::{Call as _, Origin, PreparedRequest, Secret};
 
-/// Which token goes to which scheme, host and port.
+/// Tokens by scheme, host and port.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials(Vec<(Origin, Secret)>);
 
@@ -61,7 +61,7 @@ pub struct Auth<S> {
     credentials: Arc<Credentials>,
 }
 
-impl<S: Service<Exchange, Error = Error>> Service<Exchange> for Auth<S> {
+impl<S: Service<PreparedRequest, Error = Error>> Service<PreparedRequest> for Auth<S> {
     type Response = S::Response;
     type Error = Error;
     type Future = Either<Ready<Result<S::Response>>, S::Future>;
@@ -70,20 +70,20 @@ impl<S: Service<Exchange, Error = Error>> Service<Exchange> for Auth<S> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut exchange: Exchange) -> Self::Future {
-        if let Some(token) = self.credentials.get(exchange.origin())
-            && !exchange.request().headers.contains_key(header::AUTHORIZATION)
+    fn call(&mut self, mut prepared: PreparedRequest) -> Self::Future {
+        if let Some(token) = self.credentials.get(prepared.origin())
+            && !prepared.request().headers.contains_key(header::AUTHORIZATION)
         {
             let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) else {
-                let error = Error::new(ErrorKind::Usage, "the token holds characters that no token has")
-                    .with_host(exchange.origin().authority())
+                let error = Error::new(ErrorKind::Usage, "the token has invalid characters")
+                    .with_host(prepared.origin().authority())
                     .with_hint("set the token again; a line break may have slipped in");
                 return Either::Left(ready(Err(error)));
             };
             value.set_sensitive(true);
-            exchange.request_mut().headers.insert(header::AUTHORIZATION, value);
+            prepared.request_mut().headers.insert(header::AUTHORIZATION, value);
         }
-        Either::Right(self.inner.call(exchange))
+        Either::Right(self.inner.call(prepared))
     }
 }
 

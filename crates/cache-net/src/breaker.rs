@@ -12,7 +12,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Result, Retry};
 use futures::future::Either;
@@ -20,42 +19,13 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use self::circuit::{Circuit, Outcome, Pass};
+pub use self::circuit::{BreakerPolicy, BreakerState};
+
+use self::circuit::{Admission, CallOutcome, Circuit, CircuitOpen};
 use crate::{Call, Origin};
 
 /// Most hosts remembered before those in good health are forgotten.
 const MAX_HOSTS: usize = 256;
-
-/// When a host is left alone, and for how long.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct BreakerPolicy {
-    /// How far back outcomes count.
-    pub window: Duration,
-    /// Fewer outcomes than this in the window prove nothing.
-    pub minimum: usize,
-    /// The share of failures, from 0 to 1, at which the circuit opens.
-    pub failure_rate: f64,
-    /// How long it stays open before one request may try.
-    pub cool_down: Duration,
-}
-
-impl Default for BreakerPolicy {
-    fn default() -> Self {
-        Self { window: Duration::from_secs(30), minimum: 10, failure_rate: 0.5, cool_down: Duration::from_secs(10) }
-    }
-}
-
-/// What the next request to a host would meet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerState {
-    /// It is sent.
-    Closed,
-    /// One request finds out whether the host is back; others are turned away.
-    HalfOpen,
-    /// It is turned away.
-    Open,
-}
 
 /// The circuits of all hosts. Clones share them.
 #[derive(Clone)]
@@ -84,7 +54,7 @@ impl Breakers {
         self.circuits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn admit(&self, origin: &Origin) -> Result<Ticket, Duration> {
+    fn admit(&self, origin: &Origin) -> Result<Ticket, CircuitOpen> {
         let mut circuits = self.lock();
         if circuits.len() >= MAX_HOSTS && !circuits.contains_key(origin) {
             circuits.retain(|_, circuit| !circuit.is_healthy());
@@ -104,11 +74,11 @@ impl fmt::Debug for Breakers {
 struct Ticket {
     breakers: Breakers,
     origin: Origin,
-    pass: Option<Pass>,
+    pass: Option<Admission>,
 }
 
 impl Ticket {
-    fn settle(&mut self, outcome: Outcome) {
+    fn settle(&mut self, outcome: CallOutcome) {
         if let Some(pass) = self.pass.take()
             && let Some(circuit) = self.breakers.lock().get_mut(&self.origin)
             && circuit.record(&self.breakers.policy, Instant::now(), pass, outcome)
@@ -120,7 +90,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.settle(Outcome::Unknown);
+        self.settle(CallOutcome::Unknown);
     }
 }
 
@@ -154,7 +124,7 @@ pub struct Breaker<S> {
 impl<R: Call, S: Service<R, Error = Error>> Service<R> for Breaker<S> {
     type Response = S::Response;
     type Error = Error;
-    type Future = Either<std::future::Ready<Result<S::Response>>, Watched<S::Future>>;
+    type Future = Either<std::future::Ready<Result<S::Response>>, BreakerFuture<S::Future>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.inner.poll_ready(cx)
@@ -162,18 +132,19 @@ impl<R: Call, S: Service<R, Error = Error>> Service<R> for Breaker<S> {
 
     fn call(&mut self, request: R) -> Self::Future {
         match self.breakers.admit(request.origin()) {
-            Ok(ticket) => Either::Right(Watched { call: self.inner.call(request), ticket }),
-            Err(left) => Either::Left(std::future::ready(Err(turned_away(&request, left)))),
+            Ok(ticket) => Either::Right(BreakerFuture { call: self.inner.call(request), ticket }),
+            Err(away) => Either::Left(std::future::ready(Err(circuit_open(&request, away)))),
         }
     }
 }
 
-fn turned_away<R: Call>(request: &R, left: Duration) -> Error {
-    let message = format!("{}: not sent, because the host has failed too often just now", request.what());
-    Error::new(ErrorKind::Network, message)
+fn circuit_open<R: Call>(request: &R, away: CircuitOpen) -> Error {
+    let message = format!("{}: skipped: too many recent failures from this host", request.description());
+    let error = Error::new(ErrorKind::Network, message)
         .with_host(request.origin().authority())
         .with_hint("the host is down or unreachable; try again in a minute")
-        .with_retry(Retry::After(left))
+        .with_retry(away.retry);
+    if away.refused { error.with_unreachable() } else { error }
 }
 
 impl<S: fmt::Display> fmt::Display for Breaker<S> {
@@ -183,15 +154,15 @@ impl<S: fmt::Display> fmt::Display for Breaker<S> {
 }
 
 pin_project! {
-    /// A request whose outcome its circuit will hear of.
-    pub struct Watched<F> {
+    /// A request whose outcome is reported to its circuit.
+    pub struct BreakerFuture<F> {
         #[pin]
         call: F,
         ticket: Ticket,
     }
 }
 
-impl<T, F: Future<Output = Result<T>>> Future for Watched<F> {
+impl<T, F: Future<Output = Result<T>>> Future for BreakerFuture<F> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
@@ -202,14 +173,15 @@ impl<T, F: Future<Output = Result<T>>> Future for Watched<F> {
     }
 }
 
-/// What an answer says of the host's health. One that names the time to come back is busy, not broken.
-fn judge<T>(outcome: &Result<T>) -> Outcome {
+/// Outcome of a response for the host's health. One with `Retry-After` is busy, not broken.
+fn judge<T>(outcome: &Result<T>) -> CallOutcome {
     match outcome {
-        Ok(_) => Outcome::Fine,
+        Ok(_) => CallOutcome::Fine,
         Err(error) => match (error.kind(), error.retry()) {
-            (ErrorKind::Network, Retry::Backoff) => Outcome::Failed,
-            (ErrorKind::NotFound | ErrorKind::Unauthorized, _) => Outcome::Fine,
-            _ => Outcome::Unknown,
+            (ErrorKind::Network, Retry::Briefly) => CallOutcome::Refused,
+            (ErrorKind::Network, Retry::Backoff) => CallOutcome::Failed,
+            (ErrorKind::NotFound | ErrorKind::Unauthorized, _) => CallOutcome::Fine,
+            _ => CallOutcome::Unknown,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! [`Call`]: what the layers need to know of a request, whatever it is.
+//! [`Call`]: the request properties that the layers use.
 
 use cache_core::RetryBudget;
 
@@ -6,11 +6,11 @@ use crate::Origin;
 
 /// A request that the generic layers can carry: an HTTP request of ours, or any call that ends at one server.
 pub trait Call: Clone {
-    /// Where it goes.
+    /// Origin of the request's target.
     fn origin(&self) -> &Origin;
 
-    /// What it does, for errors and logs: `GET https://host/path`. Holds no secret.
-    fn what(&self) -> &str;
+    /// Description for errors and logs, without secrets: `GET https://host/path`.
+    fn description(&self) -> &str;
 
     /// The retries it may use.
     fn budget(&self) -> &RetryBudget;
@@ -19,20 +19,20 @@ pub trait Call: Clone {
     fn is_idempotent(&self) -> bool;
 }
 
-/// A call of someone else's client that is run through the layers.
+/// A call of another HTTP client that runs through the layers.
 #[derive(Debug, Clone)]
-pub(crate) struct Foreign<'a> {
+pub(crate) struct ExternalCall<'a> {
     pub(crate) origin: &'a Origin,
     pub(crate) what: &'a str,
     pub(crate) budget: &'a RetryBudget,
 }
 
-impl Call for Foreign<'_> {
+impl Call for ExternalCall<'_> {
     fn origin(&self) -> &Origin {
         self.origin
     }
 
-    fn what(&self) -> &str {
+    fn description(&self) -> &str {
         self.what
     }
 
@@ -48,14 +48,14 @@ impl Call for Foreign<'_> {
 /// A request for tests of the layers.
 #[cfg(test)]
 #[derive(Debug, Clone)]
-pub(crate) struct Fake {
+pub(crate) struct FakeCall {
     pub(crate) origin: Origin,
     pub(crate) budget: RetryBudget,
     pub(crate) idempotent: bool,
 }
 
 #[cfg(test)]
-impl Fake {
+impl FakeCall {
     pub(crate) fn at(host: &str) -> Self {
         let url = url::Url::parse(&format!("https://{host}/x")).unwrap();
         Self { origin: Origin::of(&url).unwrap(), budget: RetryBudget::default(), idempotent: true }
@@ -63,12 +63,12 @@ impl Fake {
 }
 
 #[cfg(test)]
-impl Call for Fake {
+impl Call for FakeCall {
     fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    fn what(&self) -> &str {
+    fn description(&self) -> &str {
         "GET x"
     }
 

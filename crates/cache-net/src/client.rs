@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cache_core::{Error, Result, RetryBudget};
 use tower::{Service, ServiceExt as _};
 
-use crate::call::Foreign;
+use crate::call::ExternalCall;
 use crate::stack::{self, Shared};
-use crate::transport::Transport;
-use crate::{AuthLayer, Breakers, Credentials, Exchange, Hold, HttpConfig, HttpRequest, HttpResponse, Origin, Permit};
+use crate::{
+    AuthLayer, Breakers, Credentials, HoldPermit, HttpConfig, HttpRequest, HttpResponse, Origin, Permit,
+    PreparedRequest, Reach, error,
+};
 
 /// An HTTP client. Clones, and clones with other credentials, share connections, circuits and limits.
 ///
@@ -59,14 +61,14 @@ impl HttpClient {
     /// - [`Network`](cache_core::ErrorKind::Network): no answer, or a refused redirect, after all retries.
     /// - [`Usage`](cache_core::ErrorKind::Usage): the address or the configuration cannot be used.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
-        self.service().oneshot(Exchange::new(request)?).await
+        self.service().oneshot(PreparedRequest::new(request)?).await
     }
 
     /// The stack as a tower service, to put more layers around.
     #[must_use]
     pub fn service(
         &self,
-    ) -> impl Service<Exchange, Response = HttpResponse, Error = Error, Future: Send> + Clone + Send + Sync + use<>
+    ) -> impl Service<PreparedRequest, Response = HttpResponse, Error = Error, Future: Send> + Clone + Send + Sync + use<>
     {
         stack::http(&self.shared, &self.auth)
     }
@@ -84,24 +86,32 @@ impl HttpClient {
         F: FnMut() -> Fut + Send,
         Fut: Future<Output = Result<T>> + Send,
     {
+        self.shared.transport.check(origin, Reach::Named).map_err(|error| error.context(what))?;
         let call = Mutex::new(call);
         let call = &call;
-        let calls = tower::service_fn(move |_: Foreign<'_>| {
+        let calls = tower::service_fn(move |_: ExternalCall<'_>| {
             let future = (call.lock().unwrap_or_else(PoisonError::into_inner))();
-            async move { future.await.map(Done) }
+            async move { future.await.map(CompletedCall) }
         });
-        let service = stack::foreign(&self.shared, calls);
-        service.oneshot(Foreign { origin, what, budget }).await.map(|Done(answer)| answer)
+        let service = stack::external(&self.shared, calls);
+        service.oneshot(ExternalCall { origin, what, budget }).await.map(|CompletedCall(answer)| answer)
     }
 
     /// A reqwest builder with this client's timeouts, certificates and proxies, for libraries that want a client of
-    /// their own. It follows no redirects and repeats nothing unless told to.
+    /// their own. It follows no redirects and does not retry by default.
     ///
     /// # Errors
     /// [`Usage`](cache_core::ErrorKind::Usage) when the certificate file cannot be used.
     pub fn client_builder(&self) -> Result<reqwest::ClientBuilder> {
         let config = self.config();
-        Transport::builder(config).map(|builder| builder.read_timeout(config.read_timeout))
+        self.shared.transport.builder(Reach::Named).map(|builder| builder.read_timeout(config.read_timeout))
+    }
+
+    /// The error of a request that another library sent and got no answer to, in this client's words and with its
+    /// [`Retry`](cache_core::Retry). The message does not name the request; the source has no address.
+    #[must_use]
+    pub fn diagnose(&self, origin: &Origin, error: reqwest::Error) -> Error {
+        error::diagnose(error.into(), origin, self.config().connect_timeout)
     }
 }
 
@@ -117,10 +127,10 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-/// The answer of someone else's call: it has no body left to wait for.
-struct Done<T>(T);
+/// The result of an external call, which has no body left to wait for.
+struct CompletedCall<T>(T);
 
-impl<T> Hold for Done<T> {
+impl<T> HoldPermit for CompletedCall<T> {
     fn hold(&mut self, _: Permit) {}
 }
 

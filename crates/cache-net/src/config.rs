@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{BreakerPolicy, RetryPolicy};
+use crate::{AllowList, BreakerPolicy, Resolver, RetryPolicy, SystemResolver};
 
 /// Variables that name a file of certificates, the first that is set counts. curl's own comes last because it is the
 /// least likely to be meant for us.
@@ -36,20 +37,26 @@ pub struct HttpConfig {
     pub per_host: BTreeMap<String, usize>,
     /// Lets nothing through to the network.
     pub offline: bool,
+    /// Refuses plain http altogether, redirects and other people's addresses included.
+    pub https_only: bool,
+    /// Loopback, link-local and private addresses that a server on the internet may redirect to all the same.
+    pub allow_internal: AllowList,
+    /// Looks host names up.
+    pub resolver: Arc<dyn Resolver>,
     /// Trusted certificate authorities in PEM **instead of** the platform's: this is what the variables mean to the
     /// programs that invented them, and it works in a container that has no certificates. Read at the first request that may need it: by `https`, or
     /// through a proxy.
     pub ca_bundle: Option<PathBuf>,
     /// Whether requests go through a proxy.
     pub proxies: Proxies,
-    /// How the client names itself.
+    /// `User-Agent` of the client.
     pub user_agent: String,
     /// Whether HTTP/2 may be spoken. Ranges of files always use HTTP/1.1, because the point of several ranges at a
     /// time is several connections.
     pub http2: bool,
-    /// How requests are repeated.
+    /// Retry policy.
     pub retry: RetryPolicy,
-    /// When a failing host is left alone.
+    /// Circuit breaker policy.
     pub breaker: BreakerPolicy,
     /// Makes waits the same in every run.
     pub seed: Option<u64>,
@@ -63,6 +70,9 @@ impl Default for HttpConfig {
             max_per_host: 32,
             per_host: BTreeMap::new(),
             offline: false,
+            https_only: false,
+            allow_internal: AllowList::default(),
+            resolver: Arc::new(SystemResolver),
             ca_bundle: None,
             proxies: Proxies::None,
             user_agent: concat!("model-cache/", env!("CARGO_PKG_VERSION")).to_owned(),
@@ -95,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_certificate_variable_that_is_set_counts() {
+    fn first_certificate_variable_wins() {
         let named = |name: &str| (name != "SSL_CERT_FILE").then(|| PathBuf::from(name));
         assert_eq!(HttpConfig::from_variables(named).ca_bundle, Some("REQUESTS_CA_BUNDLE".into()));
         assert_eq!(HttpConfig::from_variables(|_| None).ca_bundle, None);

@@ -1,5 +1,7 @@
 //! Header values, parsed strictly.
 
+use std::time::Duration;
+
 use cache_core::ByteRange;
 use http::{HeaderMap, HeaderValue, header};
 
@@ -17,6 +19,19 @@ pub(crate) fn strong_etag(headers: &HeaderMap) -> Option<String> {
     let tag = headers.get(header::ETAG)?.to_str().ok()?.trim();
     let tag = tag.strip_prefix('"')?.strip_suffix('"')?;
     (!tag.is_empty() && !tag.contains('"')).then(|| tag.to_owned())
+}
+
+/// Least age of a `Last-Modified` that names one state of a file: beyond the clock's resolution and its error
+/// (RFC 9110, 8.8.2.2).
+const STRONG_AGE: Duration = Duration::from_secs(60);
+
+/// `Last-Modified`, where it is a strong validator: older than the answer's own `Date` by a minute.
+pub(crate) fn strong_modified(headers: &HeaderMap) -> Option<&str> {
+    let date = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::trim);
+    let modified = date(header::LAST_MODIFIED)?;
+    let parsed = httpdate::parse_http_date(modified).ok()?;
+    let answered = httpdate::parse_http_date(date(header::DATE)?).ok()?;
+    answered.duration_since(parsed).is_ok_and(|age| age >= STRONG_AGE).then_some(modified)
 }
 
 /// Whether the server says that it serves ranges.
@@ -53,6 +68,8 @@ pub(crate) fn content_range(headers: &HeaderMap) -> Option<ContentRange> {
     sound.then_some(ContentRange { range: Some(ByteRange { start, end }), size })
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +119,23 @@ mod tests {
         for weak in ["W/\"abc\"", "abc", "\"\"", "\"a\"b\"", "\""] {
             assert_eq!(tag(weak), None, "{weak}");
         }
+    }
+
+    #[test]
+    fn a_last_modified_is_strong_after_a_minute() {
+        let dates = |modified: &str, answered: Option<&str>| {
+            let mut headers = headers(header::LAST_MODIFIED, modified);
+            if let Some(date) = answered {
+                headers.insert(header::DATE, HeaderValue::from_str(date).unwrap());
+            }
+            strong_modified(&headers).map(str::to_owned)
+        };
+        let modified = "Fri, 20 Nov 2026 06:00:00 GMT";
+        assert_eq!(dates(modified, Some("Fri, 20 Nov 2026 06:01:00 GMT")).as_deref(), Some(modified));
+        for young in [Some("Fri, 20 Nov 2026 06:00:59 GMT"), Some("Fri, 20 Nov 2026 05:00:00 GMT"), None] {
+            assert_eq!(dates(modified, young), None, "{young:?}");
+        }
+        assert_eq!(dates("yesterday", Some("Fri, 20 Nov 2026 06:01:00 GMT")), None);
     }
 
     #[test]

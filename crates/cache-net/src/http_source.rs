@@ -1,9 +1,9 @@
 //! [`HttpSource`]: one file behind a plain URL.
 //!
 //! The expected digest is what the user says, else what a `<file>.sha256` or `SHA256SUMS` beside the file says. Such a
-//! file comes from the same server as the bytes: it finds broken transfers and half-finished uploads, but whoever can
-//! change the one can change the other. Taking it for trusted metadata is the user's choice of that server; whoever
-//! wants more gives the digest. Without any, the file is stored unverified.
+//! file comes from the same server as the bytes: it finds broken transfers and half-finished uploads, but a
+//! server that changes one can change the other. Trusting it is the user's choice of that server; for more, the user
+//! gives the digest. Without any, the file is stored unverified.
 
 mod name;
 mod probe;
@@ -16,35 +16,39 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use cache_core::{
     Body, ByteRange, Commit, Digest, Digests, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelUrl, OpenOptions,
-    Opened, RepoPath, Result, RetryBudget, Revision, Source, Version,
+    Opened, RepoPath, Result, RetryBudget, Revision, Sha256, Source, UrlKey, Version,
 };
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use url::Url;
 
 use crate::{HttpClient, HttpRequest, HttpResponse, body_of, redact};
 
 /// Most files remembered. Forgetting one only means that a change in the middle of its transfer is noticed later.
 const MAX_KNOWN: usize = 256;
 
-/// What the user says of the file.
+/// File properties given by the user.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct HttpSourceOptions {
     /// The digest that the file must have. With it, no list of digests is looked for beside the file.
     pub expected: Option<Digest>,
-    /// Looks for no list of digests beside the file, for a caller who checks what is inside it instead.
+    /// Skips the lookup of digest files, for callers that verify the content otherwise.
     pub no_lists: bool,
+    /// The key of the hashes that stand for secret parameters; the default is no secret.
+    pub key: UrlKey,
 }
 
 /// Files behind plain URLs, each one a model of its own ([`ModelId::Url`]) whose only revision is `main`.
 pub struct HttpSource {
     http: HttpClient,
     options: HttpSourceOptions,
-    known: Mutex<HashMap<ModelUrl, Known>>,
+    /// By the whole URL: two keys of one address are two files.
+    known: Mutex<HashMap<Url, CachedFile>>,
 }
 
-/// What was found out of a file when it was resolved.
+/// Cached properties of a resolved file.
 #[derive(Debug, Clone)]
-struct Known {
+struct CachedFile {
     path: RepoPath,
     /// `Last-Modified`, where there is no strong tag to tell one state of the file from another.
     modified: Option<HeaderValue>,
@@ -57,16 +61,24 @@ impl HttpSource {
         Self { http, options, known: Mutex::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<ModelUrl, Known>> {
+    /// Whether a version of a URL has no digest, tag or date: another file of the same size is the same version.
+    #[must_use]
+    pub fn lacks_validator(version: &Manifest) -> bool {
+        let [file] = &version.files[..] else { return false };
+        let nameless = file.digests.is_empty() && file.etag.is_none();
+        nameless && commit_of(file, None, version.hidden_query) == version.version.commit
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<Url, CachedFile>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, url: &ModelUrl, known: Known) {
+    fn remember(&self, url: &ModelUrl, known: CachedFile) {
         let mut all = self.known();
         if all.len() >= MAX_KNOWN {
             all.clear();
         }
-        all.insert(url.clone(), known);
+        all.insert(url.expose().clone(), known);
     }
 
     /// What the lists beside a file say of another one in the same folder, such as the plain form of a compressed
@@ -100,43 +112,71 @@ impl HttpSource {
     async fn get(&self, url: &ModelUrl, range: Option<ByteRange>, options: &OpenOptions) -> Result<HttpResponse> {
         let mut request = HttpRequest::get(url.expose().clone())
             .header(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))
+            .fresh(options.fresh)
             .budget(options.budget.clone());
         if let Some(range) = range {
             request = request.range(range);
-            if let Some(tag) = options.if_range.as_deref().and_then(quoted) {
-                request = request.header(header::IF_RANGE, tag);
+            if let Some(condition) = options.if_range.as_deref().and_then(condition) {
+                request = request.header(header::IF_RANGE, condition);
             }
         }
         self.http.send(request).await
     }
 
     /// The body, unless it belongs to another state of the file than the one that was resolved.
-    fn body(&self, url: &ModelUrl, response: HttpResponse, range: Option<ByteRange>) -> Result<Body> {
+    fn body(&self, url: &ModelUrl, file: &FileEntry, response: HttpResponse, range: Option<ByteRange>) -> Result<Body> {
         let modified = response.headers().get(header::LAST_MODIFIED).cloned();
+        let tag = validator(response.headers(), file);
         let body = body_of(response, range)?;
-        let before = self.known().get(url).and_then(|known| known.modified.clone());
+        let before = self.known().get(url.expose()).and_then(|known| known.modified.clone());
         match (before, modified) {
             (Some(before), Some(now)) if body.etag.is_none() && before != now => Err(Error::new(
                 ErrorKind::Integrity,
                 format!("{}: the file has changed on the server", redact(url.expose())),
             )
             .with_host(body.host)
-            .with_hint("run it again to get the new file")),
-            _ => Ok(body),
+            .with_hint("run the same command again to get the new file")),
+            _ => Ok(Body { etag: tag, ..body }),
         }
     }
 }
 
-/// A strong tag as `If-Range` wants it. Anything else could not vouch for the bytes.
-fn quoted(tag: &str) -> Option<HeaderValue> {
-    let strong = !tag.is_empty() && !tag.starts_with("W/") && !tag.contains('"');
-    strong.then(|| HeaderValue::try_from(format!("\"{tag}\"")).ok()).flatten()
+/// The commit of a file. Many servers have no tags; a changed file must be another version all the same, and so must
+/// what the server gives to another key.
+fn commit_of(file: &FileEntry, modified: Option<&HeaderValue>, hidden_query: Option<Sha256>) -> Commit {
+    let mut identity = file.clone();
+    if identity.etag.is_none() {
+        let date = modified.map(|date| format!("last-modified {date:?}"));
+        let query = hidden_query.map(|hash| format!("query {hash}"));
+        let known: Vec<String> = [date, query].into_iter().flatten().collect();
+        identity.etag = (!known.is_empty()).then(|| known.join(", "));
+    }
+    Commit::of_listing(&[identity])
+}
+
+/// Begins a validator that is no entity tag.
+const MODIFIED: &str = "last-modified ";
+
+/// What tells the bytes of an answer from those of any other state of the file: the strong entity tag. Where there is
+/// none, and no digest tells afterwards, a strong `Last-Modified`.
+fn validator(headers: &HeaderMap, file: &FileEntry) -> Option<String> {
+    let modified = || crate::header::strong_modified(headers).filter(|_| !file.is_verifiable());
+    crate::header::strong_etag(headers).or_else(|| modified().map(|date| format!("{MODIFIED}{date}")))
+}
+
+/// A validator as `If-Range` takes it; `None` for one that is not strong.
+fn condition(validator: &str) -> Option<HeaderValue> {
+    if let Some(date) = validator.strip_prefix(MODIFIED) {
+        return httpdate::parse_http_date(date).ok().and_then(|_| HeaderValue::try_from(date).ok());
+    }
+    let strong = !validator.is_empty() && !validator.starts_with("W/") && !validator.contains('"');
+    strong.then(|| HeaderValue::try_from(format!("\"{validator}\"")).ok()).flatten()
 }
 
 fn url_of(model: &ModelId) -> Result<&ModelUrl> {
     match model {
         ModelId::Url(url) => Ok(url),
-        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is no URL of a file"))),
+        other => Err(Error::new(ErrorKind::Unsupported, format!("{other} is not a URL of a file"))),
     }
 }
 
@@ -146,7 +186,7 @@ impl Source for HttpSource {
         let url = url_of(model)?;
         let absent = |why: &str| {
             Error::new(ErrorKind::NotFound, format!("{model}@{revision}: {why}"))
-                .with_hint("a plain URL has one version, the present one: leave the revision out")
+                .with_hint("a plain URL has only its current version: leave out the revision")
         };
         let pinned = revision.as_commit();
         if pinned.is_none() && *revision != Revision::main() {
@@ -158,33 +198,31 @@ impl Source for HttpSource {
         file.size = probe.size;
         file.digests = self.digests(url, &path).await?;
         file.etag = probe.etag;
-        let mut identity = file.clone();
-        if identity.etag.is_none() {
-            // Many servers have no tags; a changed file must be another version all the same.
-            identity.etag = probe.modified.as_ref().map(|date| format!("last-modified {date:?}"));
-        }
-        let commit = Commit::of_listing(&[identity]);
+        let hidden_query = url.hidden_query(&self.options.key);
+        let commit = commit_of(&file, probe.modified.as_ref(), hidden_query);
         if pinned.is_some_and(|pinned| pinned != commit) {
-            return Err(absent("the file on the server is another one now"));
+            return Err(absent("the file on the server has changed"));
         }
         let modified = probe.modified.filter(|_| file.etag.is_none());
-        self.remember(url, Known { path, modified });
-        Manifest::new(Version { model: model.clone(), commit }, vec![file])
+        self.remember(url, CachedFile { path, modified });
+        let mut manifest = Manifest::new(Version { model: model.clone(), commit }, vec![file])?;
+        manifest.hidden_query = hidden_query;
+        Ok(manifest)
     }
 
     async fn open(&self, version: &Version, file: &FileEntry, options: OpenOptions) -> Result<Opened> {
         let url = url_of(&version.model)?;
         let only = match name::in_url(url.expose()) {
             Some(path) => Some(path),
-            None => self.known().get(url).map(|known| known.path.clone()),
+            None => self.known().get(url.expose()).map(|known| known.path.clone()),
         };
         if only.is_some_and(|only| only != file.path) {
             return Err(Error::new(ErrorKind::NotFound, format!("{} has no file {}", version.model, file.path)));
         }
-        let vouched = options.if_range.as_deref().is_none_or(|tag| quoted(tag).is_some());
+        let vouched = options.if_range.as_deref().is_none_or(|tag| condition(tag).is_some());
         let range = options.range.filter(|range| !range.is_empty() && vouched);
         let response = self.get(url, range, &options).await?;
-        let tag = crate::header::strong_etag(response.headers());
+        let tag = validator(response.headers(), file);
         let beyond = response.status() == StatusCode::RANGE_NOT_SATISFIABLE;
         // A server that ignores If-Range may still tell by its tag that this is another file.
         let another = response.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag != options.if_range;
@@ -192,11 +230,11 @@ impl Source for HttpSource {
         if !changed {
             // The whole under another tag is what the condition asks for, and no refusal of ranges.
             let refusable = options.if_range.is_none() || options.if_range == tag;
-            return self.body(url, response, range.filter(|_| refusable)).map(Opened::Stream);
+            return self.body(url, file, response, range.filter(|_| refusable)).map(Opened::Stream);
         }
         drop(response);
-        let response = self.get(url, None, &options).await?;
-        self.body(url, response, None).map(Opened::Stream)
+        let response = self.get(url, None, &options.fresh(true)).await?;
+        self.body(url, file, response, None).map(Opened::Stream)
     }
 }
 

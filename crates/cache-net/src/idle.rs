@@ -4,7 +4,6 @@
 
 use std::future::Future as _;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,14 +13,8 @@ use futures::Stream;
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use crate::{Permit, fault};
-
-/// What errors of a body need to say.
-#[derive(Debug)]
-pub(crate) struct About {
-    pub(crate) what: Arc<str>,
-    pub(crate) host: String,
-}
+use crate::Permit;
+use crate::error::{self, BodyContext};
 
 /// A response body as a stream of chunks.
 pub(crate) struct IdleBody {
@@ -32,13 +25,13 @@ pub(crate) struct IdleBody {
     waiting: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     permit: Option<Permit>,
-    about: About,
+    context: BodyContext,
     ended: bool,
 }
 
 impl IdleBody {
-    pub(crate) fn new(inner: reqwest::Body, limit: Duration, about: About) -> Self {
-        Self { inner, limit, waiting: None, timer: None, permit: None, about, ended: false }
+    pub(crate) fn new(inner: reqwest::Body, limit: Duration, context: BodyContext) -> Self {
+        Self { inner, limit, waiting: None, timer: None, permit: None, context, ended: false }
     }
 
     pub(crate) fn hold(&mut self, permit: Permit) {
@@ -85,13 +78,13 @@ impl Stream for IdleBody {
                     _ => {}
                 },
                 Poll::Ready(Some(Err(error))) => {
-                    let error = fault::of_body(error, &this.about);
+                    let error = error::of_body(error, &this.context);
                     return this.end(Some(error));
                 }
                 Poll::Ready(None) => return this.end(None),
                 Poll::Pending => {
                     ready!(this.poll_silence(cx));
-                    let error = fault::silence(&this.about, this.limit);
+                    let error = error::silence(&this.context, this.limit);
                     return this.end(Some(error));
                 }
             }

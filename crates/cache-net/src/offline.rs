@@ -51,9 +51,10 @@ impl<R: Call, S: Service<R, Error = Error>> Service<R> for Offline<S> {
         if !self.offline {
             return Either::Right(self.inner.call(request));
         }
-        let error = Error::new(ErrorKind::NotCached, format!("{}: not sent, this is offline", request.what()))
+        let error = Error::new(ErrorKind::NotCached, format!("{}: not sent: offline", request.description()))
             .with_host(request.origin().authority())
-            .with_hint("run it without --offline and with HF_HUB_OFFLINE unset");
+            .with_hint("turn offline mode off")
+            .with_reason(cache_core::Reason::Offline);
         Either::Left(ready(Err(error)))
     }
 }

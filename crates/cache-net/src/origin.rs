@@ -5,6 +5,9 @@ use std::fmt;
 use cache_core::{Error, ErrorKind, Result};
 use url::Url;
 
+use crate::AddressClass;
+use crate::resolve::literal;
+
 /// Scheme, host and port of a server.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Origin {
@@ -25,7 +28,7 @@ impl Origin {
             }
             (scheme, ..) => Err(Error::new(
                 ErrorKind::Usage,
-                format!("{} is no http or https address (its scheme is {scheme})", redact(url)),
+                format!("{} is not an http or https URL (its scheme is {scheme})", redact(url)),
             )
             .with_hint("write https://host/path")),
         }
@@ -47,6 +50,17 @@ impl Origin {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Whether the host is this machine: a loopback address, or a name that stands for one by definition.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        literal(&self.host).is_some_and(|address| AddressClass::of(address) == AddressClass::Loopback)
+    }
+
+    /// Host and port as a plain http address would name them; an https default port is left out.
+    pub(crate) fn address(&self) -> String {
+        if self.port == 443 { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 
     /// Host, and the port where it is not the scheme's usual one: for people.

@@ -10,7 +10,7 @@ use http::{Method, StatusCode, header};
 use tower::{Layer, Service, ServiceExt as _};
 use url::Url;
 
-use crate::{Call as _, Exchange, Hop, HttpRequest, HttpResponse, Origin, RedirectPolicy, redact};
+use crate::{Call as _, Hop, HttpRequest, HttpResponse, Origin, PreparedRequest, Reach, RedirectPolicy, redact};
 
 /// Most hops on the way to one answer.
 const MAX_HOPS: usize = 10;
@@ -18,14 +18,14 @@ const MAX_HOPS: usize = 10;
 /// Headers that belong to the origin they were meant for.
 const OWN: [header::HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
 
-/// Why a redirect is not followed.
+/// The reason a redirect is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-enum Refused {
+enum RedirectRefused {
     #[error("more than {MAX_HOPS} redirects")]
     TooMany,
     #[error("a redirect from https to http")]
     Downgrade,
-    #[error("a redirect to no address of the web")]
+    #[error("a redirect to an address that is not http or https")]
     Elsewhere,
 }
 
@@ -47,9 +47,9 @@ pub(crate) struct Redirect<S> {
     inner: S,
 }
 
-impl<S> Service<Exchange> for Redirect<S>
+impl<S> Service<PreparedRequest> for Redirect<S>
 where
-    S: Service<Exchange, Response = HttpResponse, Error = Error> + Clone + Send + 'static,
+    S: Service<PreparedRequest, Response = HttpResponse, Error = Error> + Clone + Send + 'static,
     S::Future: Send,
 {
     type Response = HttpResponse;
@@ -60,13 +60,13 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, exchange: Exchange) -> Self::Future {
-        let request = exchange.request();
+    fn call(&mut self, prepared: PreparedRequest) -> Self::Future {
+        let request = prepared.request();
         let safe = matches!(request.method, Method::GET | Method::HEAD);
         if !safe || request.redirects == RedirectPolicy::None {
-            return Either::Left(self.inner.call(exchange));
+            return Either::Left(self.inner.call(prepared));
         }
-        Either::Right(Box::pin(follow(self.inner.clone(), exchange)))
+        Either::Right(Box::pin(follow(self.inner.clone(), prepared)))
     }
 }
 
@@ -76,68 +76,75 @@ impl<S: fmt::Display> fmt::Display for Redirect<S> {
     }
 }
 
-async fn follow<S>(service: S, mut exchange: Exchange) -> Result<HttpResponse>
+async fn follow<S>(service: S, mut prepared: PreparedRequest) -> Result<HttpResponse>
 where
-    S: Service<Exchange, Response = HttpResponse, Error = Error> + Clone,
+    S: Service<PreparedRequest, Response = HttpResponse, Error = Error> + Clone,
 {
     let mut hops = Vec::new();
     loop {
-        let here = exchange.clone();
-        let response = service.clone().oneshot(exchange).await?;
+        let here = prepared.clone();
+        let response = service.clone().oneshot(prepared).await?;
         let target = target_of(&here, &response).and_then(|target| match target {
-            Some(_) if hops.len() >= MAX_HOPS => Err(Refused::TooMany),
+            Some(_) if hops.len() >= MAX_HOPS => Err(RedirectRefused::TooMany),
             other => Ok(other),
         });
         let target = target.map_err(|refused| {
-            Error::new(ErrorKind::Network, format!("{}: {refused} is not followed", here.what()))
+            Error::new(ErrorKind::Network, format!("{}: {refused} is not followed", here.description()))
                 .with_host(here.origin().authority())
-                .with_hint("the server is set up wrongly, or something on the way interferes")
+                .with_hint("the server is misconfigured, or a proxy interferes")
                 .with_source(refused)
         })?;
         let Some(target) = target else { return Ok(response.with_hops(hops)) };
+        let internal = response.is_internal();
         // Dropping the response frees its permit before the next host is asked.
         hops.push(Hop { url: here.request().url.clone(), status: response.status(), headers: response.into_headers() });
-        exchange = Exchange::new(next(here, target))?;
+        prepared = PreparedRequest::new(next(here, target, internal))?;
     }
 }
 
-/// Where the response sends us, if it does and the policy lets it.
-fn target_of(here: &Exchange, response: &HttpResponse) -> Result<Option<Url>, Refused> {
+/// Redirect target of a response, if the policy follows it.
+fn target_of(here: &PreparedRequest, response: &HttpResponse) -> Result<Option<Url>, RedirectRefused> {
     use StatusCode as S;
     let moved = [S::MOVED_PERMANENTLY, S::FOUND, S::SEE_OTHER, S::TEMPORARY_REDIRECT, S::PERMANENT_REDIRECT];
     let Some(location) = response.headers().get(header::LOCATION).filter(|_| moved.contains(&response.status())) else {
         return Ok(None);
     };
     let request = here.request();
-    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| Refused::Elsewhere)?;
-    let mut target = request.url.join(location).map_err(|_| Refused::Elsewhere)?;
-    let origin = Origin::of(&target).map_err(|_| Refused::Elsewhere)?;
+    let location = std::str::from_utf8(location.as_bytes()).map_err(|_| RedirectRefused::Elsewhere)?;
+    let mut target = request.url.join(location).map_err(|_| RedirectRefused::Elsewhere)?;
+    let origin = Origin::of(&target).map_err(|_| RedirectRefused::Elsewhere)?;
     if request.redirects == RedirectPolicy::FollowRelative && origin != *here.origin() {
         return Ok(None);
     }
     if here.origin().scheme() == "https" && origin.scheme() == "http" {
-        return Err(Refused::Downgrade);
+        return Err(RedirectRefused::Downgrade);
     }
     target.set_fragment(None);
     // A server may not choose the name we sign in with; neither fails for a URL with a host.
     let _ = target.set_username("");
     let _ = target.set_password(None);
-    tracing::debug!(from = here.what(), to = redact(&target), "redirected");
+    tracing::debug!(from = here.description(), to = redact(&target), "redirected");
     Ok(Some(target))
 }
 
-/// The request for the next hop.
-fn next(here: Exchange, target: Url) -> HttpRequest {
+/// The request for the next hop. `internal`: the server that redirects has no public address.
+fn next(here: PreparedRequest, target: Url, internal: bool) -> HttpRequest {
     let home = here.origin().clone();
     let mut request = here.into_request();
     if Origin::of(&target).is_ok_and(|origin| origin != home) {
         for name in OWN {
             request.headers.remove(name);
         }
+        // Who may reach this network anyway may name others of it.
+        if request.reach != Reach::Named || !internal {
+            request.reach = Reach::Public;
+        }
     }
     request.url = target;
     request
 }
 
+#[cfg(test)]
+mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -2,15 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use cache_core::{ByteRange, Error, ErrorKind, Result, RetryBudget};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use url::Url;
 
-use crate::{Call, Origin, redact};
+use crate::{Call, Origin, Reach, redact};
 
-/// Which redirects of a `GET` or `HEAD` are followed. Those of other methods never are: the reply is handed back.
+/// Redirect policy of a `GET` or `HEAD`. Redirects of other methods are never followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum RedirectPolicy {
@@ -29,18 +30,24 @@ pub enum RedirectPolicy {
 pub struct HttpRequest {
     /// The method. Only the idempotent ones are repeated.
     pub method: Method,
-    /// Where to. It must not carry a user name or password.
+    /// The URL. It must not carry a user name or password.
     pub url: Url,
     /// The headers. Authorisation by [`crate::Credentials`] is added on the way.
     pub headers: HeaderMap,
     /// The retries it may use.
     pub budget: RetryBudget,
-    /// Which redirects are followed.
+    /// Redirect policy.
     pub redirects: RedirectPolicy,
     /// The body, if there is one.
     pub body: Option<Bytes>,
     /// Whether it may be repeated although its method does not promise that this does no harm.
     pub repeatable: bool,
+    /// Whether it goes over a new connection, which is closed afterwards.
+    pub fresh: bool,
+    /// Longest wait for the head of the answer, where the client's own is longer.
+    pub timeout: Option<Duration>,
+    /// Address policy: by default any address of a host that the user named.
+    pub reach: Reach,
 }
 
 impl HttpRequest {
@@ -55,6 +62,9 @@ impl HttpRequest {
             redirects: RedirectPolicy::default(),
             body: None,
             repeatable: false,
+            fresh: false,
+            timeout: None,
+            reach: Reach::default(),
         }
     }
 
@@ -109,6 +119,27 @@ impl HttpRequest {
         self
     }
 
+    /// Sends it over a new connection instead of an idle one.
+    #[must_use]
+    pub fn fresh(mut self, fresh: bool) -> Self {
+        self.fresh = fresh;
+        self
+    }
+
+    /// Bounds the wait for the head of the answer, the connection included. Running out counts against the host.
+    #[must_use]
+    pub fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = Some(limit);
+        self
+    }
+
+    /// Chooses which addresses it may be sent to.
+    #[must_use]
+    pub fn reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
+        self
+    }
+
     /// Sends a body.
     #[must_use]
     pub fn body(mut self, body: Bytes) -> Self {
@@ -125,13 +156,13 @@ impl fmt::Debug for HttpRequest {
 
 /// A request on its way through the stack, with its origin checked and its name for people made once.
 #[derive(Debug, Clone)]
-pub struct Exchange {
+pub struct PreparedRequest {
     request: HttpRequest,
     origin: Origin,
     what: Arc<str>,
 }
 
-impl Exchange {
+impl PreparedRequest {
     /// Checks where a request goes.
     ///
     /// # Errors
@@ -140,7 +171,7 @@ impl Exchange {
         let origin = Origin::of(&request.url)?;
         let what = format!("{} {}", request.method, redact(&request.url));
         if !request.url.username().is_empty() || request.url.password().is_some() {
-            return Err(Error::new(ErrorKind::Usage, format!("{what}: the address carries a user name or password"))
+            return Err(Error::new(ErrorKind::Usage, format!("{what}: the URL has a user name or password"))
                 .with_host(origin.authority())
                 .with_hint("leave them out of the address; give a token instead"));
         }
@@ -162,12 +193,12 @@ impl Exchange {
     }
 }
 
-impl Call for Exchange {
+impl Call for PreparedRequest {
     fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    fn what(&self) -> &str {
+    fn description(&self) -> &str {
         &self.what
     }
 
@@ -193,12 +224,12 @@ mod tests {
     }
 
     #[test]
-    fn a_request_shows_no_secrets_and_carries_none_in_its_address() {
+    fn request_debug_shows_no_secrets() {
         let url = Url::parse("https://h/x?sig=hush").unwrap();
         let request = HttpRequest::get(url).header(header::AUTHORIZATION, HeaderValue::from_static("Bearer hush"));
-        let exchange = Exchange::new(request).unwrap();
-        assert!(!format!("{exchange:?} {}", exchange.what()).contains("hush"));
-        let error = Exchange::new(HttpRequest::get(Url::parse("https://me:hush@h/x").unwrap())).unwrap_err();
+        let prepared = PreparedRequest::new(request).unwrap();
+        assert!(!format!("{prepared:?} {}", prepared.description()).contains("hush"));
+        let error = PreparedRequest::new(HttpRequest::get(Url::parse("https://me:hush@h/x").unwrap())).unwrap_err();
         assert!(!format!("{error:?}").contains("hush"));
         assert_eq!(error.kind(), ErrorKind::Usage);
     }

@@ -10,13 +10,13 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::idle::IdleBody;
-use crate::{Hold, Origin, Permit, redact};
+use crate::{HoldPermit, Origin, Permit, Reach, redact};
 
 /// One redirect on the way to the answer. `Debug` shows neither query nor headers.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Hop {
-    /// What was asked. May be signed: never print or store it.
+    /// The requested URL. May be signed: never print or store it.
     pub url: Url,
     /// The redirect's status.
     pub status: StatusCode,
@@ -37,11 +37,23 @@ pub struct HttpResponse {
     url: Url,
     hops: Vec<Hop>,
     body: IdleBody,
+    reach: Reach,
+    internal: bool,
 }
 
 impl HttpResponse {
     pub(crate) fn new(status: StatusCode, headers: HeaderMap, url: Url, body: IdleBody) -> Self {
-        Self { status, headers, url, hops: Vec::new(), body }
+        Self { status, headers, url, hops: Vec::new(), body, reach: Reach::Public, internal: false }
+    }
+
+    /// Address policy of the request, and whether the peer is an internal address.
+    pub(crate) fn with_reach(mut self, reach: Reach, internal: bool) -> Self {
+        (self.reach, self.internal) = (reach, internal);
+        self
+    }
+
+    pub(crate) fn is_internal(&self) -> bool {
+        self.internal
     }
 
     pub(crate) fn with_hops(mut self, hops: Vec<Hop>) -> Self {
@@ -65,10 +77,16 @@ impl HttpResponse {
         &self.headers
     }
 
-    /// Where the answer came from after all redirects. May be signed: never print or store it.
+    /// Final URL after all redirects. May be signed: never print or store it.
     #[must_use]
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Address policy of the last request: it also holds for later requests to [`url`](Self::url).
+    #[must_use]
+    pub fn reach(&self) -> Reach {
+        self.reach
     }
 
     /// The redirects on the way, the first one first.
@@ -102,9 +120,9 @@ impl HttpResponse {
     pub async fn bytes(self, cap: usize) -> Result<Bytes> {
         let (url, host) = (redact(&self.url), self.host());
         self.bytes_up_to(cap).await?.ok_or_else(|| {
-            Error::new(ErrorKind::Network, format!("{url}: the answer is longer than {cap} bytes"))
+            Error::new(ErrorKind::Network, format!("{url}: response longer than {cap} bytes"))
                 .with_host(host)
-                .with_hint("this is not the server it should be, or something on the way answers in its place")
+                .with_hint("the host is not the expected server, or a proxy answers instead")
         })
     }
 
@@ -125,6 +143,28 @@ impl HttpResponse {
         Ok(Some(whole.freeze()))
     }
 
+    /// The whole body as text; `None` when it is longer than `cap` bytes or no text. Nothing is read beyond the first
+    /// bytes that are none: a NUL, or invalid UTF-8.
+    pub(crate) async fn text_up_to(self, cap: usize) -> Result<Option<String>> {
+        if self.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap)) {
+            return Ok(None);
+        }
+        let mut body = self.body;
+        let (mut whole, mut checked) = (Vec::new(), 0);
+        while let Some(chunk) = body.next().await {
+            let chunk = chunk?;
+            if chunk.len() > cap - whole.len() {
+                return Ok(None);
+            }
+            whole.extend_from_slice(&chunk);
+            match text_in(&whole[checked..]) {
+                Some(length) => checked += length,
+                None => return Ok(None),
+            }
+        }
+        Ok(String::from_utf8(whole).ok())
+    }
+
     /// The body read as JSON, if it has at most `cap` bytes.
     ///
     /// # Errors
@@ -133,7 +173,7 @@ impl HttpResponse {
         let (url, host) = (redact(&self.url), self.host());
         let bytes = self.bytes(cap).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(ErrorKind::Network, format!("{url}: the answer is not the JSON it should be: {error}"))
+            Error::new(ErrorKind::Network, format!("{url}: invalid JSON: {error}"))
                 .with_host(host)
                 .with_hint("a sign-in page or a proxy may have answered; check the address and the network")
                 .with_source(error)
@@ -141,7 +181,7 @@ impl HttpResponse {
     }
 }
 
-impl Hold for HttpResponse {
+impl HoldPermit for HttpResponse {
     fn hold(&mut self, permit: Permit) {
         self.body.hold(permit);
     }
@@ -151,5 +191,30 @@ impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, url, hops, .. } = self;
         write!(f, "HttpResponse({} {}, {hops:?})", status.as_u16(), redact(url))
+    }
+}
+
+/// How many of these bytes are whole characters; `None` if they do not begin a text. The last one may be cut.
+fn text_in(bytes: &[u8]) -> Option<usize> {
+    if bytes.contains(&0) {
+        return None;
+    }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text.len()),
+        Err(error) => error.error_len().is_none().then(|| error.valid_up_to()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::text_in;
+
+    #[test]
+    fn a_text_may_be_cut_within_a_character() {
+        let text = "aé€".as_bytes();
+        let whole = (0..=text.len()).map(|length| text_in(&text[..length]));
+        assert_eq!(whole.collect::<Vec<_>>(), [0, 1, 1, 3, 3, 3, 6].map(Some));
+        assert_eq!(text_in(&text[2..]), None);
+        assert_eq!(text_in(b"a\0"), None);
     }
 }

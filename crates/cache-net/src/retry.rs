@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use cache_core::{Error, Result, Retry as Class, RetryNote};
+use cache_core::{Error, Result, Retry as RetryClass, RetryNote};
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep};
 use tower::util::Oneshot;
@@ -14,7 +14,7 @@ use tower::{Layer, Service, ServiceExt as _};
 
 use crate::{Call, Jitter};
 
-/// How long to wait between attempts.
+/// Waits between attempts.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct RetryPolicy {
@@ -24,25 +24,50 @@ pub struct RetryPolicy {
     pub cap: Duration,
     /// Longest wait that a host may ask for. One that asks for more gets no retry.
     pub patience: Duration,
+    /// Time within which a host is tried again that refuses connections or has no address.
+    pub restart: Duration,
 }
 
+/// Hint for a host that asks for a wait beyond [`RetryPolicy::patience`].
+const LONG_WAIT: &str = "run the same command again then, or raise transfer.max-wait";
+
+/// The wait before the first retry of a host that refuses connections.
+const BRIEF: Duration = Duration::from_millis(250);
+
 impl Default for RetryPolicy {
-    /// From 1 s to 30 s; a host may ask for up to 5 minutes, the length of the Hub's rate limit window.
+    /// From 1 s to 30 s; a host may ask for up to 5 minutes, the length of the Hub's rate limit window; 4 s for a host
+    /// that refuses connections.
     fn default() -> Self {
-        Self { base: Duration::from_secs(1), cap: Duration::from_secs(30), patience: Duration::from_secs(300) }
+        Self {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(30),
+            patience: Duration::from_secs(300),
+            restart: Duration::from_secs(4),
+        }
     }
 }
 
 impl RetryPolicy {
     /// The wait before the `nth` retry in a row (from 1), at least what the host asked for.
     fn wait(&self, nth: u32, asked: Duration, jitter: &Jitter) -> Duration {
-        let doubled = self.base.saturating_mul(1_u32.checked_shl(nth.saturating_sub(1)).unwrap_or(u32::MAX));
-        let half = doubled.min(self.cap) / 2;
-        let own = half + jitter.up_to(half);
+        let own = doubled(self.base, nth, self.cap, jitter);
         // Everyone is told the same moment; not all should come back at it.
         let theirs = asked + jitter.up_to((asked / 10).min(Duration::from_secs(2)));
         own.max(theirs)
     }
+
+    /// The wait before another attempt at a host that refuses connections; `None` when its time is up.
+    fn brief_wait(&self, attempt: u32, elapsed: Duration, jitter: &Jitter) -> Option<Duration> {
+        let wait = doubled(BRIEF, attempt, self.restart, jitter);
+        (elapsed + wait <= self.restart).then_some(wait)
+    }
+}
+
+/// `base`, doubled for each wait before, at most `cap`; between half of it and all of it.
+fn doubled(base: Duration, nth: u32, cap: Duration, jitter: &Jitter) -> Duration {
+    let doubled = base.saturating_mul(1_u32.checked_shl(nth.saturating_sub(1)).unwrap_or(u32::MAX));
+    let half = doubled.min(cap) / 2;
+    half + jitter.up_to(half)
 }
 
 /// Puts `Retry` around a service.
@@ -61,24 +86,24 @@ impl RetryLayer {
 }
 
 impl<S> Layer<S> for RetryLayer {
-    type Service = Retry<S>;
+    type Service = RetryService<S>;
 
-    fn layer(&self, inner: S) -> Retry<S> {
-        Retry { inner, layer: self.clone() }
+    fn layer(&self, inner: S) -> RetryService<S> {
+        RetryService { inner, layer: self.clone() }
     }
 }
 
 /// Repeats idempotent requests whose error says that it can help, while their budget lasts.
 #[derive(Debug, Clone)]
-pub struct Retry<S> {
+pub struct RetryService<S> {
     inner: S,
     layer: RetryLayer,
 }
 
-impl<R: Call, S: Service<R, Error = Error> + Clone> Service<R> for Retry<S> {
+impl<R: Call, S: Service<R, Error = Error> + Clone> Service<R> for RetryService<S> {
     type Response = S::Response;
     type Error = Error;
-    type Future = Retrying<R, S>;
+    type Future = RetryFuture<R, S>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
         // Each attempt waits for its own clone.
@@ -86,8 +111,8 @@ impl<R: Call, S: Service<R, Error = Error> + Clone> Service<R> for Retry<S> {
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        Retrying {
-            step: Step::Calling { call: self.inner.clone().oneshot(request.clone()) },
+        RetryFuture {
+            step: RetryStep::Calling { call: self.inner.clone().oneshot(request.clone()) },
             service: self.inner.clone(),
             layer: self.layer.clone(),
             request,
@@ -97,7 +122,7 @@ impl<R: Call, S: Service<R, Error = Error> + Clone> Service<R> for Retry<S> {
     }
 }
 
-impl<S: fmt::Display> fmt::Display for Retry<S> {
+impl<S: fmt::Display> fmt::Display for RetryService<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "retry({})", self.inner)
     }
@@ -105,7 +130,7 @@ impl<S: fmt::Display> fmt::Display for Retry<S> {
 
 pin_project! {
     #[project = StepProjection]
-    enum Step<F> {
+    enum RetryStep<F> {
         Calling { #[pin] call: F },
         Waiting { #[pin] sleep: Sleep },
     }
@@ -113,12 +138,12 @@ pin_project! {
 
 pin_project! {
     /// A request and its retries.
-    pub struct Retrying<R, S>
+    pub struct RetryFuture<R, S>
     where
         S: Service<R>,
     {
         #[pin]
-        step: Step<Oneshot<S, R>>,
+        step: RetryStep<Oneshot<S, R>>,
         service: S,
         layer: RetryLayer,
         request: R,
@@ -127,7 +152,7 @@ pin_project! {
     }
 }
 
-impl<R: Call, S: Service<R, Error = Error> + Clone> Future for Retrying<R, S> {
+impl<R: Call, S: Service<R, Error = Error> + Clone> Future for RetryFuture<R, S> {
     type Output = Result<S::Response>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -140,7 +165,7 @@ impl<R: Call, S: Service<R, Error = Error> + Clone> Future for Retrying<R, S> {
                         Err(error) => error,
                     };
                     match next_wait(this.layer, this.request, error, *this.attempt, *this.started) {
-                        Ok(wait) => this.step.set(Step::Waiting { sleep: sleep(wait) }),
+                        Ok(wait) => this.step.set(RetryStep::Waiting { sleep: sleep(wait) }),
                         Err(error) => return Poll::Ready(Err(error)),
                     }
                 }
@@ -148,14 +173,14 @@ impl<R: Call, S: Service<R, Error = Error> + Clone> Future for Retrying<R, S> {
                     ready!(sleep.poll(cx));
                     *this.attempt += 1;
                     let call = this.service.clone().oneshot(this.request.clone());
-                    this.step.set(Step::Calling { call });
+                    this.step.set(RetryStep::Calling { call });
                 }
             }
         }
     }
 }
 
-/// How long to wait before the next attempt, or the error to end with.
+/// Wait before the next attempt, or the final error.
 fn next_wait<R: Call>(
     layer: &RetryLayer,
     request: &R,
@@ -166,26 +191,33 @@ fn next_wait<R: Call>(
     if request.budget().is_none() {
         return Err(error);
     }
+    let elapsed = started.elapsed();
     let asked = match error.retry() {
-        Class::Never if attempt == 1 => return Err(error),
-        Class::Never => return Err(error.exhausted(attempt, started.elapsed())),
-        Class::Backoff => Duration::ZERO,
-        Class::After(asked) => asked,
+        RetryClass::Never if attempt == 1 => return Err(error),
+        RetryClass::Never => return Err(error.exhausted(attempt, elapsed)),
+        RetryClass::Backoff | RetryClass::Briefly => Duration::ZERO,
+        RetryClass::After(asked) => asked,
     };
     if !request.is_idempotent() {
-        return Err(error.exhausted(attempt, started.elapsed()));
+        return Err(error.exhausted(attempt, elapsed));
     }
     if asked > layer.policy.patience {
-        let hint = format!("the host asks to wait {} s; try again then", asked.as_secs());
-        return Err(error.with_hint(hint).exhausted(attempt, started.elapsed()));
+        return Err(error.with_hint(LONG_WAIT).exhausted(attempt, elapsed));
     }
-    let Some(nth) = request.budget().take() else {
-        return Err(error.exhausted(attempt, started.elapsed()));
+    let brief = match error.retry() {
+        RetryClass::Briefly => match layer.policy.brief_wait(attempt, elapsed, &layer.jitter) {
+            None => return Err(error.exhausted(attempt, elapsed)),
+            wait => wait,
+        },
+        _ => None,
     };
-    let wait = layer.policy.wait(nth, asked, &layer.jitter);
+    let Some(nth) = request.budget().take() else {
+        return Err(error.exhausted(attempt, elapsed));
+    };
+    let wait = brief.unwrap_or_else(|| layer.policy.wait(nth, asked, &layer.jitter));
     let host = request.origin().authority();
-    tracing::debug!(what = request.what(), attempt, ?wait, %error, "retrying");
-    request.budget().note(&RetryNote { host: &host, attempt, wait, reason: error.message() });
+    tracing::debug!(what = request.description(), attempt, ?wait, %error, "retrying");
+    request.budget().note(&RetryNote { host: &host, attempt, wait, error: &error });
     Ok(wait)
 }
 

@@ -5,17 +5,18 @@ use tower::{ServiceBuilder, layer::util::Identity};
 
 use crate::auth::Auth;
 use crate::breaker::Breaker;
+use crate::concurrency_limit::ConcurrencyLimit;
 use crate::offline::Offline;
-use crate::permit::Permitting;
 use crate::redirect::RedirectLayer;
-use crate::retry::Retry;
+use crate::retry::RetryService;
 use crate::trace::Trace;
 use crate::transport::Transport;
 use crate::{
-    AuthLayer, BreakerLayer, Breakers, HttpConfig, Jitter, OfflineLayer, PermitLayer, Permits, RetryLayer, TraceLayer,
+    AuthLayer, BreakerLayer, Breakers, ConcurrencyLimitLayer, HttpConfig, Jitter, OfflineLayer, Permits, RetryLayer,
+    TraceLayer,
 };
 
-/// What all requests of a client share: circuits, places at hosts, connections.
+/// State shared by all requests of a client: circuits, permits, connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     pub(crate) config: HttpConfig,
@@ -39,7 +40,7 @@ impl Shared {
 }
 
 /// One attempt at a time, at one host.
-type Attempts<S> = Retry<Breaker<Permitting<S>>>;
+type Attempts<S> = RetryService<Breaker<ConcurrencyLimit<S>>>;
 
 /// Any service behind the layers that need to know nothing of HTTP. `middle` stands where redirects are followed.
 pub(crate) fn layered<M, S>(shared: &Shared, middle: M, inner: S) -> Offline<Trace<M::Service>>
@@ -52,7 +53,7 @@ where
         .layer(middle)
         .layer(shared.retry.clone())
         .layer(BreakerLayer::new(shared.breakers.clone()))
-        .layer(PermitLayer::new(shared.permits.clone()))
+        .layer(ConcurrencyLimitLayer::new(shared.permits.clone()))
         .service(inner)
 }
 
@@ -66,6 +67,6 @@ pub(crate) fn http(shared: &Shared, auth: &AuthLayer) -> HttpStack {
 pub(crate) type HttpStack = Offline<Trace<crate::redirect::Redirect<Attempts<Auth<Transport>>>>>;
 
 /// Someone else's calls.
-pub(crate) fn foreign<S>(shared: &Shared, inner: S) -> Offline<Trace<Attempts<S>>> {
+pub(crate) fn external<S>(shared: &Shared, inner: S) -> Offline<Trace<Attempts<S>>> {
     layered(shared, Identity::new(), inner)
 }

@@ -5,25 +5,29 @@ use reqwest::ClientBuilder;
 
 use crate::HttpConfig;
 
+/// Largest file of certificates that is read, in bytes: those of a platform have less than one MiB.
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+const MAX_BUNDLE: u64 = 16 << 20;
+
 /// Trusts the authorities of the bundle instead of the platform's, if one is configured.
 #[cfg(any(feature = "rustls", feature = "native-tls"))]
 pub(crate) fn trust(builder: ClientBuilder, config: &HttpConfig) -> Result<ClientBuilder> {
     let builder = backend(builder);
     let Some(path) = &config.ca_bundle else { return Ok(builder) };
-    let refused = |trouble: String| {
-        Error::new(ErrorKind::Usage, format!("the certificate file {}: {trouble}", path.display()))
+    let refused = |failure: String| {
+        Error::new(ErrorKind::Usage, format!("the certificate file {}: {failure}", path.display()))
             .with_hint("SSL_CERT_FILE and REQUESTS_CA_BUNDLE name a file of certificates in PEM; unset them to trust the platform's")
     };
-    let pem = fs_err::read(path).map_err(|error| refused(error.to_string()).with_source(error))?;
+    let pem = cache_fs::read(path, MAX_BUNDLE).map_err(|error| refused(error.to_string()).with_source(error))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem)
         .map_err(|error| refused(format!("it cannot be read as PEM: {error}")).with_source(error))?;
     if certificates.is_empty() {
-        return Err(refused("it holds no certificate".to_owned()));
+        return Err(refused("it has no certificate".to_owned()));
     }
     Ok(builder.tls_certs_only(certificates))
 }
 
-/// Only plain http can be spoken, so there is nobody to trust.
+/// No TLS in this build: only plain http works.
 #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
 #[expect(clippy::unnecessary_wraps, reason = "the same shape as with TLS")]
 pub(crate) fn trust(builder: ClientBuilder, _: &HttpConfig) -> Result<ClientBuilder> {

@@ -33,15 +33,15 @@ pub struct Trace<S> {
 impl<R: Call, S: Service<R, Error = Error>> Service<R> for Trace<S> {
     type Response = S::Response;
     type Error = Error;
-    type Future = Traced<S::Future>;
+    type Future = TraceFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let what = tracing::enabled!(tracing::Level::DEBUG).then(|| request.what().to_owned());
-        Traced { call: self.inner.call(request), what, started: Instant::now() }
+        let what = tracing::enabled!(tracing::Level::DEBUG).then(|| request.description().to_owned());
+        TraceFuture { call: self.inner.call(request), what, started: Instant::now() }
     }
 }
 
@@ -54,7 +54,7 @@ impl<S: fmt::Display> fmt::Display for Trace<S> {
 pin_project! {
     /// A request whose end will be logged.
     #[derive(Debug)]
-    pub struct Traced<F> {
+    pub struct TraceFuture<F> {
         #[pin]
         call: F,
         what: Option<String>,
@@ -62,7 +62,7 @@ pin_project! {
     }
 }
 
-impl<T, F: Future<Output = Result<T>>> Future for Traced<F> {
+impl<T, F: Future<Output = Result<T>>> Future for TraceFuture<F> {
     type Output = Result<T>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {

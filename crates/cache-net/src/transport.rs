@@ -4,21 +4,24 @@
 //! TLS, whose records keep reads small anyway, and proxies, whose tunnels, passwords and exceptions it knows.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use cache_core::{Error, ErrorKind, Result};
 use futures::future::BoxFuture;
 use http::{HeaderValue, header};
+use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Body, ClientBuilder};
 use tokio::sync::OnceCell;
 use tower::{Service, ServiceBuilder, ServiceExt as _};
 use tower_http::set_header::SetRequestHeaderLayer;
 
-use crate::fault::Unsent;
-use crate::idle::{About, IdleBody};
-use crate::plain::{self, Plain};
-use crate::{Call as _, Exchange, HttpConfig, HttpResponse, Proxies, fault, tls};
+use crate::error::{BodyContext, SendError, unusable};
+use crate::http1_client::Http1Client;
+use crate::idle::IdleBody;
+use crate::proxy::Environment;
+use crate::resolve::{Addresses, Lookup, literal};
+use crate::{Call as _, HttpConfig, HttpResponse, Origin, PreparedRequest, Proxies, Reach, error, tls};
 
 /// Sends one request and gives the answer with its body unread. Clones share their connections.
 #[derive(Clone)]
@@ -26,24 +29,36 @@ pub(crate) struct Transport(Arc<Inner>);
 
 struct Inner {
     config: HttpConfig,
-    /// `None` when a proxy may come between.
-    plain: OnceCell<Option<Arc<Plain>>>,
+    addresses: Arc<Addresses>,
+    /// Proxies of the system; read when the first request is sent.
+    proxies: OnceLock<Environment>,
+    /// By reach, so that no connection of one is used for another.
+    clients: [Clients; 3],
+}
+
+/// The clients whose requests have the same reach.
+#[derive(Default)]
+struct Clients {
+    plain: OnceCell<Arc<Http1Client>>,
     usual: OnceCell<reqwest::Client>,
     /// HTTP/1.1 only: several ranges at a time are to be several connections, which HTTP/2 would make one of.
     ranges: OnceCell<reqwest::Client>,
+    /// Clients without a pool, for requests that must not go over a used connection.
+    fresh_plain: OnceCell<Arc<Http1Client>>,
+    fresh: OnceCell<reqwest::Client>,
 }
 
 /// Either client. Both speak in the same types.
 #[derive(Clone)]
 enum Client {
-    Plain(Arc<Plain>),
+    Http1(Arc<Http1Client>),
     Reqwest(reqwest::Client),
 }
 
 impl Client {
-    async fn execute(&self, request: http::Request<Body>) -> Result<http::Response<Body>, Unsent> {
+    async fn execute(&self, request: http::Request<Body>) -> Result<http::Response<Body>, SendError> {
         match self {
-            Self::Plain(client) => Ok(client.execute(request).await?),
+            Self::Http1(client) => Ok(client.execute(request).await?),
             Self::Reqwest(client) => Ok(client.execute(reqwest::Request::try_from(request)?).await?.into()),
         }
     }
@@ -51,18 +66,21 @@ impl Client {
 
 impl Transport {
     pub(crate) fn new(config: HttpConfig) -> Self {
-        let (plain, usual, ranges) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self(Arc::new(Inner { config, plain, usual, ranges }))
+        let addresses = Addresses::new(Arc::clone(&config.resolver), config.allow_internal.clone());
+        let clients = [Clients::default(), Clients::default(), Clients::default()];
+        Self(Arc::new(Inner { config, addresses, proxies: OnceLock::new(), clients }))
     }
 
-    /// A reqwest builder with all settings of the configuration.
-    pub(crate) fn builder(config: &HttpConfig) -> Result<ClientBuilder> {
+    /// A reqwest builder with all settings of the configuration, for requests of one reach.
+    pub(crate) fn builder(&self, reach: Reach) -> Result<ClientBuilder> {
+        let config = &self.0.config;
         let mut builder = reqwest::Client::builder()
             .user_agent(&config.user_agent)
             .connect_timeout(config.connect_timeout)
             .tcp_nodelay(true)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())
+            .dns_resolver(self.lookup(reach))
             .referer(false);
         if config.proxies == Proxies::None {
             builder = builder.no_proxy();
@@ -73,34 +91,89 @@ impl Transport {
         tls::trust(builder, config)
     }
 
-    async fn client(&self, exchange: &Exchange) -> Result<Client> {
+    fn lookup(&self, reach: Reach) -> Lookup {
+        Lookup { addresses: Arc::clone(&self.0.addresses), reach }
+    }
+
+    /// Refuses what may not be asked wherever the name leads: plain http, addresses out of reach, and what should go
+    /// through a proxy that cannot be read.
+    pub(crate) fn check(&self, origin: &Origin, reach: Reach) -> Result<()> {
+        if self.0.config.https_only && origin.scheme() == "http" {
+            return Err(error::of_plain_http(origin));
+        }
+        if let Some(environment) = self.environment() {
+            environment.check(origin)?;
+        }
+        self.0.addresses.check(origin.host(), reach).map_err(|refused| error::of_forbidden_address(refused, origin))
+    }
+
+    /// Whether a proxy comes between, which then looks the name up itself.
+    fn is_proxied(&self, uri: &http::Uri) -> bool {
+        self.environment().is_some_and(|environment| environment.intercepts(uri))
+    }
+
+    fn environment(&self) -> Option<&Environment> {
+        let counts = self.0.config.proxies == Proxies::Environment;
+        counts.then(|| self.0.proxies.get_or_init(Environment::read))
+    }
+
+    async fn client(&self, prepared: &PreparedRequest, proxied: bool) -> Result<Client> {
         let config = &self.0.config;
-        if exchange.origin().scheme() == "http" {
-            let plain = self.0.plain.get_or_try_init(|| async {
-                let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-                plain::applies(config.proxies, set).then(|| Plain::new(config).map(Arc::new)).transpose()
-            });
-            if let Some(client) = plain.await? {
-                return Ok(Client::Plain(Arc::clone(client)));
-            }
+        let request = prepared.request();
+        let fresh = request.fresh;
+        // The proxy's own address is the user's choice.
+        let reach = if proxied { Reach::Any } else { request.reach };
+        let [named, public, any] = &self.0.clients;
+        let clients = match reach {
+            Reach::Named => named,
+            Reach::Public => public,
+            Reach::Any => any,
+        };
+        if prepared.origin().scheme() == "http" && !proxied {
+            let cell = if fresh { &clients.fresh_plain } else { &clients.plain };
+            let plain =
+                cell.get_or_try_init(|| async { Http1Client::new(config, self.lookup(reach), !fresh).map(Arc::new) });
+            return Ok(Client::Http1(Arc::clone(plain.await?)));
         }
         // Without TLS there is nothing to negotiate: it is HTTP/1.1 anyway.
-        let separate = config.http2
-            && exchange.origin().scheme() == "https"
-            && exchange.request().headers.contains_key(header::RANGE);
-        let cell = if separate { &self.0.ranges } else { &self.0.usual };
+        let separate =
+            config.http2 && prepared.origin().scheme() == "https" && request.headers.contains_key(header::RANGE);
+        let cell = match (fresh, separate) {
+            (true, _) => &clients.fresh,
+            (false, true) => &clients.ranges,
+            (false, false) => &clients.usual,
+        };
         let client = cell.get_or_try_init(|| async {
-            let mut config = config.clone();
-            config.http2 &= !separate;
+            let this = self.clone();
             // Loading certificates is slow.
-            tokio::task::spawn_blocking(move || build(&config)).await.map_err(|error| unusable(&error))?
+            let made = tokio::task::spawn_blocking(move || {
+                let mut builder = this.builder(reach)?;
+                if reach != Reach::Any {
+                    builder = builder.no_proxy();
+                }
+                if separate || fresh {
+                    builder = builder.http1_only();
+                }
+                if fresh {
+                    builder = builder.pool_max_idle_per_host(0);
+                }
+                builder.build().map_err(|error| unusable(&error))
+            });
+            made.await.map_err(|error| unusable(&error))?
         });
         Ok(Client::Reqwest(client.await?.clone()))
     }
 
-    async fn send(self, exchange: Exchange) -> Result<HttpResponse> {
-        tls::check(exchange.origin().scheme())?;
-        let client = self.client(&exchange).await?;
+    async fn send(self, prepared: PreparedRequest) -> Result<HttpResponse> {
+        tls::check(prepared.origin().scheme())?;
+        let reach = prepared.request().reach;
+        self.check(prepared.origin(), reach).map_err(|error| error.context(prepared.description()))?;
+        let request = to_http(&prepared)?;
+        let proxied = self.is_proxied(request.uri());
+        let client = self.client(&prepared, proxied).await?;
+        // A connection whose answer has just been read goes back to the pool by a task of its own. Without giving way to
+        // it, a request that follows at once would open another.
+        tokio::task::yield_now().await;
         let identity = HeaderValue::from_static("identity");
         let service = ServiceBuilder::new()
             // Bytes must come as they are.
@@ -110,21 +183,29 @@ impl Transport {
                 async move { client.execute(request).await }
             });
         let config = &self.0.config;
-        let answer = tokio::time::timeout(config.read_timeout, service.oneshot(worded(&exchange)?)).await;
+        let limit = prepared.request().timeout.map_or(config.read_timeout, |own| own.min(config.read_timeout));
+        let answer = tokio::time::timeout(limit, service.oneshot(request)).await;
         let response = answer
-            .map_err(|_| fault::no_answer(&exchange, config.read_timeout))?
-            .map_err(|error| fault::of_request(error, &exchange, config.connect_timeout))?;
+            .map_err(|_| error::no_answer(&prepared, limit))?
+            .map_err(|error| error::of_request(error, &prepared, config.connect_timeout))?;
         let (parts, body) = response.into_parts();
-        if let Some(error) = fault::of_status(parts.status, &parts.headers, &exchange) {
+        if let Some(error) = error::of_status(parts.status, &parts.headers, &prepared) {
             return Err(error);
         }
-        let about = About { what: exchange.what().into(), host: exchange.origin().authority() };
-        let body = IdleBody::new(body, config.read_timeout, about);
-        Ok(HttpResponse::new(parts.status, parts.headers, exchange.into_request().url, body))
+        let context = BodyContext { what: prepared.description().into(), host: prepared.origin().authority() };
+        let body = IdleBody::new(body, config.read_timeout, context);
+        let peer = match parts.extensions.get::<HttpInfo>() {
+            // Where a proxy is, only an address in the URL tells.
+            _ if proxied => literal(prepared.origin().host()),
+            info => info.map(|info| info.remote_addr().ip()),
+        };
+        let internal = peer.is_some_and(|address| !self.0.addresses.is_public(address));
+        let response = HttpResponse::new(parts.status, parts.headers, prepared.into_request().url, body);
+        Ok(response.with_reach(reach, internal))
     }
 }
 
-impl Service<Exchange> for Transport {
+impl Service<PreparedRequest> for Transport {
     type Response = HttpResponse;
     type Error = Error;
     type Future = BoxFuture<'static, Result<HttpResponse>>;
@@ -133,8 +214,8 @@ impl Service<Exchange> for Transport {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, exchange: Exchange) -> Self::Future {
-        Box::pin(self.clone().send(exchange))
+    fn call(&mut self, prepared: PreparedRequest) -> Self::Future {
+        Box::pin(self.clone().send(prepared))
     }
 }
 
@@ -151,27 +232,17 @@ impl fmt::Debug for Transport {
 }
 
 /// The request in the words of the `http` crate, which tower's own layers speak.
-fn worded(exchange: &Exchange) -> Result<http::Request<Body>> {
-    let request = exchange.request();
+fn to_http(prepared: &PreparedRequest) -> Result<http::Request<Body>> {
+    let request = prepared.request();
     let body = request.body.clone().map(Body::from).unwrap_or_default();
     let mut url = request.url.clone();
     url.set_fragment(None);
-    let mut worded = http::Request::new(body);
-    *worded.method_mut() = request.method.clone();
-    *worded.headers_mut() = request.headers.clone();
-    *worded.uri_mut() = http::Uri::try_from(url.as_str()).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("{}: the address cannot be sent: {error}", exchange.what()))
-            .with_host(exchange.origin().authority())
+    let mut to_http = http::Request::new(body);
+    *to_http.method_mut() = request.method.clone();
+    *to_http.headers_mut() = request.headers.clone();
+    *to_http.uri_mut() = http::Uri::try_from(url.as_str()).map_err(|error| {
+        Error::new(ErrorKind::Usage, format!("{}: the address cannot be sent: {error}", prepared.description()))
+            .with_host(prepared.origin().authority())
     })?;
-    Ok(worded)
-}
-
-fn build(config: &HttpConfig) -> Result<reqwest::Client> {
-    Transport::builder(config)?.build().map_err(|error| unusable(&error))
-}
-
-pub(crate) fn unusable(error: &(dyn std::error::Error + 'static)) -> Error {
-    let cause = std::iter::successors(Some(error), |&error| error.source()).last().map(ToString::to_string);
-    Error::new(ErrorKind::Usage, format!("the HTTP client cannot be made: {}", cause.unwrap_or_default()))
-        .with_hint("check the certificates (SSL_CERT_FILE) and the proxy variables")
+    Ok(to_http)
 }

@@ -3,20 +3,32 @@
 use std::sync::Arc;
 
 use cache_core::{Error, ErrorKind, Result};
+use object_store::list::PaginatedListStore;
+use object_store::multipart::MultipartStore;
+use object_store::{ObjectStore, RetryConfig};
 use url::Url;
 
-use crate::store::Cloud;
-use crate::{ObjectConfig, config::check_http, connector::Connector, store::no_retries};
+use crate::{ObjectConfig, config::check_http, connector::Connector};
+
+/// Operations of all three clouds.
+pub(crate) trait Cloud: ObjectStore + PaginatedListStore + MultipartStore {}
+
+impl<T: ObjectStore + PaginatedListStore + MultipartStore> Cloud for T {}
+
+/// `object_store` repeats nothing itself.
+pub(crate) fn no_retries() -> RetryConfig {
+    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+}
 
 /// A cloud set up for a bucket.
-pub(crate) struct Made {
+pub(crate) struct BuiltStore {
     pub(crate) host: String,
     pub(crate) cloud: Arc<dyn Cloud>,
     #[cfg(feature = "s3")]
     pub(crate) s3: Option<Arc<S3Address>>,
 }
 
-impl Made {
+impl BuiltStore {
     fn new(host: String, cloud: impl Cloud) -> Self {
         Self {
             host,
@@ -27,7 +39,7 @@ impl Made {
     }
 }
 
-/// What is needed to sign a request to S3 that `object_store` does not know.
+/// Data to sign an S3 request that `object_store` does not support.
 #[cfg(feature = "s3")]
 #[derive(Debug)]
 pub(crate) struct S3Address {
@@ -54,9 +66,9 @@ fn host_of(url: &Url) -> String {
 }
 
 #[cfg(feature = "s3")]
-pub(crate) fn s3(bucket: &str, config: &ObjectConfig, connector: Connector) -> Result<Made> {
-    use object_store::ClientOptions;
-    use object_store::aws::{AmazonS3Builder, Checksum};
+pub(crate) fn s3(bucket: &str, config: &ObjectConfig, connector: Connector) -> Result<BuiltStore> {
+    use object_store::aws::{AmazonS3Builder, AwsCredential, Checksum};
+    use object_store::{ClientOptions, StaticCredentialProvider};
 
     let settings = config.s3.resolved(config.environment)?;
     check_http(settings.endpoint.as_ref(), settings.allow_http, "AWS_ALLOW_HTTP")?;
@@ -87,12 +99,12 @@ pub(crate) fn s3(bucket: &str, config: &ObjectConfig, connector: Connector) -> R
         .with_retry(no_retries())
         .with_http_connector(connector);
     if let Some(keys) = &settings.credentials {
-        builder = builder
-            .with_access_key_id(keys.access_key_id.expose())
-            .with_secret_access_key(keys.secret_access_key.expose());
-        if let Some(token) = &keys.session_token {
-            builder = builder.with_token(token.expose());
-        }
+        // As a whole, so that no part of them is the environment's.
+        builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(AwsCredential {
+            key_id: keys.access_key_id.expose().to_owned(),
+            secret_key: keys.secret_access_key.expose().to_owned(),
+            token: keys.session_token.as_ref().map(|token| token.expose().to_owned()),
+        })));
     }
     let cloud = builder.build().map_err(|error| unusable(&error))?;
     let s3 = S3Address {
@@ -102,7 +114,7 @@ pub(crate) fn s3(bucket: &str, config: &ObjectConfig, connector: Connector) -> R
         anonymous: settings.anonymous,
     };
     let host = Url::parse(&address).map(|url| host_of(&url)).unwrap_or_default();
-    let mut made = Made::new(host, cloud);
+    let mut made = BuiltStore::new(host, cloud);
     made.s3 = Some(Arc::new(s3));
     Ok(made)
 }
@@ -118,13 +130,18 @@ fn addressed(base: &Url, bucket: &str, path_style: bool) -> String {
 }
 
 #[cfg(feature = "gcs")]
-pub(crate) fn gcs(bucket: &str, config: &ObjectConfig, connector: Connector) -> Result<Made> {
-    use object_store::gcp::GoogleCloudStorageBuilder;
+pub(crate) fn gcs(bucket: &str, config: &ObjectConfig, connector: Connector) -> Result<BuiltStore> {
+    use object_store::StaticCredentialProvider;
+    use object_store::gcp::{GcpCredential, GoogleCloudStorageBuilder};
 
     let settings = config.gcs.resolved(config.environment)?;
     check_http(settings.endpoint.as_ref(), settings.allow_http, "GOOGLE_ALLOW_HTTP")?;
-    let builder =
-        if config.environment { GoogleCloudStorageBuilder::from_env() } else { GoogleCloudStorageBuilder::new() };
+    // Without credentials none are looked for: a builder of the environment would read them all the same.
+    let builder = if config.environment && !settings.anonymous {
+        GoogleCloudStorageBuilder::from_env()
+    } else {
+        GoogleCloudStorageBuilder::new()
+    };
     let mut builder = builder
         .with_bucket_name(bucket)
         .with_skip_signature(settings.anonymous)
@@ -133,18 +150,21 @@ pub(crate) fn gcs(bucket: &str, config: &ObjectConfig, connector: Connector) -> 
     if let Some(endpoint) = &settings.endpoint {
         builder = builder.with_base_url(endpoint.as_str().trim_end_matches('/'));
     }
-    if let Some(file) = &settings.credentials_file {
+    if let Some(file) = settings.credentials_file.as_ref().filter(|_| !settings.anonymous) {
         builder = builder.with_application_credentials(file.to_string_lossy());
     }
-    if let Some(token) = &settings.bearer_token {
+    if settings.anonymous {
+        let no_credentials = GcpCredential { bearer: String::new() };
+        builder = builder.with_credentials(Arc::new(StaticCredentialProvider::new(no_credentials)));
+    } else if let Some(token) = &settings.bearer_token {
         builder = builder.with_bearer_token(token.expose());
     }
     let host = settings.endpoint.as_ref().map_or_else(|| "storage.googleapis.com".to_owned(), host_of);
-    Ok(Made::new(host, builder.build().map_err(|error| unusable(&error))?))
+    Ok(BuiltStore::new(host, builder.build().map_err(|error| unusable(&error))?))
 }
 
 #[cfg(feature = "azure")]
-pub(crate) fn azure(container: &str, config: &ObjectConfig, connector: Connector) -> Result<Made> {
+pub(crate) fn azure(container: &str, config: &ObjectConfig, connector: Connector) -> Result<BuiltStore> {
     use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
 
     let settings = config.azure.resolved(config.environment)?;
@@ -170,7 +190,7 @@ pub(crate) fn azure(container: &str, config: &ObjectConfig, connector: Connector
     }
     let account = settings.account.clone().unwrap_or_default();
     let host = settings.endpoint.as_ref().map_or_else(|| format!("{account}.blob.core.windows.net"), host_of);
-    Ok(Made::new(host, builder.build().map_err(|error| unusable(&error))?))
+    Ok(BuiltStore::new(host, builder.build().map_err(|error| unusable(&error))?))
 }
 
 #[cfg(all(test, feature = "s3"))]

@@ -1,11 +1,12 @@
-//! [`ObjectConfig`]: where the buckets are and who asks.
+//! [`ObjectConfig`]: endpoints and credentials of buckets.
 
 use std::path::PathBuf;
 
 use cache_core::{Error, ErrorKind, Result};
-use cache_net::Secret;
+use cache_net::{Secret, redact};
 use url::Url;
 
+use crate::credentials::{S3Credentials, variable};
 #[cfg(feature = "s3")]
 use crate::profile::Profile;
 
@@ -27,11 +28,11 @@ pub struct ObjectConfig {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct S3Config {
-    /// Where the protocol is spoken; AWS when there is none.
+    /// Endpoint URL; AWS by default.
     pub endpoint: Option<Url>,
-    /// The region; `us-east-1` when nobody says.
+    /// The region; `us-east-1` by default.
     pub region: Option<String>,
-    /// Which part of the shared files to take; `default` when nobody says.
+    /// Profile in the shared files; `default` by default.
     pub profile: Option<String>,
     /// Whether the bucket stands in the path rather than in the host name. By default it does with an endpoint of one's
     /// own.
@@ -40,26 +41,15 @@ pub struct S3Config {
     pub allow_http: bool,
     /// Signs nothing: for public buckets.
     pub anonymous: bool,
-    /// Who asks, whatever the environment says.
+    /// Credentials; they override the environment.
     pub credentials: Option<S3Credentials>,
-}
-
-/// Keys for S3.
-#[derive(Debug, Clone)]
-pub struct S3Credentials {
-    /// The access key's id.
-    pub access_key_id: Secret,
-    /// The access key.
-    pub secret_access_key: Secret,
-    /// The token of temporary keys.
-    pub session_token: Option<Secret>,
 }
 
 /// Settings for Google Cloud Storage.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct GcsConfig {
-    /// Where the protocol is spoken; Google when there is none.
+    /// Endpoint URL; Google by default.
     pub endpoint: Option<Url>,
     /// Lets credentials and bytes go over plain `http`.
     pub allow_http: bool,
@@ -75,7 +65,7 @@ pub struct GcsConfig {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct AzureConfig {
-    /// Where the protocol is spoken, the account included; Azure when there is none.
+    /// Endpoint URL with the account; Azure by default.
     pub endpoint: Option<Url>,
     /// Lets credentials and bytes go over plain `http`.
     pub allow_http: bool,
@@ -98,44 +88,58 @@ impl ObjectConfig {
     }
 }
 
-/// A variable of the environment that is set to something.
-pub(crate) fn variable(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+/// Whether a variable says yes.
+pub(crate) fn is_yes(name: &str) -> bool {
+    variable(name).is_some_and(|value| says_yes(&value))
 }
 
-/// Whether a variable says yes, as the clouds' own programs read it.
-pub(crate) fn is_yes(name: &str) -> bool {
-    variable(name).is_some_and(|value| matches!(&*value.to_ascii_lowercase(), "1" | "true" | "yes" | "on"))
+/// Whether a variable's value says yes, as the clouds' own programs read it.
+fn says_yes(value: &str) -> bool {
+    matches!(&*value.to_ascii_lowercase(), "1" | "true" | "yes" | "on")
 }
+
+/// The variables that settings are completed by.
+#[cfg(any(feature = "s3", feature = "gcs"))]
+pub(crate) type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 #[cfg(feature = "s3")]
 impl S3Config {
-    /// These settings with what the environment says of the rest, and who asks. The order is that of the AWS command
-    /// line: what was said here, variables, the profile.
+    /// These settings, completed by the environment, and the keys to sign with.
+    ///
+    /// Keys and endpoint come from one place: what was said here, the chosen profile, or the variables. The order of the
+    /// places is that of the AWS command line: keys in variables count more than a profile that a variable names.
     pub(crate) fn resolved(&self, environment: bool) -> Result<Self> {
-        let mut settings = self.clone();
         if !environment {
-            return Ok(settings);
+            return Ok(self.clone());
         }
-        let chosen = settings.profile.clone().or_else(|| variable("AWS_PROFILE"));
-        let profile = Profile::load(chosen.as_deref())?;
-        settings.region = settings
-            .region
-            .or_else(|| variable("AWS_REGION"))
-            .or_else(|| variable("AWS_DEFAULT_REGION"))
-            .or_else(|| profile.region.clone());
+        let chosen = self.profile.clone().or_else(|| variable("AWS_PROFILE"));
+        self.completed(&variable, &Profile::load(chosen.as_deref())?)
+    }
+
+    fn completed(&self, get: Variables<'_>, profile: &Profile) -> Result<Self> {
+        let yes = |name: &str| get(name).is_some_and(|value| says_yes(&value));
+        let mut settings = self.clone();
+        let given = self.profile.is_some();
+        settings.anonymous |= yes("AWS_SKIP_SIGNATURE");
+        let unsigned = settings.anonymous;
+        let of_variables = if given || unsigned || self.credentials.is_some() { None } else { from_variables(get)? };
+        let named = ["AWS_REGION", "AWS_DEFAULT_REGION"].iter().find_map(|name| get(name));
+        let regions = if given { [profile.region.clone(), named] } else { [named, profile.region.clone()] };
+        settings.region = settings.region.or_else(|| regions.into_iter().flatten().next());
         if settings.endpoint.is_none() {
-            let named = variable("AWS_ENDPOINT_URL_S3").or_else(|| variable("AWS_ENDPOINT_URL"));
-            settings.endpoint = named.or_else(|| profile.endpoint.clone()).map(|text| endpoint(&text)).transpose()?;
+            let named = ["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"].iter().find_map(|name| get(name));
+            let own = profile.endpoint.clone();
+            if named.is_none() && own.is_some() && profile.is_chosen && of_variables.is_some() {
+                return Err(profile.mixed());
+            }
+            let found = if given { own.or(named) } else { named.or(own) };
+            settings.endpoint = found.map(|text| endpoint(&text)).transpose()?;
         }
-        settings.allow_http |= is_yes("AWS_ALLOW_HTTP");
-        settings.anonymous |= is_yes("AWS_SKIP_SIGNATURE");
-        if settings.credentials.is_none() && !settings.anonymous {
-            // A profile that was chosen here counts more than the variables; one that a variable names counts less.
-            let own = if self.profile.is_some() { None } else { from_variables() };
-            settings.credentials = match own {
+        settings.allow_http |= yes("AWS_ALLOW_HTTP");
+        if settings.credentials.is_none() && !unsigned {
+            settings.credentials = match of_variables {
                 Some(credentials) => Some(credentials),
-                None if self.profile.is_none() && variable("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => None,
+                None if !given && get("AWS_WEB_IDENTITY_TOKEN_FILE").is_some() => None,
                 None => profile.credentials()?,
             };
         }
@@ -143,27 +147,47 @@ impl S3Config {
     }
 }
 
+/// The keys of the variables; a half of a pair is an error, because the other half would come from elsewhere.
 #[cfg(feature = "s3")]
-fn from_variables() -> Option<S3Credentials> {
-    Some(S3Credentials {
-        access_key_id: Secret::new(variable("AWS_ACCESS_KEY_ID")?),
-        secret_access_key: Secret::new(variable("AWS_SECRET_ACCESS_KEY")?),
-        session_token: variable("AWS_SESSION_TOKEN").map(Secret::new),
-    })
+fn from_variables(get: Variables<'_>) -> Result<Option<S3Credentials>> {
+    const ID: &str = "AWS_ACCESS_KEY_ID";
+    const KEY: &str = "AWS_SECRET_ACCESS_KEY";
+    let half = |there: &str, lacking: &str| {
+        Error::new(ErrorKind::Usage, format!("{there} is set and {lacking} is not"))
+            .with_hint(format!("set both, or unset {there}"))
+    };
+    match (get(ID), get(KEY)) {
+        (Some(id), Some(key)) => Ok(Some(S3Credentials {
+            access_key_id: Secret::new(id),
+            secret_access_key: Secret::new(key),
+            session_token: get("AWS_SESSION_TOKEN").map(Secret::new),
+        })),
+        (None, None) => Ok(None),
+        (Some(_), None) => Err(half(ID, KEY)),
+        (None, Some(_)) => Err(half(KEY, ID)),
+    }
 }
 
 #[cfg(feature = "gcs")]
 impl GcsConfig {
     pub(crate) fn resolved(&self, environment: bool) -> Result<Self> {
+        if environment { self.completed(&variable) } else { Ok(self.clone()) }
+    }
+
+    /// An emulator gets no credentials: it is spoken to over plain http.
+    fn completed(&self, get: Variables<'_>) -> Result<Self> {
+        let yes = |name: &str| get(name).is_some_and(|value| says_yes(&value));
         let mut settings = self.clone();
-        if environment {
-            if settings.endpoint.is_none() {
-                let named = variable("GOOGLE_BASE_URL").or_else(|| variable("STORAGE_EMULATOR_HOST"));
-                settings.endpoint = named.map(|text| endpoint(&text)).transpose()?;
+        if settings.endpoint.is_none() {
+            let named = get("GOOGLE_BASE_URL");
+            let emulator = if named.is_none() { get("STORAGE_EMULATOR_HOST") } else { None };
+            if emulator.is_some() {
+                (settings.anonymous, settings.allow_http) = (true, true);
             }
-            settings.allow_http |= is_yes("GOOGLE_ALLOW_HTTP") || variable("STORAGE_EMULATOR_HOST").is_some();
-            settings.anonymous |= is_yes("GOOGLE_SKIP_SIGNATURE");
+            settings.endpoint = named.or(emulator).map(|text| endpoint(&text)).transpose()?;
         }
+        settings.allow_http |= yes("GOOGLE_ALLOW_HTTP");
+        settings.anonymous |= yes("GOOGLE_SKIP_SIGNATURE");
         Ok(settings)
     }
 }
@@ -188,21 +212,31 @@ impl AzureConfig {
 }
 
 /// Reads the address of an endpoint; `localhost:9000` is one too, as some programs write it.
+///
+/// The text is not repeated in errors: it may carry a password.
 pub(crate) fn endpoint(text: &str) -> Result<Url> {
+    let refused = |why: &str| {
+        Error::new(ErrorKind::Usage, format!("the endpoint of the object store {why}"))
+            .with_hint("write https://host or https://host:port; keys go into the variables of their own")
+    };
     let parse = |text: &str| Url::parse(text).ok().filter(|url| url.has_host() && url.scheme().starts_with("http"));
     let written = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    parse(&written).ok_or_else(|| {
-        Error::new(ErrorKind::Usage, format!("{text:?} is not the address of an object store"))
-            .with_hint("write https://host or https://host:port")
-    })
+    let url = parse(&written).ok_or_else(|| refused("is not an http or https URL"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(refused("has a user name or password, which would be shown and sent"));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(refused("has a query or a fragment"));
+    }
+    Ok(url)
 }
 
-/// Refuses a plain endpoint that nobody has allowed.
+/// Refuses a plain http endpoint unless it is allowed.
 pub(crate) fn check_http(endpoint: Option<&Url>, allowed: bool, variable: &str) -> Result<()> {
     match endpoint {
         Some(endpoint) if endpoint.scheme() == "http" && !allowed => Err(Error::new(
             ErrorKind::Usage,
-            format!("the endpoint {endpoint} is plain http, which sends models and requests unprotected"),
+            format!("the endpoint {} is plain http, which sends models and requests unprotected", redact(endpoint)),
         )
         .with_hint(format!("use https, or allow it with {variable}=true"))),
         _ => Ok(()),
@@ -210,36 +244,4 @@ pub(crate) fn check_http(endpoint: Option<&Url>, allowed: bool, variable: &str) 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_an_address() {
-        assert_eq!(endpoint("localhost:9000").unwrap().as_str(), "http://localhost:9000/");
-        assert_eq!(endpoint("https://s3.example").unwrap().scheme(), "https");
-        assert_eq!(endpoint("ftp://x").map(|url| url.to_string()).unwrap_err().kind(), ErrorKind::Usage);
-        assert_eq!(endpoint("").unwrap_err().kind(), ErrorKind::Usage);
-    }
-
-    #[test]
-    fn plain_http_needs_leave() {
-        let plain = endpoint("http://localhost:9000").unwrap();
-        assert!(check_http(Some(&plain), true, "AWS_ALLOW_HTTP").is_ok());
-        let error = check_http(Some(&plain), false, "AWS_ALLOW_HTTP").unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Usage);
-        assert!(error.hint().unwrap().contains("AWS_ALLOW_HTTP"));
-    }
-
-    #[test]
-    fn secrets_are_not_shown() {
-        let mut config = ObjectConfig::default();
-        config.azure.sas = Some(Secret::new("hush"));
-        config.gcs.bearer_token = Some(Secret::new("hush"));
-        config.s3.credentials = Some(S3Credentials {
-            access_key_id: Secret::new("hush"),
-            secret_access_key: Secret::new("hush"),
-            session_token: Some(Secret::new("hush")),
-        });
-        assert!(!format!("{config:?}").contains("hush"));
-    }
-}
+mod tests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cache_core::{BucketKind, Error, ErrorKind, Result, Retry, RetryBudget};
-use cache_net::{HttpClient, HttpRequest, RedirectPolicy};
+use cache_net::{HttpClient, HttpRequest, Reach, RedirectPolicy};
 use http::{Extensions, StatusCode};
 use http_body_util::BodyExt as _;
 use object_store::ClientOptions;
@@ -15,7 +15,7 @@ use object_store::client::{self, HttpConnector, HttpError, HttpErrorKind, HttpRe
 use url::{Host, Url};
 
 use crate::config::is_yes;
-use crate::refusal;
+use crate::error;
 
 /// Longest wait for the service that gives a machine in a cloud its credentials. On every other machine nothing answers
 /// there.
@@ -24,17 +24,23 @@ const METADATA_PATIENCE: Duration = Duration::from_secs(2);
 /// Longest answer that `object_store` reads itself. A page of Azure's lists has 5,000 names of up to 1 KiB.
 const MAX_ANSWER: usize = 32 << 20;
 
-/// What a request brings along in its extensions, past `object_store`.
+/// Per-request data that travels in the request extensions, past `object_store`.
 #[derive(Clone, Default)]
-pub(crate) struct Errand {
+pub(crate) struct RequestContext {
     budget: RetryBudget,
+    fresh: bool,
     answer: Arc<Mutex<Option<Result<cache_net::HttpResponse>>>>,
 }
 
-impl Errand {
-    /// An errand whose answer is handed back as it came, whatever its status, instead of to `object_store`.
+impl RequestContext {
+    /// A context whose response is returned as is, whatever its status, and not to `object_store`.
     pub(crate) fn new(budget: &RetryBudget) -> Self {
-        Self { budget: budget.clone(), answer: Arc::default() }
+        Self { budget: budget.clone(), fresh: false, answer: Arc::default() }
+    }
+
+    /// The same over a new connection.
+    pub(crate) fn fresh(self, fresh: bool) -> Self {
+        Self { fresh, ..self }
     }
 
     pub(crate) fn extensions(&self) -> Extensions {
@@ -55,7 +61,7 @@ impl Errand {
 
 /// The retries of a request whose answer `object_store` reads itself.
 #[derive(Clone)]
-pub(crate) struct Budget(pub(crate) RetryBudget);
+pub(crate) struct RetryBudgetExtension(pub(crate) RetryBudget);
 
 /// Makes `object_store` use our client.
 #[derive(Debug, Clone)]
@@ -76,10 +82,10 @@ impl HttpConnector for Connector {
 impl HttpService for Connector {
     async fn call(&self, request: client::HttpRequest) -> Result<client::HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
-        let errand = parts.extensions.get::<Errand>().cloned();
-        let budget = match (&errand, parts.extensions.get::<Budget>()) {
-            (Some(errand), _) => errand.budget.clone(),
-            (None, Some(Budget(budget))) => budget.clone(),
+        let context = parts.extensions.get::<RequestContext>().cloned();
+        let budget = match (&context, parts.extensions.get::<RetryBudgetExtension>()) {
+            (Some(context), _) => context.budget.clone(),
+            (None, Some(RetryBudgetExtension(budget))) => budget.clone(),
             (None, None) => RetryBudget::default(),
         };
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
@@ -92,15 +98,17 @@ impl HttpService for Connector {
             budget
         });
         request.headers = parts.headers;
+        request.fresh = context.as_ref().is_some_and(|context| context.fresh);
         if !body.is_empty() {
             request = request.body(body);
         }
         if metadata {
+            request = request.reach(Reach::Any);
             return self.ask_metadata(request).await.map_err(|error| carried(error.with_source(NoMetadata)));
         }
         let answer = self.http.send(request).await;
-        match errand {
-            Some(errand) => Ok(deliver(&errand, answer)),
+        match context {
+            Some(context) => Ok(deliver(&context, answer)),
             None => self.pass(answer).await.map_err(carried),
         }
     }
@@ -111,7 +119,7 @@ impl Connector {
     async fn pass(&self, answer: Result<cache_net::HttpResponse>) -> Result<client::HttpResponse> {
         let answer = answer?;
         if !answer.status().is_success() {
-            return Err(refusal::refused(self.kind, &self.shown, &refusal::Reply::of(answer).await));
+            return Err(error::error_of(self.kind, &self.shown, &error::CloudErrorResponse::of(answer).await));
         }
         handed(answer).await
     }
@@ -138,8 +146,8 @@ async fn handed(answer: cache_net::HttpResponse) -> Result<client::HttpResponse>
 }
 
 /// Keeps the answer and tells `object_store` that all is done.
-fn deliver(errand: &Errand, answer: Result<cache_net::HttpResponse>) -> client::HttpResponse {
-    errand.put(answer);
+fn deliver(context: &RequestContext, answer: Result<cache_net::HttpResponse>) -> client::HttpResponse {
+    context.put(answer);
     let mut response = http::Response::new(HttpResponseBody::from(Vec::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
     response

@@ -6,6 +6,7 @@ use cache_core::{
     Commit, Error, ErrorKind, FileEntry, GitSha1, Manifest, ModelId, RepoPath, Result, Revision, Sha256, Version,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// The form of the documents that are written here.
 pub const FORMAT: &str = "model-cache/1";
@@ -13,9 +14,9 @@ pub const FORMAT: &str = "model-cache/1";
 /// Longest document that is read: some 200,000 files.
 pub(crate) const MAX_DOCUMENT: usize = 64 << 20;
 
-/// A version as it lies in a bucket.
+/// A version as stored in a bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Document {
+pub(crate) struct VersionDocument {
     pub(crate) format: String,
     /// The model that was pushed, as its source calls it.
     pub(crate) model: String,
@@ -33,21 +34,22 @@ pub(crate) struct DocumentFile {
     pub(crate) sha256: Sha256,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) git_sha1: Option<GitSha1>,
-    /// Where its bytes lie, below the prefix.
+    /// Key of its bytes, below the prefix.
     pub(crate) key: RepoPath,
 }
 
 /// All that is read of a document before it is known to be one.
 #[derive(Deserialize)]
-struct Sniffed {
-    format: Option<serde_json::Value>,
+struct Sniffed<'a> {
+    #[serde(borrow)]
+    format: Option<&'a RawValue>,
 }
 
-impl Document {
+impl VersionDocument {
     /// Reads a document; `None` for a file that only has the same name.
     pub(crate) fn parse(bytes: &[u8], shown: &str) -> Result<Option<Self>> {
-        let format = serde_json::from_slice::<Sniffed>(bytes).ok().and_then(|sniffed| sniffed.format);
-        match format.as_ref().and_then(serde_json::Value::as_str) {
+        let format = serde_json::from_slice::<Sniffed<'_>>(bytes).ok().and_then(|sniffed| sniffed.format);
+        match format.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()).as_deref() {
             Some(FORMAT) => {}
             Some(newer) if newer.starts_with("model-cache/") => {
                 let message = format!("{shown} has the form {newer:?}; this program knows {FORMAT:?}");
@@ -56,7 +58,7 @@ impl Document {
             _ => return Ok(None),
         }
         serde_json::from_slice(bytes).map(Some).map_err(|error| {
-            Error::new(ErrorKind::Integrity, format!("{shown} is damaged: {error}"))
+            Error::new(ErrorKind::Integrity, format!("{shown} is corrupted: {error}"))
                 .with_hint("push the model again")
                 .with_source(error)
         })
@@ -74,7 +76,7 @@ impl Document {
         Manifest::new(Version { model: model.clone(), commit: self.commit.clone() }, files.collect())
     }
 
-    /// Where each file lies, below the prefix.
+    /// Key of each file, below the prefix.
     pub(crate) fn keys(self) -> HashMap<RepoPath, RepoPath> {
         self.files.into_iter().map(|file| (file.path, file.key)).collect()
     }
@@ -85,13 +87,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_told_from_a_file_of_the_same_name() {
+    fn document_differs_from_file_of_same_name() {
         for other in ["", "[]", "{}", "{\"format\": 3}", "{\"format\": \"gguf\"}", "not json"] {
-            assert_eq!(Document::parse(other.as_bytes(), "m").unwrap(), None, "{other}");
+            assert_eq!(VersionDocument::parse(other.as_bytes(), "m").unwrap(), None, "{other}");
         }
-        let newer = Document::parse(b"{\"format\": \"model-cache/2\"}", "m").unwrap_err();
+        let newer = VersionDocument::parse(b"{\"format\": \"model-cache/2\"}", "m").unwrap_err();
         assert_eq!(newer.kind(), ErrorKind::Unsupported);
-        let broken = Document::parse(b"{\"format\": \"model-cache/1\"}", "m").unwrap_err();
+        let broken = VersionDocument::parse(b"{\"format\": \"model-cache/1\"}", "m").unwrap_err();
         assert_eq!(broken.kind(), ErrorKind::Integrity);
     }
 
@@ -105,9 +107,9 @@ mod tests {
                 "0".repeat(64)
             )
         };
-        assert!(Document::parse(text("a", "blobs/a").as_bytes(), "m").unwrap().is_some());
+        assert!(VersionDocument::parse(text("a", "blobs/a").as_bytes(), "m").unwrap().is_some());
         for (path, key) in [("../a", "a"), ("/a", "a"), ("a", "../../other/secret"), ("a", "")] {
-            let error = Document::parse(text(path, key).as_bytes(), "m").unwrap_err();
+            let error = VersionDocument::parse(text(path, key).as_bytes(), "m").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Integrity, "{path} {key}");
         }
     }

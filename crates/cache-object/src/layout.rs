@@ -7,7 +7,7 @@
 //! manifest.json             the newest version
 //! ```
 //!
-//! They are written in this order and read in reverse, so nobody sees half a model.
+//! They are written in this order and read in reverse, so no reader sees half a model.
 
 use cache_core::{Commit, RepoPath, Revision, Sha256};
 
@@ -25,18 +25,18 @@ pub(crate) fn below(prefix: Option<&RepoPath>, name: &str) -> String {
     }
 }
 
-/// Where a blob lies, below the prefix.
+/// Key of a blob, below the prefix.
 pub(crate) fn blob(sha256: Sha256) -> String {
     let name = sha256.to_string();
     format!("blobs/{}/{name}", name.get(..2).unwrap_or_default())
 }
 
-/// Where a version's document lies, below the prefix.
+/// Key of a version's document, below the prefix.
 pub(crate) fn manifest(commit: &Commit) -> String {
     format!("manifests/{commit}.json")
 }
 
-/// Where a moving name lies, below the prefix.
+/// Key of a ref, below the prefix.
 pub(crate) fn reference(revision: &Revision) -> String {
     format!("refs/{revision}")
 }

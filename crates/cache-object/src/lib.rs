@@ -10,19 +10,21 @@ mod address;
 mod checksum;
 mod config;
 mod connector;
+mod credentials;
 mod document;
+mod error;
 mod layout;
 mod listing;
 #[cfg(feature = "s3")]
 mod profile;
 mod push;
-mod refusal;
 mod source;
 mod store;
 mod sums;
 mod xml;
 
-pub use config::{AzureConfig, GcsConfig, ObjectConfig, S3Config, S3Credentials};
+pub use config::{AzureConfig, GcsConfig, ObjectConfig, S3Config};
+pub use credentials::S3Credentials;
 pub use document::FORMAT;
-pub use push::{PushOptions, Pushed, Verify, push};
+pub use push::{PushOptions, PushReport, Verify, push};
 pub use source::ObjectSource;

@@ -9,7 +9,7 @@ use cache_core::{Error, ErrorKind, Result};
 use cache_net::Secret;
 
 use crate::S3Credentials;
-use crate::config::variable;
+use crate::credentials::variable;
 
 /// Larger files are not read.
 const MAX_FILE: u64 = 1 << 20;
@@ -18,10 +18,12 @@ const MAX_FILE: u64 = 1 << 20;
 #[derive(Debug, Default)]
 pub(crate) struct Profile {
     name: String,
+    /// Whether it was named, rather than the default.
+    pub(crate) is_chosen: bool,
     pub(crate) region: Option<String>,
     pub(crate) endpoint: Option<String>,
     keys: Option<(Secret, Secret, Option<Secret>)>,
-    /// The setting by which the keys would have to be had from another program or service.
+    /// The unsupported setting that would fetch keys from another program or service.
     elsewhere: Option<&'static str>,
 }
 
@@ -35,7 +37,7 @@ impl Profile {
         Self::of(chosen, &config, &credentials)
     }
 
-    fn of(chosen: Option<&str>, config: &str, credentials: &str) -> Result<Self> {
+    pub(crate) fn of(chosen: Option<&str>, config: &str, credentials: &str) -> Result<Self> {
         let name = chosen.unwrap_or("default");
         let mut settings = section(config, &format!("profile {name}"));
         if name == "default" && settings.is_none() {
@@ -56,9 +58,17 @@ impl Profile {
             }
             _ => None,
         };
-        let elsewhere = ["credential_process", "sso_session", "sso_start_url", "role_arn"];
+        let elsewhere = [
+            "credential_process",
+            "sso_session",
+            "sso_start_url",
+            "role_arn",
+            "web_identity_token_file",
+            "credential_source",
+        ];
         Ok(Self {
             name: name.to_owned(),
+            is_chosen: chosen.is_some(),
             region: take("region"),
             endpoint: take("endpoint_url"),
             elsewhere: elsewhere.into_iter().find(|key| settings.contains_key(*key)),
@@ -66,7 +76,18 @@ impl Profile {
         })
     }
 
-    /// The profile's keys, if it has any.
+    /// The keys come from variables and the endpoint from the profile that another variable names.
+    pub(crate) fn mixed(&self) -> Error {
+        let name = &self.name;
+        let message = format!("AWS_ACCESS_KEY_ID is set, and the profile {name:?} of AWS_PROFILE has another endpoint");
+        Error::new(ErrorKind::Usage, message)
+            .with_hint("unset one of the two, or set AWS_ENDPOINT_URL to where these keys belong")
+    }
+
+    /// The profile's keys. `None` for the default profile without any: the machine may have some.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unauthorized`] when the keys come from a program or service, or a chosen profile has none.
     pub(crate) fn credentials(&self) -> Result<Option<S3Credentials>> {
         if let Some((id, key, token)) = &self.keys {
             return Ok(Some(S3Credentials {
@@ -75,8 +96,14 @@ impl Profile {
                 session_token: token.clone(),
             }));
         }
-        let Some(setting) = self.elsewhere else { return Ok(None) };
         let name = &self.name;
+        let Some(setting) = self.elsewhere else {
+            if !self.is_chosen {
+                return Ok(None);
+            }
+            return Err(Error::new(ErrorKind::Unauthorized, format!("the AWS profile {name:?} has no keys"))
+                .with_hint("put aws_access_key_id and aws_secret_access_key into it, or name another profile"));
+        };
         let message = format!("the AWS profile {name:?} gets its keys by {setting}, which is not supported here");
         Err(Error::new(ErrorKind::Unauthorized, message).with_hint(format!(
             "put them into the environment: eval \"$(aws configure export-credentials --profile {name} --format env)\""
@@ -95,10 +122,9 @@ fn read(path: Option<PathBuf>) -> Result<String> {
         Error::new(ErrorKind::Usage, format!("AWS's settings cannot be read: {error}"))
             .with_hint("check who may read the file, or name another with AWS_CONFIG_FILE")
     };
-    match fs_err::metadata(&path) {
-        Ok(metadata) if metadata.is_file() && metadata.len() <= MAX_FILE => fs_err::read_to_string(path).map_err(usage),
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(usage(error)),
-        _ => Ok(String::new()),
+    match cache_fs::read_text(&path, MAX_FILE) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        other => other.map_err(usage),
     }
 }
 

@@ -1,13 +1,14 @@
 //! Pushing a version into a bucket.
 //!
-//! A blob is sent once: what lies there with the right size and checksum is not sent again. Only when every blob was
-//! proven to be there are the manifest and then the ref written.
+//! A blob is uploaded once: an object with the right size and checksum is not sent again. Manifest and
+//! ref are written only after every blob was verified.
 
 mod local;
-mod prove;
+mod options;
 #[cfg(feature = "s3")]
 mod s3;
 mod upload;
+mod verify;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -17,15 +18,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache_core::{
     Bucket, Commit, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome, Progress, RepoPath, Result,
-    RetryBudget, Revision, Sha256,
+    RetryBudget, Revision,
 };
 use futures::{StreamExt as _, TryStreamExt as _};
 use tokio::sync::Semaphore;
 
-use self::local::Local;
-use self::upload::{Done, Upload};
+use self::local::{LocalFile, Object};
+use self::upload::{Upload, UploadedObject};
+
+pub use self::options::{PushOptions, Verify};
+
 use crate::ObjectSource;
-use crate::document::{Document, DocumentFile, FORMAT};
+use crate::document::{DocumentFile, FORMAT, VersionDocument};
 use crate::layout::{self, DOCUMENT, SUMS, below};
 use crate::store::BucketStore;
 
@@ -35,53 +39,10 @@ const MIN_PART: u64 = 5 << 20;
 /// Objects looked at side by side.
 const SIDE_BY_SIDE: usize = 8;
 
-/// How it is made sure that the bytes lie in the bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Verify {
-    /// By the SHA-256 that the server keeps; where it keeps none, by reading the bytes back.
-    #[default]
-    Checksums,
-    /// By reading the bytes back.
-    ReadBack,
-}
-
-/// How to push.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct PushOptions {
-    /// Objects under the names of the files, for people who read the bucket with other tools, instead of blobs. The
-    /// bucket then holds one version of the model below this prefix.
-    pub as_files: bool,
-    /// The name under which the version is found again; `main` when there is none.
-    pub revision: Option<Revision>,
-    /// Parts that are sent side by side. No more than this many are in memory.
-    pub concurrency: usize,
-    /// Size of a part in bytes, 5 MiB at least.
-    pub part_size: u64,
-    /// How it is made sure that the bytes lie there.
-    pub verify: Verify,
-    /// Retries in a row, for each object.
-    pub retries: u32,
-}
-
-impl Default for PushOptions {
-    fn default() -> Self {
-        Self {
-            as_files: false,
-            revision: None,
-            concurrency: 4,
-            part_size: 8 << 20,
-            verify: Verify::default(),
-            retries: 5,
-        }
-    }
-}
-
-/// What a push did.
+/// Result of a push.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Pushed {
+pub struct PushReport {
     /// The version.
     pub commit: Commit,
     /// The name that now points to it.
@@ -96,16 +57,6 @@ pub struct Pushed {
     pub bytes: u64,
 }
 
-/// One object to be there in the end.
-pub(crate) struct Object {
-    /// The file that it is shown as.
-    pub(crate) path: RepoPath,
-    pub(crate) key: String,
-    pub(crate) sha256: Sha256,
-    pub(crate) size: u64,
-    pub(crate) local: PathBuf,
-}
-
 /// Sends a version to `target`, below the prefix of `bucket`.
 ///
 /// Every file of the manifest must have its `blob` and size; `blob_path` says where its bytes lie on this machine, which
@@ -116,7 +67,7 @@ pub(crate) struct Object {
 /// - [`ErrorKind::NotFound`]: no such bucket.
 /// - [`ErrorKind::Unauthorized`]: no, unknown, expired or too weak credentials, or a bucket that takes no writes.
 /// - [`ErrorKind::Usage`]: another region, or files whose names are taken by what a push writes.
-/// - [`ErrorKind::Integrity`]: what lies in the bucket or on this machine is not what the manifest says.
+/// - [`ErrorKind::Integrity`]: the bucket or the local file does not match the manifest.
 /// - [`ErrorKind::Network`], [`ErrorKind::Storage`]: as they come.
 pub async fn push(
     target: &ObjectSource,
@@ -125,13 +76,13 @@ pub async fn push(
     blob_path: impl Fn(&FileEntry) -> Result<PathBuf>,
     options: PushOptions,
     progress: Arc<dyn Progress>,
-) -> Result<Pushed> {
+) -> Result<PushReport> {
     let store = &target.store;
     if bucket.kind() != store.kind || bucket.name() != store.name {
         return Err(Error::new(ErrorKind::Usage, format!("{bucket} is not in {store}")));
     }
     let revision = options.revision.clone().unwrap_or_else(Revision::main);
-    let work = Work { store, bucket, manifest, options: &options, revision: &revision, progress: &progress };
+    let work = PushTask { store, bucket, manifest, options: &options, revision: &revision, progress: &progress };
     let files = work.files()?;
     let objects = work.objects(&files, blob_path)?;
     let budget = work.budget();
@@ -143,7 +94,7 @@ pub async fn push(
     let done = work.send(objects).await?;
     work.publish(files, &budget).await?;
     let sent = done.iter().filter(|done| done.sent > 0 || done.uploaded);
-    Ok(Pushed {
+    Ok(PushReport {
         commit: manifest.version.commit.clone(),
         revision: revision.clone(),
         uploaded: sent.clone().count(),
@@ -153,7 +104,7 @@ pub async fn push(
     })
 }
 
-struct Work<'a> {
+struct PushTask<'a> {
     store: &'a BucketStore,
     bucket: &'a Bucket,
     manifest: &'a Manifest,
@@ -162,9 +113,9 @@ struct Work<'a> {
     progress: &'a Arc<dyn Progress>,
 }
 
-impl Work<'_> {
+impl PushTask<'_> {
     fn budget(&self) -> RetryBudget {
-        RetryBudget::told(self.options.retries, Arc::clone(self.progress))
+        RetryBudget::with_progress(self.options.retries, Arc::clone(self.progress))
     }
 
     fn key(&self, name: &str) -> String {
@@ -176,11 +127,13 @@ impl Work<'_> {
         let taken = |path: &RepoPath| path.as_str() == DOCUMENT || path.as_str() == SUMS;
         let files = self.manifest.files.iter().map(|file| {
             let (Some(sha256), Some(size)) = (file.blob, file.size) else {
-                return Err(Error::new(ErrorKind::Usage, format!("{}: its bytes are not here", file.path)));
+                return Err(Error::new(ErrorKind::Usage, format!("{}: not in the store", file.path)));
             };
             if self.options.as_files && taken(&file.path) {
-                let message = format!("{}: the push writes an object of this name itself", file.path);
-                return Err(Error::new(ErrorKind::Usage, message).with_hint("push without --as-files"));
+                let message = format!("{}: the upload writes an object of this name itself", file.path);
+                return Err(Error::new(ErrorKind::Usage, message)
+                    .with_hint("upload blobs instead of files")
+                    .with_reason(cache_core::Reason::ObjectNameTaken));
             }
             let key = if self.options.as_files { file.path.clone() } else { RepoPath::parse(&layout::blob(sha256))? };
             Ok(DocumentFile { path: file.path.clone(), size, sha256, git_sha1: file.digests.git_sha1, key })
@@ -212,13 +165,16 @@ impl Work<'_> {
         let key = self.key(&layout::reference(self.revision));
         match self.store.read(&key, 4096, budget).await? {
             None => Ok(()),
-            Some(_) => Err(Error::new(ErrorKind::Usage, format!("{}: versions lie there as blobs", self.bucket))
-                .with_host(&*self.store.host)
-                .with_hint("choose another prefix, or push without --as-files")),
+            Some(_) => {
+                Err(Error::new(ErrorKind::Usage, format!("{}: it already holds versions as blobs", self.bucket))
+                    .with_host(&*self.store.host)
+                    .with_hint("choose another prefix, or upload blobs instead of files")
+                    .with_reason(cache_core::Reason::PrefixHoldsBlobs))
+            }
         }
     }
 
-    async fn send(&self, objects: Vec<Object>) -> Result<Vec<Done>> {
+    async fn send(&self, objects: Vec<Object>) -> Result<Vec<UploadedObject>> {
         let concurrency = self.options.concurrency.clamp(1, 64);
         let parts = Arc::new(Semaphore::new(concurrency));
         let name = self.store.to_string();
@@ -226,7 +182,7 @@ impl Work<'_> {
         let sent = objects.into_iter().map(|object| async move {
             let upload = Upload {
                 store: self.store,
-                local: Local::new(&object),
+                local: LocalFile::new(&object),
                 part_size: part_size(object.size, self.options.part_size),
                 object: &object,
                 options: self.options,
@@ -257,7 +213,7 @@ impl Work<'_> {
             let sums: String = files.iter().map(|file| format!("{}  {}\n", file.sha256, file.path)).collect();
             self.store.write(&self.key(SUMS), sums.into(), budget).await?;
         }
-        let document = Document {
+        let document = VersionDocument {
             format: FORMAT.to_owned(),
             model: model_name(&self.manifest.version.model),
             commit: commit.clone(),
@@ -277,7 +233,7 @@ impl Work<'_> {
     }
 }
 
-/// What the document calls the model. Where a folder lies is nobody's business.
+/// Model name in the document. The path of a local folder stays private.
 fn model_name(model: &ModelId) -> String {
     match model {
         ModelId::Folder(folder) => {

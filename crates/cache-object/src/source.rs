@@ -7,15 +7,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use cache_core::{
     Bucket, ByteRange, Commit, Error, ErrorKind, FileEntry, Manifest, ModelId, OpenOptions, Opened, RepoPath, Result,
-    RetryBudget, Revision, Source, Version,
+    Retry, RetryBudget, Revision, Source, Version,
 };
 use cache_net::{HttpClient, HttpResponse, body_of};
 use http::{StatusCode, header};
 
-use crate::document::{Document, MAX_DOCUMENT};
+use crate::document::{MAX_DOCUMENT, VersionDocument};
 use crate::layout::{self, DOCUMENT, below};
-use crate::listing::{self, Found};
-use crate::store::{Ask, BucketStore};
+use crate::listing::{self, ListedObject};
+use crate::store::{BucketStore, ObjectReadOptions};
 use crate::{ObjectConfig, checksum, sums};
 
 /// Most versions whose keys are remembered. Forgetting one costs a request.
@@ -32,7 +32,7 @@ pub struct ObjectSource {
     known: Mutex<HashMap<Commit, Keys>>,
 }
 
-/// Where the files of a version lie.
+/// Keys of a version's files.
 #[derive(Debug, Clone)]
 enum Keys {
     /// Each under its own path.
@@ -40,11 +40,11 @@ enum Keys {
     /// The model is one object.
     Single,
     /// As a push says.
-    Pushed(Arc<HashMap<RepoPath, RepoPath>>),
+    PushReport(Arc<HashMap<RepoPath, RepoPath>>),
 }
 
 impl ObjectSource {
-    /// A source for one bucket. Cheap: credentials in files are read, and nobody is asked.
+    /// A source for one bucket. Cheap: reads credential files and sends no request.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for settings that cannot be used, [`ErrorKind::Unauthorized`] for credentials that are kept
@@ -70,11 +70,11 @@ impl ObjectSource {
         known.insert(commit.clone(), keys);
     }
 
-    /// What a push has written under this name, below the prefix.
-    async fn document(&self, bucket: &Bucket, name: &str, budget: &RetryBudget) -> Result<Option<Document>> {
+    /// Document that a push wrote under this name, below the prefix.
+    async fn document(&self, bucket: &Bucket, name: &str, budget: &RetryBudget) -> Result<Option<VersionDocument>> {
         let key = below(bucket.prefix(), name);
         match self.store.read(&key, MAX_DOCUMENT, budget).await {
-            Ok(Some(bytes)) => Document::parse(&bytes, &self.store.shown(&key)),
+            Ok(Some(bytes)) => VersionDocument::parse(&bytes, &self.store.shown(&key)),
             Ok(None) => Ok(None),
             // S3 says no more of what is not there to those who may not list; the list will tell.
             Err(error) if error.kind() == ErrorKind::Unauthorized => Ok(None),
@@ -83,7 +83,12 @@ impl ObjectSource {
     }
 
     /// The pushed version that a revision names. `None` where nothing was pushed.
-    async fn pushed(&self, bucket: &Bucket, revision: &Revision, budget: &RetryBudget) -> Result<Option<Document>> {
+    async fn pushed(
+        &self,
+        bucket: &Bucket,
+        revision: &Revision,
+        budget: &RetryBudget,
+    ) -> Result<Option<VersionDocument>> {
         let commit = match revision.as_commit() {
             Some(commit) => Some(commit),
             None => self.reference(bucket, revision, budget).await?,
@@ -142,7 +147,10 @@ impl ObjectSource {
     }
 
     async fn single(&self, bucket: &Bucket, key: &RepoPath, budget: &RetryBudget) -> Result<FileEntry> {
-        let answer = self.store.ask(key.as_str(), Ask { head: true, ..Ask::default() }, budget).await?;
+        let answer = self
+            .store
+            .ask(key.as_str(), ObjectReadOptions { head: true, ..ObjectReadOptions::default() }, budget)
+            .await?;
         match answer.status() {
             status if status.is_success() => {}
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(self.nothing(bucket)),
@@ -161,7 +169,7 @@ impl ObjectSource {
     }
 
     fn nothing(&self, bucket: &Bucket) -> Error {
-        Error::new(ErrorKind::NotFound, format!("{bucket}: there is no object of this name and none below it"))
+        Error::new(ErrorKind::NotFound, format!("{bucket}: no object of this name, and none below it"))
             .with_host(&*self.store.host)
             .with_hint("check the bucket, the prefix and the endpoint")
     }
@@ -175,12 +183,12 @@ impl ObjectSource {
         if document.is_none() {
             document = self.document(bucket, DOCUMENT, budget).await?.filter(|document| document.commit == *commit);
         }
-        let keys = document.map_or(Keys::Plain, |document| Keys::Pushed(Arc::new(document.keys())));
+        let keys = document.map_or(Keys::Plain, |document| Keys::PushReport(Arc::new(document.keys())));
         self.remember(commit, keys.clone());
         Ok(keys)
     }
 
-    /// Where a file lies, and where else if it is not there.
+    /// Key of a file, and the fallback key.
     async fn places(
         &self,
         version: &Version,
@@ -196,7 +204,7 @@ impl ObjectSource {
         match self.keys(bucket, &version.commit, budget).await? {
             Keys::Plain => Ok((own(), lone)),
             Keys::Single => Ok((lone.ok_or_else(absent)?, None)),
-            Keys::Pushed(keys) => {
+            Keys::PushReport(keys) => {
                 let key = keys.get(path).ok_or_else(absent)?;
                 Ok((below(prefix, key.as_str()), None))
             }
@@ -207,7 +215,10 @@ impl ObjectSource {
     async fn reach(&self, key: &str, range: Option<ByteRange>, options: &OpenOptions) -> Result<Option<HttpResponse>> {
         let tag = options.if_range.as_deref().filter(|_| range.is_some());
         let quoted = tag.map(|tag| format!("\"{tag}\""));
-        let answer = self.store.ask(key, Ask { range, tag: quoted, head: false }, &options.budget).await?;
+        let answer = self
+            .store
+            .ask(key, ObjectReadOptions { range, tag: quoted, head: false, fresh: options.fresh }, &options.budget)
+            .await?;
         // A server that ignores the condition may still tell by its tag that this is another object.
         let another =
             answer.status() == StatusCode::PARTIAL_CONTENT && tag.is_some() && tag_of(&answer).as_deref() != tag;
@@ -228,7 +239,7 @@ fn tag_of(answer: &HttpResponse) -> Option<String> {
     (!tag.starts_with("W/") && !bare.is_empty()).then(|| bare.to_owned())
 }
 
-fn file(found: Found) -> FileEntry {
+fn file(found: ListedObject) -> FileEntry {
     let mut entry = FileEntry::new(found.path);
     entry.size = Some(found.size);
     entry.etag = found.etag;
@@ -242,13 +253,13 @@ impl Source for ObjectSource {
         let bucket = self.bucket(model)?;
         if let Some(document) = self.pushed(bucket, revision, budget).await? {
             let manifest = document.manifest(model)?;
-            self.remember(&manifest.version.commit, Keys::Pushed(Arc::new(document.keys())));
+            self.remember(&manifest.version.commit, Keys::PushReport(Arc::new(document.keys())));
             return Ok(manifest);
         }
         let absent = |why: &str| {
             Error::new(ErrorKind::NotFound, format!("{model}@{revision}: {why}"))
                 .with_host(&*self.store.host)
-                .with_hint("objects that were not pushed have one version, the present one: leave the revision out")
+                .with_hint("objects that were not pushed have only their current version: leave out the revision")
         };
         let pinned = revision.as_commit();
         if pinned.is_none() && *revision != Revision::main() {
@@ -257,7 +268,7 @@ impl Source for ObjectSource {
         let (files, keys) = self.plain(bucket, budget).await?;
         let commit = Commit::of_listing(&files);
         if pinned.is_some_and(|pinned| pinned != commit) {
-            return Err(absent("the objects are other ones now"));
+            return Err(absent("the objects have changed"));
         }
         self.remember(&commit, keys);
         Manifest::new(Version { model: model.clone(), commit }, files)
@@ -277,6 +288,10 @@ impl Source for ObjectSource {
                     return body_of(answer, range).map(Opened::Stream);
                 }
                 (StatusCode::NOT_FOUND, Some(next)) => key = next,
+                (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                    // One faulty answer or a shorter object: the next answer tells.
+                    return Err(self.store.refusal(&key, answer).await.with_retry(Retry::Backoff));
+                }
                 _ => return Err(self.store.refusal(&key, answer).await),
             }
         }

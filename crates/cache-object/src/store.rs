@@ -1,4 +1,4 @@
-//! [`BucketStore`]: one bucket, whoever's it is, and the requests that are made of it.
+//! [`BucketStore`]: one bucket of any provider, and its requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,52 +6,43 @@ use std::sync::Arc;
 use bytes::Bytes;
 use cache_core::{Bucket, BucketKind, ByteRange, Error, ErrorKind, Result, RetryBudget};
 use cache_net::{HttpClient, HttpResponse};
-use object_store::list::PaginatedListStore;
-use object_store::multipart::MultipartStore;
 use object_store::path::Path;
-use object_store::{GetOptions, GetRange, ObjectStore, PutOptions, RetryConfig};
+use object_store::{GetOptions, GetRange, PutOptions};
 
-use crate::connector::{self, Connector, Errand};
-use crate::refusal::{self, Reply};
+use crate::address::Cloud;
+use crate::connector::{self, Connector, RequestContext};
+use crate::error::{self, CloudErrorResponse};
 use crate::{ObjectConfig, address};
-
-/// What all three clouds can do.
-pub(crate) trait Cloud: ObjectStore + PaginatedListStore + MultipartStore {}
-
-impl<T: ObjectStore + PaginatedListStore + MultipartStore> Cloud for T {}
 
 /// One bucket.
 #[derive(Clone)]
 pub(crate) struct BucketStore {
     pub(crate) kind: BucketKind,
     pub(crate) name: String,
-    /// Where the requests go, for people.
+    /// Host of the requests, for display.
     pub(crate) host: String,
     pub(crate) cloud: Arc<dyn Cloud>,
     /// For requests that `object_store` does not know.
     #[cfg(feature = "s3")]
     pub(crate) http: HttpClient,
-    /// What only S3 can do.
+    /// S3 specifics.
     #[cfg(feature = "s3")]
     pub(crate) s3: Option<Arc<address::S3Address>>,
 }
 
-/// What a HEAD or GET asks for.
+/// Options of a HEAD or GET.
 #[derive(Debug, Default)]
-pub(crate) struct Ask {
+pub(crate) struct ObjectReadOptions {
     pub(crate) range: Option<ByteRange>,
     /// The quoted tag that the object must have.
     pub(crate) tag: Option<String>,
     pub(crate) head: bool,
-}
-
-/// `object_store` repeats nothing itself.
-pub(crate) fn no_retries() -> RetryConfig {
-    RetryConfig { max_retries: 0, ..RetryConfig::default() }
+    /// Over a new connection.
+    pub(crate) fresh: bool,
 }
 
 impl BucketStore {
-    /// Prepares; nobody is asked yet.
+    /// Prepares the client; sends no request.
     pub(crate) fn new(bucket: &Bucket, config: &ObjectConfig, http: HttpClient) -> Result<Self> {
         #[cfg(feature = "s3")]
         let own = http.clone();
@@ -93,27 +84,27 @@ impl BucketStore {
     }
 
     /// Asks for an object: the answer as it came, whatever its status.
-    pub(crate) async fn ask(&self, key: &str, ask: Ask, budget: &RetryBudget) -> Result<HttpResponse> {
-        let errand = Errand::new(budget);
+    pub(crate) async fn ask(&self, key: &str, ask: ObjectReadOptions, budget: &RetryBudget) -> Result<HttpResponse> {
+        let context = RequestContext::new(budget).fresh(ask.fresh);
         let options = GetOptions {
             range: ask.range.map(|range| GetRange::Bounded(range.start..range.end)),
             if_match: ask.tag,
             head: ask.head,
-            extensions: errand.extensions(),
+            extensions: context.extensions(),
             ..GetOptions::default()
         };
         let path = self.path(key)?;
         let done = self.cloud.get_opts(&path, options).await;
-        self.answered(errand, done.err())
+        self.answered(context, done.err())
     }
 
     /// The whole of a small object; `None` when it is not there.
     pub(crate) async fn read(&self, key: &str, cap: usize, budget: &RetryBudget) -> Result<Option<Bytes>> {
-        let answer = self.ask(key, Ask::default(), budget).await?;
+        let answer = self.ask(key, ObjectReadOptions::default(), budget).await?;
         if answer.status().is_success() {
             return answer.bytes(cap).await.map(Some);
         }
-        match Reply::of(answer).await {
+        match CloudErrorResponse::of(answer).await {
             reply if reply.is_absent() => Ok(None),
             reply => Err(self.refused(key, &reply)),
         }
@@ -121,15 +112,15 @@ impl BucketStore {
 
     /// Writes a small object, or replaces it.
     pub(crate) async fn write(&self, key: &str, bytes: Bytes, budget: &RetryBudget) -> Result<HttpResponse> {
-        let errand = Errand::new(budget);
-        let options = PutOptions { extensions: errand.extensions(), ..PutOptions::default() };
+        let context = RequestContext::new(budget);
+        let options = PutOptions { extensions: context.extensions(), ..PutOptions::default() };
         let done = self.cloud.put_opts(&self.path(key)?, bytes.into(), options).await;
-        let answer = self.answered(errand, done.err())?;
+        let answer = self.answered(context, done.err())?;
         if answer.status().is_success() { Ok(answer) } else { Err(self.refusal(key, answer).await) }
     }
 
-    fn answered(&self, errand: Errand, error: Option<object_store::Error>) -> Result<HttpResponse> {
-        match (errand.answer(), error) {
+    fn answered(&self, context: RequestContext, error: Option<object_store::Error>) -> Result<HttpResponse> {
+        match (context.answer(), error) {
             (Some(answer), _) => answer,
             (None, Some(error)) => Err(self.explain(&error)),
             (None, None) => Err(Error::new(ErrorKind::Network, "no request was made").with_host(&*self.host)),
@@ -137,11 +128,11 @@ impl BucketStore {
     }
 
     pub(crate) async fn refusal(&self, key: &str, answer: HttpResponse) -> Error {
-        self.refused(key, &Reply::of(answer).await)
+        self.refused(key, &CloudErrorResponse::of(answer).await)
     }
 
-    pub(crate) fn refused(&self, key: &str, reply: &Reply) -> Error {
-        refusal::refused(self.kind, &self.shown(key), reply)
+    pub(crate) fn refused(&self, key: &str, reply: &CloudErrorResponse) -> Error {
+        error::error_of(self.kind, &self.shown(key), reply)
     }
 
     /// An error of `object_store` in our words.
@@ -173,13 +164,12 @@ impl BucketStore {
         };
         let bucket = format!("{}://{}", self.kind.scheme(), self.name);
         let message = format!("{bucket}: no credentials were found; looked for: {looked}");
-        Error::new(ErrorKind::Unauthorized, message).with_hint(refusal::check(self.kind))
+        Error::new(ErrorKind::Unauthorized, message).with_hint(error::check(self.kind))
     }
 
     pub(crate) fn path(&self, key: &str) -> Result<Path> {
-        Path::parse(key).map_err(|error| {
-            Error::new(ErrorKind::Usage, format!("{}: not a key that can be asked for: {error}", self.shown(key)))
-        })
+        Path::parse(key)
+            .map_err(|error| Error::new(ErrorKind::Usage, format!("{}: invalid object key: {error}", self.shown(key))))
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use cache_core::{Error, ErrorKind, RepoPath, Result, RetryBudget, Sha256};
+use cache_core::{Error, ErrorKind, RepoPath, Result, RetryBudget, Sha256, checksum_entries, is_checksum_list};
 use futures::{StreamExt as _, TryStreamExt as _};
 
 use crate::layout::{SUMS, below};
-use crate::listing::Found;
+use crate::listing::ListedObject;
 use crate::store::BucketStore;
 
 /// Longest list that is read, in bytes: some 100,000 lines.
@@ -15,17 +15,17 @@ const MAX_LIST: u64 = 16 << 20;
 /// Most lists that are read.
 const MAX_LISTS: usize = 1_000;
 
-/// How many are read side by side.
+/// Concurrent reads.
 const SIDE_BY_SIDE: usize = 8;
 
-/// Gives the objects the digests that lists among them name. A list speaks for what lies below its own folder.
+/// Gives the objects the digests that lists among them name. A list covers the files below its own folder.
 pub(crate) async fn apply(
     store: &BucketStore,
     prefix: Option<&RepoPath>,
-    mut found: Vec<Found>,
+    mut found: Vec<ListedObject>,
     budget: &RetryBudget,
-) -> Result<Vec<Found>> {
-    let lists = found.iter().filter(|object| is_list(object.path.file_name()) && object.size <= MAX_LIST);
+) -> Result<Vec<ListedObject>> {
+    let lists = found.iter().filter(|object| is_checksum_list(object.path.file_name()) && object.size <= MAX_LIST);
     let lists: Vec<RepoPath> = lists.take(MAX_LISTS).map(|object| object.path.clone()).collect();
     let read = lists.into_iter().map(|list| async move {
         let key = below(prefix, list.as_str());
@@ -36,7 +36,7 @@ pub(crate) async fn apply(
     let mut known: HashMap<String, Sha256> = HashMap::new();
     for (list, bytes) in read {
         let text = String::from_utf8_lossy(&bytes);
-        for (path, sha256) in entries(&list, &text) {
+        for (path, sha256) in checksum_entries(&list, &text) {
             if known.insert(path.clone(), sha256).is_some_and(|other| other != sha256) {
                 return Err(Error::new(ErrorKind::Integrity, format!("two lists name different digests for {path}"))
                     .with_host(&*store.host)
@@ -62,45 +62,10 @@ pub(crate) async fn beside(store: &BucketStore, key: &RepoPath, budget: &RetryBu
             Err(error) => return Err(error),
         };
         let text = String::from_utf8_lossy(&bytes);
-        let named = entries(&RepoPath::parse(&list)?, &text).into_iter().find(|(path, _)| path == key.as_str());
+        let named = checksum_entries(&RepoPath::parse(&list)?, &text).find(|(path, _)| path == key.as_str());
         if let Some((_, sha256)) = named {
             return Ok(Some(sha256));
         }
     }
     Ok(None)
-}
-
-fn is_list(name: &str) -> bool {
-    name.eq_ignore_ascii_case(SUMS) || name.strip_suffix(".sha256").is_some_and(|own| !own.is_empty())
-}
-
-/// The files that a list speaks for.
-fn entries(list: &RepoPath, text: &str) -> Vec<(String, Sha256)> {
-    let folder = list.as_str().strip_suffix(list.file_name()).unwrap_or_default();
-    let own = list.file_name().strip_suffix(".sha256");
-    let lines = text.lines().filter_map(|line| {
-        let line = line.trim();
-        let (sha256, name) = line.split_once([' ', '\t']).map_or((line, None), |(hex, name)| (hex, Some(name)));
-        let name = name.map(|name| name.trim_start().trim_start_matches('*').trim_start_matches("./")).or(own)?;
-        Some((format!("{folder}{name}"), sha256.parse().ok()?))
-    });
-    lines.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_are_read_as_sha256sum_writes_them() {
-        let hex = "ab".repeat(32);
-        let read = |list: &str, text: &str| {
-            let found = entries(&RepoPath::parse(list).unwrap(), text);
-            found.into_iter().map(|(path, _)| path).collect::<Vec<_>>()
-        };
-        assert_eq!(read("SHA256SUMS", &format!("{hex}  a.bin\n{hex} *sub/b c\n# no\nxyz  d\n")), ["a.bin", "sub/b c"]);
-        assert_eq!(read("sub/SHA256SUMS", &format!("{hex}  ./a")), ["sub/a"]);
-        assert_eq!(read("sub/a.bin.sha256", &hex), ["sub/a.bin"]);
-        assert_eq!(read("a.bin.sha256", &format!("{hex}  a.bin")), ["a.bin"]);
-    }
 }

@@ -5,7 +5,7 @@ pub(crate) fn text(xml: &str, name: &str) -> Option<String> {
     elements(xml, name).next().map(unescaped)
 }
 
-/// What stands inside of each element of this name, which must not hold another of its name.
+/// Content of each element of this name, which must not nest.
 pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let mut rest = xml;

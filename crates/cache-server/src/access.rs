@@ -1,144 +1,34 @@
-//! Who may read what. Bytes are shared by digest, permission is not.
+//! Authorization of repository reads. Bytes are shared by digest, permission is not.
 //!
 //! Without users of its own the server asks upstream, with the caller's own token and never with its own. With users,
 //! their globs decide. What is refused is refused as a repository that does not exist, whether it exists or not.
 
-mod memory;
-mod record;
+mod decisions;
+mod delegated;
+mod repo_access;
 mod rules;
-mod upstream;
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use cache_lib::{Cache, Result, Sha256};
 use globset::GlobSet;
-use http::header::AUTHORIZATION;
-use http::request::Parts;
-use sha2::Digest as _;
 
-use self::record::Visibility;
+use self::delegated::Delegated;
+pub(crate) use self::repo_access::{Permissions, RepoAccess};
 use self::rules::Rules;
-pub(crate) use self::rules::globs;
-use self::upstream::Upstream;
+use crate::caller::{Caller, Grant, OWN_TOKEN, Token};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
-use crate::listen::Peer;
-use crate::refusal::Refusal;
+use crate::globs::globs;
+use crate::hub_error::HubError;
+use crate::listen::network;
 use crate::repo::Repo;
+use crate::upstream::{ClientGroup, Limits};
+use crate::visibility::{KEPT, VisibilityRecords};
 
-/// Longest token that is looked at, in bytes.
-const MAX_TOKEN: usize = 4096;
-/// How the tokens begin that this server makes.
-pub(crate) const OWN_TOKEN: &str = "mct_";
-
-/// A token as a client sent it. Never printed.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Token(Arc<str>);
-
-impl Token {
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.into())
-    }
-
-    /// What is remembered of it.
-    pub(crate) fn sha256(&self) -> Sha256 {
-        Sha256::from_bytes(sha2::Sha256::digest(self.0.as_bytes()).into())
-    }
-
-    /// The text, to be sent to upstream and nowhere else.
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("***")
-    }
-}
-
-/// Who asks.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Caller {
-    /// The bearer token, if one was sent.
-    pub(crate) token: Option<Token>,
-    /// Came by the unix socket.
-    pub(crate) local_admin: bool,
-}
-
-impl Caller {
-    /// Reads `Authorization` and the connection's [`Peer`](crate::listen::Peer).
-    pub(crate) fn of(parts: &Parts) -> Self {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        Self {
-            token: header.and_then(bearer).map(Token::new),
-            local_admin: matches!(parts.extensions.get(), Some(Peer::Unix)),
-        }
-    }
-}
-
-fn bearer(header: &str) -> Option<&str> {
-    let (scheme, token) = header.trim().split_once(' ')?;
-    let token = token.trim();
-    let fine = !token.is_empty() && token.len() <= MAX_TOKEN && token.bytes().all(|byte| byte.is_ascii_graphic());
-    (scheme.eq_ignore_ascii_case("bearer") && fine).then_some(token)
-}
-
-/// The right to read one repository.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Grant {
-    /// The token that upstream is asked with for it: the caller's where upstream decides, `None` to ask without.
-    /// With `own`, the server's own.
-    pub(crate) token: Option<Token>,
-    /// Ask with the server's own token.
-    pub(crate) own: bool,
-}
-
-/// With whose token upstream is asked. What it answers to one is not for another: how long to wait, what there is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Asker {
-    Nobody,
-    /// The server itself.
-    Own,
-    /// A caller, by the hash of the token.
-    Caller(Sha256),
-}
-
-impl Grant {
-    pub(crate) fn asker(&self) -> Asker {
-        match &self.token {
-            _ if self.own => Asker::Own,
-            None => Asker::Nobody,
-            Some(token) => Asker::Caller(token.sha256()),
-        }
-    }
-}
-
-/// How a repository stands to a token, by upstream's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
-    /// Everyone may read it: only a question without a token can tell.
-    Public,
-    /// The token may read it.
-    Accepted,
-    /// It does not exist, or the token may not read it.
-    Refused,
-}
-
-/// Asks upstream. The catalog does, a test's double does.
-#[async_trait]
-pub(crate) trait Permissions: Send + Sync + std::fmt::Debug {
-    /// How the repository stands to the token, or to nobody.
-    ///
-    /// # Errors
-    /// Upstream does not answer, or may not be asked.
-    async fn ask(&self, repo: &Repo, token: Option<&Token>) -> Result<Standing>;
-}
-
-/// Decides.
+/// Authorization policy for repository reads.
 #[derive(Debug)]
 pub(crate) struct Access {
     admin: Option<Sha256>,
@@ -147,42 +37,129 @@ pub(crate) struct Access {
     models: BTreeSet<String>,
     /// What upstream may be asked for; `None`: everything.
     allowed: Option<GlobSet>,
+    /// Whether a gated repository is answered as on the Hub.
+    gated_as_hub: bool,
+    records: Arc<VisibilityRecords>,
     cache: Cache,
-    upstream: Upstream,
+    upstream: Delegated,
 }
 
 impl Access {
-    pub(crate) fn new(config: &ServerConfig, cache: Cache, upstream: Arc<dyn Permissions>) -> Result<Self> {
-        Self::with_clock(config, cache, upstream, Clock::default())
+    /// Shares the records with their other users.
+    pub(crate) fn new(
+        config: &ServerConfig,
+        cache: Cache,
+        upstream: Arc<dyn Permissions>,
+        records: Arc<VisibilityRecords>,
+    ) -> Result<Self> {
+        Self::build(config, cache, upstream, records, Clock::default())
     }
 
+    #[cfg(test)]
     fn with_clock(config: &ServerConfig, cache: Cache, upstream: Arc<dyn Permissions>, clock: Clock) -> Result<Self> {
+        let records = Arc::new(VisibilityRecords::new(config, cache.clone(), clock.clone())?);
+        Self::build(config, cache, upstream, records, clock)
+    }
+
+    fn build(
+        config: &ServerConfig,
+        cache: Cache,
+        upstream: Arc<dyn Permissions>,
+        records: Arc<VisibilityRecords>,
+        clock: Clock,
+    ) -> Result<Self> {
         let allowed = (!config.upstream.is_empty()).then(|| globs("server.upstream", &config.upstream)).transpose()?;
         Ok(Self {
             admin: config.admin_token.as_deref().map(|token| Token::new(token).sha256()),
             rules: Rules::of(config)?,
             models: config.models.keys().cloned().collect(),
             allowed,
-            upstream: Upstream::new(config, cache.clone(), upstream, clock),
+            gated_as_hub: config.gated_as_hub,
+            upstream: Delegated::new(config, cache.clone(), Arc::clone(&records), upstream, clock),
+            records,
             cache,
         })
+    }
+
+    /// Shares the limits of the other users of upstream.
+    #[must_use]
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        self.upstream.set_limits(limits);
+        self
+    }
+
+    /// Client group with which the caller's questions are counted.
+    pub(crate) fn client(&self, caller: &Caller) -> ClientGroup {
+        match (caller.address, &caller.token) {
+            _ if self.is_admin(caller) => ClientGroup::Trusted,
+            (_, Some(token)) if self.user(caller).is_some() => ClientGroup::User(token.sha256()),
+            (Some(address), _) => ClientGroup::Network(network(address)),
+            (None, _) => ClientGroup::Trusted,
+        }
     }
 
     /// The right to read a repository.
     ///
     /// # Errors
-    /// [`Refusal::RepoNotFound`]. Where upstream had to be asked and could not: [`Refusal::Unavailable`] or
-    /// [`Refusal::Limited`], the same for every repository.
-    pub(crate) async fn grant(&self, caller: &Caller, repo: &Repo) -> Result<Grant, Refusal> {
-        match self.decided(caller, repo) {
-            Some(Some(grant)) => Ok(grant),
-            Some(None) => Err(Refusal::RepoNotFound),
-            None => self.upstream.grant(repo, foreign(caller)).await,
+    /// [`HubError::RepoNotFound`], or [`HubError::Gated`] where the configuration says so. Where upstream had to be asked
+    /// and could not: [`HubError::Unavailable`] or [`HubError::Limited`], the same for every repository.
+    pub(crate) async fn grant(&self, caller: &Caller, repo: &Repo) -> Result<Grant, HubError> {
+        self.load(&[repo]).await;
+        let grant = match self.decided(caller, repo) {
+            Some(grant) => grant.ok_or(HubError::RepoNotFound),
+            None => self.upstream.grant(repo, foreign(caller), self.client(caller)).await,
+        };
+        grant.map_err(|refusal| self.as_hub(repo, refusal))
+    }
+
+    /// Takes back a grant that upstream no longer honors, and returns what the caller is answered. What was decided
+    /// here is not upstream's to take.
+    pub(crate) async fn withdraw(&self, caller: &Caller, repo: &Repo, grant: &Grant, refusal: HubError) -> HubError {
+        self.load(&[repo]).await;
+        if self.decided(caller, repo).is_some() {
+            return refusal;
+        }
+        self.upstream.withdraw(repo, grant.token.as_ref()).await;
+        self.as_hub(repo, HubError::RepoNotFound)
+    }
+
+    /// The Hub's answer for a gated repository, where the configuration enables it.
+    fn as_hub(&self, repo: &Repo, refusal: HubError) -> HubError {
+        let gated = self.gated_as_hub && self.rules.is_none() && matches!(refusal, HubError::RepoNotFound);
+        if gated && self.upstream.is_gated(repo) { self.gate(repo) } else { refusal }
+    }
+
+    fn gate(&self, repo: &Repo) -> HubError {
+        HubError::Gated { repo: repo.to_string(), page: self.cache.hub_page(&repo.model()).unwrap_or_default() }
+    }
+
+    /// Whether a listing shows the repository to the caller. Does not ask upstream: only known grants count.
+    #[cfg(test)]
+    pub(crate) async fn may_list(&self, caller: &Caller, repo: &Repo) -> bool {
+        self.may_list_each(caller, &[repo]).await == [true]
+    }
+
+    /// Which of these a listing shows to the caller, in their order. Does not ask upstream: what is not known to be allowed is not
+    /// shown.
+    pub(crate) async fn may_list_each(&self, caller: &Caller, repos: &[&Repo]) -> Vec<bool> {
+        let mut shown = Vec::with_capacity(repos.len());
+        for some in repos.chunks(KEPT) {
+            if !self.is_admin(caller) {
+                self.load(some).await;
+            }
+            shown.extend(some.iter().map(|repo| self.shows(caller, repo)));
+        }
+        shown
+    }
+
+    /// Loads what is recorded, so that what follows waits for no disk. Rules need no records.
+    async fn load(&self, repos: &[&Repo]) {
+        if self.rules.is_none() {
+            self.records.load_all(repos).await;
         }
     }
 
-    /// Whether a listing shows the repository to the caller. Asks nobody: what is not known to be allowed is not shown.
-    pub(crate) fn may_list(&self, caller: &Caller, repo: &Repo) -> bool {
+    fn shows(&self, caller: &Caller, repo: &Repo) -> bool {
         match self.decided(caller, repo) {
             Some(grant) => grant.is_some(),
             None => self.upstream.shows(repo, foreign(caller)),
@@ -200,16 +177,16 @@ impl Access {
             let token = caller.token.as_ref().map(Token::sha256);
             return Some(rules.allow(token.as_ref(), repo).then_some(own));
         }
-        if self.models.contains(&name) {
-            return Some(Some(Grant::default()));
-        }
-        if self.cache.is_offline() {
-            let restricted = self.upstream.last_word(repo) == Some(Visibility::Restricted);
-            return Some((!restricted).then(Grant::default));
-        }
-        if self.allowed.as_ref().is_some_and(|allowed| !allowed.is_match(&name)) {
-            let public = self.upstream.last_word(repo) == Some(Visibility::Public);
-            return Some(public.then(Grant::default));
+        // An alias is as open as its source; the others where upstream cannot be asked.
+        let alias = self.models.contains(&name);
+        let allowed = self.allowed.as_ref().is_none_or(|allowed| allowed.is_match(&name));
+        if alias || self.cache.is_offline() || !allowed {
+            let open = self.records.is_open(repo, self.upstream.last_word(repo));
+            // Access to the source of the alias is not known yet.
+            let is_new = alias && !self.cache.is_offline() && self.records.recorded(repo).is_none();
+            if open || !is_new {
+                return Some(open.then(Grant::default));
+            }
         }
         None
     }
@@ -227,14 +204,14 @@ impl Access {
         differ == 0
     }
 
-    /// The name of the user whose token it is: of one of ours. `None`: not one of ours.
+    /// Name of the configured user with this token; `None` for other tokens.
     pub(crate) fn user(&self, caller: &Caller) -> Option<String> {
         let token = caller.token.as_ref()?.sha256();
         self.rules.as_ref()?.name(&token).map(str::to_owned)
     }
 }
 
-/// The caller's token, if it can be one of upstream's: our own are shown to nobody.
+/// The caller's token, if it can be one of upstream's: this server's own are never sent on.
 pub(crate) fn foreign(caller: &Caller) -> Option<&Token> {
     caller.token.as_ref().filter(|token| !token.expose().starts_with(OWN_TOKEN))
 }

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use self::table::Table;
 use crate::page::seconds;
 
-/// How often listeners hear that bytes have arrived. Beginnings and ends they hear of at once.
+/// Interval between published byte counts. Starts and ends are published at once.
 const PUBLISH: Duration = Duration::from_millis(100);
 
 /// One file that is being fetched, or was lately; or a whole fetch, which then has [`files`](Self::files).
@@ -86,23 +86,23 @@ pub(crate) struct Activity {
 }
 
 impl Activity {
-    /// Who hears of the progress of a version's files.
+    /// Receives progress events of a version's files.
     pub(crate) fn progress(self: &Arc<Self>, version: &Version) -> Arc<dyn Progress> {
-        let of = Of { model: version.model.to_string(), commit: version.commit.to_string() };
-        let listener = self.lock().next_listener();
-        Arc::new(Listener { activity: Arc::clone(self), listener, of: Mutex::new(of), fetch: None })
+        let names = RowNames { model: version.model.to_string(), commit: version.commit.to_string() };
+        let sink = self.lock().next_sink();
+        Arc::new(ProgressSink { activity: Arc::clone(self), sink, names: Mutex::new(names), fetch: None })
     }
 
     /// Opens a row for a whole fetch. It ends with [`Fetch::end`], or as a failure when the guard is dropped. `None`
     /// when too many run.
     pub(crate) fn fetch(self: &Arc<Self>, model: &ModelId) -> Option<Fetch> {
-        let of = Of { model: model.to_string(), commit: String::new() };
+        let names = RowNames { model: model.to_string(), commit: String::new() };
         let mut table = self.lock();
-        let listener = table.next_listener();
-        let id = table.begin_fetch(listener, &of, Instant::now())?;
+        let sink = table.next_sink();
+        let id = table.begin_fetch(sink, &names, Instant::now())?;
         drop(table);
         self.publish();
-        Some(Fetch { activity: Arc::clone(self), id, listener, of })
+        Some(Fetch { activity: Arc::clone(self), id, sink, names })
     }
 
     /// A file was served from the store.
@@ -147,9 +147,9 @@ fn as_seconds_if_any<S: Serializer>(time: &Option<SystemTime>, serializer: S) ->
     time.map(seconds).serialize(serializer)
 }
 
-/// The names that a listener gives to its rows.
+/// The names that a sink gives to its rows.
 #[derive(Debug, Clone)]
-struct Of {
+struct RowNames {
     model: String,
     commit: String,
 }
@@ -159,8 +159,8 @@ struct Of {
 pub(crate) struct Fetch {
     activity: Arc<Activity>,
     id: u64,
-    listener: u64,
-    of: Of,
+    sink: u64,
+    names: RowNames,
 }
 
 impl Fetch {
@@ -169,10 +169,10 @@ impl Fetch {
         self.id
     }
 
-    /// Who hears of the progress of its files.
+    /// Receives progress events of its files.
     pub(crate) fn progress(&self) -> Arc<dyn Progress> {
-        let of = Mutex::new(self.of.clone());
-        Arc::new(Listener { activity: Arc::clone(&self.activity), listener: self.listener, of, fetch: Some(self.id) })
+        let names = Mutex::new(self.names.clone());
+        Arc::new(ProgressSink { activity: Arc::clone(&self.activity), sink: self.sink, names, fetch: Some(self.id) })
     }
 
     /// It is over.
@@ -189,35 +189,35 @@ impl Drop for Fetch {
 }
 
 #[derive(Debug)]
-struct Listener {
+struct ProgressSink {
     activity: Arc<Activity>,
-    listener: u64,
-    of: Mutex<Of>,
+    sink: u64,
+    names: Mutex<RowNames>,
     fetch: Option<u64>,
 }
 
-impl Progress for Listener {
+impl Progress for ProgressSink {
     fn event(&self, event: &Event<'_>) {
         let now = Instant::now();
-        let mut of = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         if let Event::Resolved { version, .. } = event {
-            *of = Of { model: version.model.to_string(), commit: version.commit.to_string() };
+            *names = RowNames { model: version.model.to_string(), commit: version.commit.to_string() };
         }
         let mut table = self.activity.lock();
-        table.take(self.listener, self.fetch, &of, event, now);
+        table.take(self.sink, self.fetch, &names, event, now);
         let publish = table.is_time_to_publish(matches!(event, Event::Advanced { .. }), now);
         drop(table);
-        drop(of);
+        drop(names);
         if publish {
             self.activity.publish();
         }
     }
 }
 
-/// Whoever still had a file under way has given it up.
-impl Drop for Listener {
+/// Ends the rows of unfinished files as abandoned.
+impl Drop for ProgressSink {
     fn drop(&mut self) {
-        if self.activity.lock().abandon(self.listener, Instant::now()) {
+        if self.activity.lock().abandon(self.sink, Instant::now()) {
             self.activity.publish();
         }
     }

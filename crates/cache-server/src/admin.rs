@@ -1,4 +1,4 @@
-//! What the admin may do: fetch, pin, unpin, evict, reload, empty the quarantine.
+//! Routes of the admin: fetch, pin, unpin, evict, reload, empty the quarantine.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::blocking::blocking;
 use crate::observe::RouteName;
-use crate::page::{self, Bad, Problem, Viewer};
+use crate::page::{self, Problem, QuarantinedFile, Viewer};
 
 /// Longest body that is read, in bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -38,7 +38,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         }))
 }
 
-/// What is to be fetched.
+/// Body of a fetch request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fetch {
@@ -48,7 +48,7 @@ struct Fetch {
     include: Vec<String>,
 }
 
-/// Which model or version.
+/// Body with a model or version.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Which {
@@ -107,7 +107,7 @@ async fn evict(State(app): State<Arc<App>>, request: Request) -> Result<Response
     let (viewer, which) = asked::<Which>(&app, request).await?;
     let reference = reference(&app, &viewer, which.reference).await?;
     let (cache, wanted) = (app.cache.clone(), reference.clone());
-    // So that what is wrong with the reference is told apart from what keeps the version.
+    // A bad reference is another error than a version in use.
     blocking(move || cache.versions(wanted)).await?;
     let (cache, wanted) = (app.cache.clone(), reference.clone());
     let removed = blocking(move || cache.remove(wanted)).await;
@@ -133,7 +133,8 @@ async fn reload(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, P
 async fn quarantine(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     Viewer::of(&app, &parts).must_be_admin()?;
     let store = app.cache.store().clone();
-    let bad: Vec<Bad> = blocking(move || store.quarantined()).await?.into_iter().map(Bad::from).collect();
+    let bad: Vec<QuarantinedFile> =
+        blocking(move || store.quarantined()).await?.into_iter().map(QuarantinedFile::from).collect();
     Ok(page::json(&json!({ "quarantine": bad })))
 }
 
@@ -145,7 +146,7 @@ async fn throw_away(State(app): State<Arc<App>>, Path(id): Path<String>, parts: 
     Ok(page::json(&json!({ "removed": id })))
 }
 
-/// What the admin asks for; nobody else's body is read.
+/// The admin's request; other callers' bodies are not read.
 async fn asked<T: DeserializeOwned>(app: &App, request: Request) -> Result<(Viewer, T), Problem> {
     let (parts, body) = request.into_parts();
     let viewer = Viewer::of(app, &parts);
@@ -164,7 +165,7 @@ async fn asked<T: DeserializeOwned>(app: &App, request: Request) -> Result<(View
     Ok((viewer, asked))
 }
 
-/// The reference that a text means. Folders of this machine are for those who are on it.
+/// Parses a reference. Folders of this machine are refused over the network.
 async fn reference(app: &App, viewer: &Viewer, text: String) -> Result<ModelRef, Problem> {
     let cache = app.cache.clone();
     let reference = blocking(move || cache.reference(text)).await?;

@@ -1,4 +1,4 @@
-//! [`App`]: what every handler has at hand, and the router.
+//! [`App`]: state shared by all handlers, and the router.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use crate::observe::Metrics;
 use crate::page::Page;
 use crate::{admin, guard, hub, observe, page};
 
-/// What every handler has at hand.
+/// State shared by all handlers.
 #[derive(Debug)]
 pub(crate) struct App {
     /// The store and its sources, with the server's own token.
@@ -27,11 +27,13 @@ pub(crate) struct App {
     pub(crate) guard: Guard,
     pub(crate) activity: Arc<Activity>,
     pub(crate) metrics: Arc<Metrics>,
-    /// Rung when the configuration is to be read again.
+    /// Notified to reload the configuration.
     pub(crate) reload: Arc<Notify>,
-    /// Whether the server has been told to stop.
+    /// Whether the server is stopping.
     stopping: AtomicBool,
     pub(crate) page: Page,
+    /// Held while a probe checks the store.
+    pub(crate) looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl App {
@@ -45,7 +47,7 @@ impl App {
         let (activity, metrics) = (Arc::clone(&self.activity), Arc::clone(&self.metrics));
         let page = self.page.with_config(&self.cache, &config);
         let app = Self::build(self.cache.clone(), config, activity, metrics, Arc::clone(&self.reload), page)?;
-        // Whoever follows the events comes again, and is judged by the new configuration.
+        // Followers of events reconnect under the new configuration.
         self.page.stop();
         Ok(app)
     }
@@ -59,13 +61,14 @@ impl App {
         page: Page,
     ) -> Result<Arc<Self>> {
         let catalog = Arc::new(Catalog::new(cache.clone(), &config, Arc::clone(&activity))?);
-        let access = Access::new(&config, cache.clone(), Arc::clone(&catalog) as _)?;
+        let access = Access::new(&config, cache.clone(), Arc::clone(&catalog) as _, catalog.records())?;
+        let access = access.with_limits(catalog.limits());
         let guard = Guard::new(&config)?;
-        let stopping = AtomicBool::new(false);
-        Ok(Arc::new(Self { cache, config, access, catalog, guard, activity, metrics, reload, stopping, page }))
+        let (stopping, looking) = (AtomicBool::new(false), Arc::default());
+        Ok(Arc::new(Self { cache, config, access, catalog, guard, activity, metrics, reload, stopping, page, looking }))
     }
 
-    /// From now on it says that it is not ready.
+    /// Reports "not ready" from now on.
     pub(crate) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         self.page.stop();
@@ -85,5 +88,32 @@ impl App {
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), guard::check))
             .layer(axum::middleware::from_fn_with_state(Arc::clone(self), observe::record))
             .with_state(Arc::clone(self))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cache_lib::{Evidence, ModelId, Visibility, VisibilityRecord};
+
+    use super::*;
+    use crate::caller::Caller;
+    use crate::repo::Repo;
+
+    #[tokio::test]
+    async fn what_the_catalog_records_counts_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::builder().root(folder.path()).offline(true).build().unwrap();
+        let (model, store) = (ModelId::hub("org/name").unwrap(), cache.store().clone());
+        let app = App::new(cache, ServerConfig::default()).unwrap();
+        let repo = Repo::of(&model).unwrap();
+        for (visibility, evidence) in
+            [(Visibility::Public, Evidence::Anonymous), (Visibility::Private, Evidence::Token)]
+        {
+            store.put_visibility(&model, &VisibilityRecord::new(visibility, evidence, store.now())).unwrap();
+            app.catalog.records().reload(&repo).await;
+            let granted = app.access.grant(&Caller::default(), &repo).await.is_ok();
+            let listed = app.access.may_list(&Caller::default(), &repo).await;
+            assert_eq!((granted, listed), (visibility.is_public(), visibility.is_public()), "{visibility:?}");
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 mod condition;
 mod range;
+mod resume;
 #[cfg(test)]
 mod tests;
+mod unsent;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,21 +19,32 @@ use bytes::Bytes;
 use cache_lib::{Error, ErrorKind, FileReader, Result};
 use http_body::{Frame, SizeHint};
 
-pub(crate) use condition::{Verdict, range_holds, verdict};
-pub(crate) use range::Asked;
+use self::unsent::Unsent;
 
-/// Bytes read at a time. With one chunk ahead, and what hyper and the kernel hold, a client costs about half a MiB.
+pub(crate) use condition::{Precondition, precondition, range_holds};
+pub(crate) use range::RequestedRanges;
+pub(crate) use resume::{Delivery, checks_digest, delivery};
+
+/// Bytes read at a time. With one chunk ahead, and what hyper and the kernel hold, a client costs about half a MiB; while
+/// memory is short, some 10 KiB in addition to what the kernel holds.
 const CHUNK: usize = 128 << 10;
 
 /// What can be read at any position, waiting for bytes that are still to come: [`FileReader`], or a test's double.
 pub(crate) trait ReadAt: Clone + Send + Unpin + 'static {
     /// At most `max` bytes from `at` on; none only at the end.
     fn read_at(&self, at: u64, max: usize) -> impl Future<Output = Result<Bytes>> + Send;
+
+    /// Whether each body has to wait until its bytes are sent.
+    fn is_memory_short(&self) -> bool;
 }
 
 impl ReadAt for FileReader {
     fn read_at(&self, at: u64, max: usize) -> impl Future<Output = Result<Bytes>> + Send {
         Self::read_at(self, at, max)
+    }
+
+    fn is_memory_short(&self) -> bool {
+        Self::is_memory_short(self)
     }
 }
 
@@ -55,6 +68,8 @@ pub(crate) struct FileBody<R> {
     reading: Option<Reading>,
     /// The chunk that was read ahead.
     ready: Option<Bytes>,
+    /// The chunks that were given out and not yet sent.
+    unsent: Unsent,
     /// Bytes still to be sent.
     left: u64,
 }
@@ -85,7 +100,7 @@ impl<R: ReadAt> FileBody<R> {
 
     async fn of(reader: R, pieces: VecDeque<Piece>) -> Result<Self> {
         let left = pieces.iter().map(Piece::len).sum();
-        let mut body = Self { reader, pieces, reading: None, ready: None, left };
+        let mut body = Self { reader, pieces, reading: None, ready: None, unsent: Unsent::default(), left };
         body.read_on();
         if let Some(reading) = body.reading.take() {
             body.ready = Some(reading.await?);
@@ -131,7 +146,10 @@ impl<R: ReadAt> FileBody<R> {
                 if let Some(Piece::Range(rest)) = self.pieces.front_mut() {
                     rest.start = range.start.saturating_add(bytes.len() as u64);
                 }
-                self.read_ahead(context);
+                let bytes = self.unsent.count(bytes);
+                if !self.reader.is_memory_short() {
+                    self.read_ahead(context);
+                }
                 Poll::Ready(Some(Ok(bytes)))
             }
         }
@@ -142,6 +160,9 @@ impl<R: ReadAt> FileBody<R> {
             return Poll::Ready(Ok(bytes));
         }
         if self.reading.is_none() {
+            if self.reader.is_memory_short() {
+                ready!(self.unsent.poll_sent(context));
+            }
             self.read_on();
         }
         let Some(reading) = &mut self.reading else { return Poll::Ready(Ok(Bytes::new())) };
@@ -215,7 +236,7 @@ pub(crate) struct Multipart<'a> {
 }
 
 impl<'a> Multipart<'a> {
-    /// For a file of a type and size, with a boundary that nobody can have put into it.
+    /// For a file of a type and size, with a random boundary.
     pub(crate) fn new(content_type: &'a str, size: u64) -> Result<Self> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
@@ -242,7 +263,7 @@ impl<'a> Multipart<'a> {
     }
 }
 
-/// No body, and no word of a length: for what has none (304), and for a HEAD that does not tell it.
+/// No body and no length: for 304, and for HEAD without a size.
 pub(crate) fn nothing() -> Body {
     Body::new(Nothing)
 }

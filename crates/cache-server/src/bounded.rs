@@ -1,4 +1,4 @@
-//! What strangers can make us remember is bounded: [`Recent`] entries, and [`Bucket`]s of permits.
+//! Bounded memory for what clients can invent: [`LruCache`] and [`TokenBucket`].
 
 use std::borrow::Borrow;
 use std::collections::HashMap;
@@ -8,13 +8,13 @@ use std::time::{Duration, Instant};
 /// A map of about the most recently used entries: those of two generations, of which the older goes when the younger is
 /// full.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct LruCache<K, V> {
     young: HashMap<K, V>,
     old: HashMap<K, V>,
     generation: usize,
 }
 
-impl<K: Hash + Eq + Clone, V> Recent<K, V> {
+impl<K: Hash + Eq + Clone, V> LruCache<K, V> {
     /// Holds at least this many entries, at most twice as many.
     pub(crate) fn new(generation: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), generation }
@@ -55,25 +55,25 @@ impl<K: Hash + Eq + Clone, V> Recent<K, V> {
 
 /// Permits that come back with time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Bucket {
+pub(crate) struct TokenBucket {
     permits: f64,
     at: Instant,
 }
 
 /// How fast permits come back, and how many can be saved up.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     pub(crate) per_second: f64,
     pub(crate) burst: f64,
 }
 
-impl Bucket {
-    pub(crate) fn full(pace: Pace, now: Instant) -> Self {
+impl TokenBucket {
+    pub(crate) fn full(pace: RateLimit, now: Instant) -> Self {
         Self { permits: pace.burst, at: now }
     }
 
     /// Takes a permit, or says how long it takes until there is one.
-    pub(crate) fn take(&mut self, pace: Pace, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, pace: RateLimit, now: Instant) -> Result<(), Duration> {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
         self.permits = (self.permits + passed * pace.per_second).min(pace.burst);
         self.at = now;
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_flood_leaves_what_is_used() {
-        let mut recent = Recent::new(100);
+        let mut recent = LruCache::new(100);
         recent.insert(0, "kept");
         for stranger in 1..10_000 {
             recent.insert(stranger, "flood");
@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn a_permit_comes_back_with_time() {
-        let pace = Pace { per_second: 2.0, burst: 3.0 };
+        let pace = RateLimit { per_second: 2.0, burst: 3.0 };
         let start = Instant::now();
-        let mut bucket = Bucket::full(pace, start);
+        let mut bucket = TokenBucket::full(pace, start);
         assert!((0..3).all(|_| bucket.take(pace, start).is_ok()));
         assert_eq!(bucket.take(pace, start), Err(Duration::from_millis(500)));
         assert_eq!(bucket.take(pace, start + Duration::from_millis(500)), Ok(()));

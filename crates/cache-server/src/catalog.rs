@@ -1,38 +1,46 @@
 //! [`Catalog`]: what repositories consist of, from upstream, from the store, or from another source by configuration.
 //!
-//! A version never changes, so what is known of one is kept: the listing as a manifest in the store, upstream's own words
-//! as a document beside it. What moves (a branch's commit, the refs) counts for the configured time. Of each thing one
-//! request is under way at a time, and when upstream does not answer, what was known before counts.
+//! A version never changes, so it is kept: the listing as a manifest in the store, upstream's info document
+//! beside it. What moves (a branch's commit, the refs) counts for the configured time. For each key one
+//! request is under way at a time, and when upstream does not answer in time, what was known before counts.
 
 mod alias;
+mod cached;
 mod documents;
+mod encoded;
+mod lookups;
 mod memo;
+mod permissions;
 mod stored;
-mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use cache_lib::{
     Cache, Commit, Error, ErrorKind, FileReader, Manifest, ModelId, ReadOptions, RepoPath, Result, Revision, Sha256,
-    Version,
+    Version, Visibility,
 };
 use globset::GlobSet;
 use serde_json::Value;
 
-use crate::access::{Asker, Grant, Permissions, Standing, Token, globs};
 use crate::activity::Activity;
 use crate::blocking::blocking;
+use crate::caller::{Grant, Identity, Token};
+use crate::clock::Clock;
 use crate::config::ServerConfig;
-use crate::hub::Pages;
-use crate::refusal::Refusal;
+use crate::globs::globs;
+use crate::hub_error::HubError;
 use crate::repo::Repo;
+use crate::upstream::{ClientGroup, Limits};
+use crate::visibility::{KEPT, VisibilityRecords};
 
 use self::alias::Aliases;
+use self::cached::{Answer, QueryCache};
+pub(crate) use self::encoded::EncodedAnswers;
+use self::lookups::{Document, Lookup};
 use self::memo::Memo;
-use self::stored::{commits_of, latest, refs_of, words};
-use self::upstream::{Upstream, api, read, refusal, segment};
+use self::stored::{latest, words};
+use crate::upstream::client::{UpstreamClient, api, read, refusal, segment};
 
 /// Versions that are remembered. The largest listings take some megabytes.
 const VIEWS: usize = 128;
@@ -42,7 +50,7 @@ const NAMES: usize = 4096;
 const VIEW_TIME: Duration = Duration::from_secs(600);
 /// How long a list of all repositories counts.
 const LIST_TIME: Duration = Duration::from_secs(2);
-/// How long a failure counts: those who wait in line share it, who comes later tries again.
+/// How long a failure counts. Waiting requests share it, later ones try again.
 const FAILURE_TIME: Duration = Duration::from_secs(2);
 
 /// A version as clients of the Hub see it. The same `Arc` for the same commit as long as it is remembered.
@@ -53,14 +61,25 @@ pub(crate) struct View {
     pub(crate) manifest: Arc<Manifest>,
     /// 40 hexadecimal digits, also for sources whose commits have 64.
     pub(crate) commit: String,
-    /// Upstream's own words (`GET /api/{kind}/{repo}/revision/{commit}`) without siblings and Xet; at least `id`, `sha`,
-    /// `private`, `gated`, `tags`, `lastModified` where upstream was never asked.
+    /// Upstream's info document (`GET /api/{kind}/{repo}/revision/{commit}`) without siblings and Xet; at least `id`, `sha`,
+    /// `private`, `gated`, `tags`, `lastModified` where upstream was never asked. What it says of `private` and `gated` is
+    /// the visibility.
     pub(crate) info: Value,
-    /// Answers about it, written once.
-    pub(crate) pages: Pages,
+    /// The visibility when this was made.
+    pub(crate) visibility: Visibility,
+    /// QueryCache about it, written once.
+    pub(crate) encoded: EncodedAnswers,
 }
 
-/// A version, and whether this is the word of today.
+impl View {
+    fn new(repo: &Repo, commit: &str, manifest: Manifest, info: Value, visibility: Visibility) -> Self {
+        let (repo, commit) = (repo.clone(), commit.to_owned());
+        let info = documents::with_visibility(info, visibility);
+        Self { repo, manifest: Arc::new(manifest), commit, info, visibility, encoded: EncodedAnswers::default() }
+    }
+}
+
+/// A version, and whether it is stale.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
     pub(crate) view: Arc<View>,
@@ -68,66 +87,94 @@ pub(crate) struct Found {
     pub(crate) stale: bool,
 }
 
-/// What a moving name is.
-#[derive(Debug, Clone)]
-struct Named {
-    version: Version,
-    stale: bool,
-}
+/// Repositories, and what is known of each.
+type Listed = Arc<Vec<(Repo, Value)>>;
 
-/// What repositories consist of.
-#[derive(Debug)]
+/// What repositories consist of, for one client. Clones share all that is known.
+#[derive(Debug, Clone)]
 pub(crate) struct Catalog {
     cache: Cache,
-    upstream: Upstream,
-    aliases: Aliases,
+    upstream: Arc<UpstreamClient>,
+    aliases: Arc<Aliases>,
     /// Repositories that upstream may be asked for; `None` for all.
-    allowed: Option<GlobSet>,
+    allowed: Option<Arc<GlobSet>>,
     activity: Arc<Activity>,
+    records: Arc<VisibilityRecords>,
     refresh: Duration,
     negative: Duration,
-    names: Memo<(Repo, String), Named>,
-    views: Memo<(Repo, String), Arc<View>>,
-    documents: Memo<(Repo, String), Value>,
-    users: Memo<Sha256, Value>,
-    listed: Memo<(), Arc<Vec<(Repo, Value)>>>,
+    limits: Limits,
+    /// Client whose questions are counted together.
+    client: ClientGroup,
+    names: QueryCache<(Repo, String), Version>,
+    views: QueryCache<(Repo, String, Visibility), Arc<View>>,
+    documents: QueryCache<(Repo, String), Value>,
+    users: Arc<Memo<Sha256, Value>>,
+    listed: Arc<Memo<(), Listed>>,
 }
 
 impl Catalog {
     pub(crate) fn new(cache: Cache, config: &ServerConfig, activity: Arc<Activity>) -> Result<Self> {
+        let allowed = (!config.upstream.is_empty()).then(|| globs("server.upstream", &config.upstream)).transpose()?;
+        let limits = Limits::new(config.unknown_rate);
+        let grace = || Arc::clone(&limits.grace);
         Ok(Self {
-            upstream: Upstream::new(cache.clone())?,
-            aliases: Aliases::new(config)?,
-            allowed: (!config.upstream.is_empty()).then(|| globs("server.upstream", &config.upstream)).transpose()?,
+            upstream: Arc::new(UpstreamClient::new(cache.clone(), grace())?),
+            aliases: Arc::new(Aliases::new(config)?),
+            allowed: allowed.map(Arc::new),
             activity,
+            records: Arc::new(VisibilityRecords::new(config, cache.clone(), Clock::default())?),
             refresh: config.refresh,
             negative: config.negative,
-            names: Memo::new(NAMES),
-            views: Memo::new(VIEWS),
-            documents: Memo::new(NAMES),
-            users: Memo::new(NAMES),
-            listed: Memo::new(1),
+            client: ClientGroup::default(),
+            names: QueryCache::new(NAMES, grace(), config.negative),
+            views: QueryCache::new(VIEWS, grace(), config.negative),
+            documents: QueryCache::new(NAMES, grace(), config.negative),
+            users: Arc::new(Memo::new(NAMES)),
+            listed: Arc::new(Memo::new(1)),
+            limits,
             cache,
         })
     }
 
+    /// The same for another client: what it asks of unknown names is counted as its own.
+    pub(crate) fn of_client(&self, client: ClientGroup) -> Self {
+        Self { client, ..self.clone() }
+    }
+
+    /// The pace at which upstream is asked, and how long it is waited for.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits.clone()
+    }
+
+    /// Recorded visibilities, as the catalog reads and writes them.
+    pub(crate) fn records(&self) -> Arc<VisibilityRecords> {
+        Arc::clone(&self.records)
+    }
+
     /// The version that a revision (branch, tag, `refs/pr/1`, commit) is.
-    pub(crate) async fn version(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Found, Refusal> {
+    pub(crate) async fn version(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Found, HubError> {
         if is_commit(revision) {
             return Ok(Found { view: self.view(grant, repo, revision).await?, stale: false });
         }
-        let name = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
+        let name = Revision::parse(revision).map_err(|_| HubError::RevisionNotFound)?;
         let key = (repo.clone(), revision.to_owned());
-        let asking = |last| self.name(grant, repo, &name, last);
-        let Named { version, stale } = self.names.get(key, grant.asker(), asking).await?;
+        let lookup = || self.lookup(grant, repo, name.clone());
+        let Answer { value: version, stale } = self.names.get(key, grant.identity(), lookup).await?;
         Ok(Found { view: self.view(grant, repo, shown(&version.commit)).await?, stale })
     }
 
-    /// Opens a file of a version: from the store, or while it is fetched.
-    pub(crate) async fn open(&self, grant: &Grant, view: &View, path: &RepoPath) -> Result<FileReader, Refusal> {
+    /// Opens a file of a version: from the store, or while it is fetched, for a client that checks its digest or not.
+    pub(crate) async fn open(
+        &self,
+        grant: &Grant,
+        view: &View,
+        path: &RepoPath,
+        checks_digest: bool,
+    ) -> Result<FileReader, HubError> {
         let cache = self.upstream.by(grant)?;
         let mut options = ReadOptions::default();
         options.progress = Some(self.activity.progress(&view.manifest.version));
+        options.checks_digest = checks_digest;
         let reader = cache.open(&view.manifest, path, options).await.map_err(refusal)?;
         if reader.is_hit() {
             self.activity.hit();
@@ -136,46 +183,49 @@ impl Catalog {
     }
 
     /// `GET …/refs`: branches, converts, tags, and pull requests if asked for.
-    pub(crate) async fn refs(&self, grant: &Grant, repo: &Repo, pulls: bool) -> Result<Value, Refusal> {
-        let rest = "/refs?include_prs=1";
-        let mut refs = self.document(grant, repo, rest, "refs.json", refs_of).await?;
-        if let (Some(members), false) = (refs.as_object_mut(), pulls) {
+    pub(crate) async fn refs(&self, grant: &Grant, repo: &Repo, pulls: bool) -> Result<Answer<Value>, HubError> {
+        let mut refs = self.document(grant, repo, Document::Refs).await?;
+        if let (Some(members), false) = (refs.value.as_object_mut(), pulls) {
             members.remove("pullRequests");
         }
         Ok(refs)
     }
 
     /// `GET …/commits/{rev}`, one page: upstream's list, or the commits in the store.
-    pub(crate) async fn commits(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
-        let revision = Revision::parse(revision).map_err(|_| Refusal::RevisionNotFound)?;
-        let (rest, name) = (format!("/commits/{}", segment(revision.as_str())), format!("commits/{revision}.json"));
-        self.document(grant, repo, &rest, &name, move |cache, model| commits_of(cache, model, &revision)).await
+    pub(crate) async fn commits(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Answer<Value>, HubError> {
+        let revision = Revision::parse(revision).map_err(|_| HubError::RevisionNotFound)?;
+        self.document(grant, repo, Document::Commits(revision)).await
     }
 
-    /// Whose token it is, by upstream's word (`GET /api/whoami-v2`).
-    pub(crate) async fn whoami(&self, token: &Token) -> Result<Value, Refusal> {
+    /// Upstream's recent answer about a token.
+    pub(crate) fn known_user(&self, token: &Token) -> Option<Result<Value, HubError>> {
+        self.users.kept(&token.sha256(), Identity::Caller(token.sha256()))
+    }
+
+    /// Owner of a token, from upstream (`GET /api/whoami-v2`).
+    pub(crate) async fn whoami(&self, token: &Token) -> Result<Value, HubError> {
         let grant = Grant { token: Some(token.clone()), own: false };
         let ask = |_| async {
             let answer = self.upstream.ask(&grant, "/api/whoami-v2").await;
             let user = match answer {
-                Ok(answer) if matches!(answer.status, 401 | 403) => Err(Refusal::BadToken),
+                Ok(answer) if matches!(answer.status, 401 | 403) => Err(HubError::BadToken),
                 Ok(answer) => read(&answer),
                 Err(error) => Err(refusal(error)),
             };
             let counts = self.counts(&user);
             (user, counts)
         };
-        self.users.get(token.sha256(), grant.asker(), ask).await
+        self.users.get(token.sha256(), grant.identity(), ask).await
     }
 
     /// All repositories that are served without asking upstream, with what is known of each: for listings.
     /// The store is walked at most every other second, however many ask.
-    pub(crate) async fn repos(&self) -> Result<Arc<Vec<(Repo, Value)>>, Refusal> {
+    pub(crate) async fn repos(&self) -> Result<Listed, HubError> {
         let look = |_| async { (self.look_around().await.map(Arc::new), LIST_TIME) };
-        self.listed.get((), Asker::Nobody, look).await
+        self.listed.get((), Identity::Anonymous, look).await
     }
 
-    async fn look_around(&self) -> Result<Vec<(Repo, Value)>, Refusal> {
+    async fn look_around(&self) -> Result<Vec<(Repo, Value)>, HubError> {
         let cache = self.cache.clone();
         let stored = move || {
             let mut found = Vec::new();
@@ -188,6 +238,14 @@ impl Catalog {
             Ok(found)
         };
         let mut found: Vec<(Repo, Value)> = blocking(stored).await?;
+        for some in found.chunks_mut(KEPT) {
+            let repos: Vec<&Repo> = some.iter().map(|(repo, _)| repo).collect();
+            self.records.load_all(&repos).await;
+            for (repo, info) in some {
+                let known = self.records.recorded(repo).unwrap_or_default();
+                *info = documents::with_visibility(std::mem::take(info), self.records.stated(repo, known));
+            }
+        }
         for (repo, _) in self.aliases.iter() {
             if let Ok(version) = self.version(&Grant::default(), repo, "main").await {
                 found.retain(|(other, _)| other != repo);
@@ -203,42 +261,29 @@ impl Catalog {
         self.aliases.of(repo).is_some()
     }
 
+    /// Whether upstream is not asked about the repository.
+    fn is_local(&self, repo: &Repo) -> bool {
+        self.is_alias(repo) || !self.may_ask(repo)
+    }
+
     fn may_ask(&self, repo: &Repo) -> bool {
         !self.cache.is_offline() && self.allowed.as_ref().is_none_or(|globs| globs.is_match(repo.to_string()))
     }
 
-    /// Asks what a moving name is. `last` is what it was.
-    async fn name(
-        &self,
-        grant: &Grant,
-        repo: &Repo,
-        revision: &Revision,
-        last: Option<Named>,
-    ) -> (Result<Named, Refusal>, Duration) {
-        let asked = match self.aliases.of(repo) {
-            Some(from) => self.look(from, revision).await,
-            None if self.may_ask(repo) => self.ask_name(grant, repo, revision).await,
-            None => self.stored(repo, revision).await.map(|version| Named { version, stale: false }),
-        };
-        let answer = match asked {
-            Err(trouble @ (Refusal::Unavailable(_) | Refusal::Limited(_))) => {
-                let known = match last {
-                    Some(named) => Ok(named.version),
-                    None => self.stored(repo, revision).await,
-                };
-                // What is known counts for a while, so that not every request waits for one who does not answer.
-                known.map(|version| Named { version, stale: true }).map_err(|_| trouble)
-            }
-            other => other,
-        };
-        let counts = match &answer {
-            Ok(named) if named.stale => self.negative,
-            other => self.counts(other),
-        };
-        (answer, counts)
+    fn lookup<T>(&self, grant: &Grant, repo: &Repo, what: T) -> Lookup<T> {
+        Lookup { catalog: self.clone(), grant: grant.clone(), repo: repo.clone(), what }
     }
 
-    async fn ask_name(&self, grant: &Grant, repo: &Repo, revision: &Revision) -> Result<Named, Refusal> {
+    /// Asks what a moving name is.
+    async fn name(&self, grant: &Grant, repo: &Repo, revision: &Revision) -> Result<Version, HubError> {
+        match self.aliases.of(repo) {
+            Some(from) => self.look(from, revision).await,
+            None if self.may_ask(repo) => self.ask_name(grant, repo, revision).await,
+            None => self.stored(repo, revision).await,
+        }
+    }
+
+    async fn ask_name(&self, grant: &Grant, repo: &Repo, revision: &Revision) -> Result<Version, HubError> {
         let cache = self.upstream.by(grant)?;
         let info = self.ask_info(grant, repo, revision.as_str()).await?;
         let commit = commit_of(&info)?;
@@ -254,18 +299,21 @@ impl Catalog {
             }
         })
         .await?;
-        Ok(Named { version, stale: false })
+        Ok(version)
     }
 
-    async fn ask_info(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, Refusal> {
+    async fn ask_info(&self, grant: &Grant, repo: &Repo, revision: &str) -> Result<Value, HubError> {
         let path = api(repo, &format!("/revision/{}", segment(revision)));
-        read(&self.upstream.ask(grant, &path).await.map_err(refusal)?).map(documents::strip)
+        let asked = self.cache.store().now();
+        let info = read(&self.upstream.ask(grant, &path).await.map_err(refusal)?).map(documents::strip)?;
+        self.record(grant, repo, &info, asked).await?;
+        Ok(info)
     }
 
     /// What another source's reference is now.
-    async fn look(&self, from: &str, revision: &Revision) -> Result<Named, Refusal> {
+    async fn look(&self, from: &str, revision: &Revision) -> Result<Version, HubError> {
         let manifest = alias::look(&self.cache, from, revision.as_str()).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::Usage => Refusal::RevisionNotFound,
+            ErrorKind::NotFound | ErrorKind::Usage => HubError::RevisionNotFound,
             _ => refusal(error),
         })?;
         let version = manifest.version.clone();
@@ -280,11 +328,11 @@ impl Catalog {
             })
             .await?;
         }
-        Ok(Named { version, stale: false })
+        Ok(version)
     }
 
     /// What the store says that a name is.
-    async fn stored(&self, repo: &Repo, revision: &Revision) -> Result<Version, Refusal> {
+    async fn stored(&self, repo: &Repo, revision: &Revision) -> Result<Version, HubError> {
         let (cache, from) = (self.cache.clone(), self.aliases.of(repo).map(str::to_owned));
         let (model, revision) = (repo.model(), revision.clone());
         let found = blocking(move || {
@@ -293,40 +341,39 @@ impl Catalog {
                 None if revision.as_str() == "HEAD" => Some((model, Revision::main())),
                 None => Some((model, revision)),
             };
-            let Some((model, revision)) = meant else { return Ok(Err(Refusal::RevisionNotFound)) };
+            let Some((model, revision)) = meant else { return Ok(Err(HubError::RevisionNotFound)) };
             match cache.store().resolve_ref(&model, &revision)? {
                 Some(commit) => Ok(Ok(Version { model, commit })),
-                None if cache.store().versions(&model)?.is_empty() => Ok(Err(Refusal::RepoNotFound)),
-                None => Ok(Err(Refusal::RevisionNotFound)),
+                None if cache.store().versions(&model)?.is_empty() => Ok(Err(HubError::RepoNotFound)),
+                None => Ok(Err(HubError::RevisionNotFound)),
             }
         });
         found.await?
     }
 
     /// What the cache calls the repository.
-    async fn model(&self, repo: &Repo) -> Result<ModelId, Refusal> {
+    async fn model(&self, repo: &Repo) -> Result<ModelId, HubError> {
         let Some(from) = self.aliases.of(repo).map(str::to_owned) else { return Ok(repo.model()) };
         let cache = self.cache.clone();
         blocking(move || cache.reference(from))
             .await
             .map(|reference| reference.model)
-            .map_err(|_| Refusal::RepoNotFound)
+            .map_err(|_| HubError::RepoNotFound)
     }
 
     /// A version by the 40 digits that clients know.
-    async fn view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Arc<View>, Refusal> {
-        let ask = |_| async {
-            let view = self.make_view(grant, repo, commit).await.map(Arc::new);
-            let counts = if view.is_ok() { VIEW_TIME } else { self.counts(&view) };
-            (view, counts)
-        };
-        self.views.get((repo.clone(), commit.to_owned()), grant.asker(), ask).await
+    async fn view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Arc<View>, HubError> {
+        let visibility = self.visibility(repo).await;
+        let lookup = || self.lookup(grant, repo, (commit.to_owned(), visibility));
+        let key = (repo.clone(), commit.to_owned(), visibility);
+        // Only what is said of a version can be old: its files are what they are.
+        Ok(self.views.get(key, grant.identity(), lookup).await?.value)
     }
 
-    async fn make_view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<View, Refusal> {
+    /// The stored listing and info document of a version.
+    async fn stored_version(&self, repo: &Repo, commit: &str) -> Result<Option<(Manifest, Option<Value>)>, HubError> {
         let model = self.model(repo).await?;
-        let (cache, wanted) = (self.cache.clone(), commit.to_owned());
-        let own = repo.clone();
+        let (cache, own, wanted) = (self.cache.clone(), repo.clone(), commit.to_owned());
         let known = blocking(move || {
             let versions = cache.store().versions(&model)?;
             let Some(version) = versions.into_iter().find(|version| shown(&version.commit) == wanted) else {
@@ -336,44 +383,44 @@ impl Catalog {
             let info = documents::load(&cache, &own.model(), &documents::info_name(&wanted))?;
             Ok(Some((manifest, info)))
         });
-        let (manifest, info) = match known.await? {
-            // Made from another program's cache: upstream may know of more files.
-            Some((manifest, _)) if manifest.partial && !self.is_alias(repo) && self.may_ask(repo) => {
-                let manifest = self.upstream.by(grant)?.listing(&manifest.version).await.map_err(refusal)?;
-                let info = self.info_of(grant, repo, commit).await.ok();
-                let info = info.unwrap_or_else(|| documents::made_up(repo, commit, &manifest));
+        Ok(known.await?)
+    }
+
+    async fn make_view(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<View, HubError> {
+        let (manifest, info) = match self.stored_version(repo, commit).await? {
+            Some((manifest, Some(info))) if !manifest.partial || self.is_local(repo) => (manifest, info),
+            Some((manifest, _)) => {
+                // Made from another program's cache: upstream may know of more files.
+                let manifest = if manifest.partial && !self.is_local(repo) {
+                    self.upstream.by(grant)?.listing(&manifest.version).await.map_err(refusal)?
+                } else {
+                    manifest
+                };
+                let info = match self.info_of(grant, repo, commit).await {
+                    Ok(info) => info,
+                    Err(trouble) if trouble.is_unavailable() => return Err(trouble),
+                    Err(_) => documents::synthesized_info(repo, commit, &manifest),
+                };
                 (manifest, info)
             }
-            Some((manifest, Some(info))) => (manifest, info),
-            Some((manifest, None)) => {
-                let info = self.info_of(grant, repo, commit).await.ok();
-                let info = info.unwrap_or_else(|| documents::made_up(repo, commit, &manifest));
-                (manifest, info)
-            }
-            None if self.is_alias(repo) || !self.may_ask(repo) => return Err(Refusal::RevisionNotFound),
+            None if self.is_local(repo) => return Err(HubError::RevisionNotFound),
             None => {
                 let info = self.info_of(grant, repo, commit).await?;
                 let version = Version { model: repo.model(), commit: commit_of(&info)? };
                 (self.upstream.by(grant)?.listing(&version).await.map_err(refusal)?, info)
             }
         };
-        Ok(View {
-            repo: repo.clone(),
-            manifest: Arc::new(manifest),
-            commit: commit.to_owned(),
-            info,
-            pages: Pages::default(),
-        })
+        Ok(View::new(repo, commit, manifest, info, self.visibility(repo).await))
     }
 
-    /// Upstream's words about a commit, which are then kept.
-    async fn info_of(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Value, Refusal> {
-        if self.is_alias(repo) || !self.may_ask(repo) {
-            return Err(Refusal::RevisionNotFound);
+    /// Upstream's info document of a commit, which is then kept.
+    async fn info_of(&self, grant: &Grant, repo: &Repo, commit: &str) -> Result<Value, HubError> {
+        if self.is_local(repo) {
+            return Err(HubError::RevisionNotFound);
         }
         let info = self.ask_info(grant, repo, commit).await?;
         if commit_of(&info)?.as_str() != commit {
-            return Err(Refusal::RevisionNotFound);
+            return Err(HubError::RevisionNotFound);
         }
         let (cache, model) = (self.cache.clone(), repo.model());
         let (name, kept) = (documents::info_name(commit), info.clone());
@@ -385,95 +432,44 @@ impl Catalog {
         Ok(info)
     }
 
-    /// Something of upstream's that moves: its word, else the last one, else what the store makes of it.
-    async fn document(
-        &self,
-        grant: &Grant,
-        repo: &Repo,
-        rest: &str,
-        name: &str,
-        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send + 'static,
-    ) -> Result<Value, Refusal> {
-        let ask = |_| async {
-            let value = self.ask_document(grant, repo, rest, name, make).await;
-            let counts = self.counts(&value);
-            (value, counts)
-        };
-        self.documents.get((repo.clone(), name.to_owned()), grant.asker(), ask).await
+    /// A moving document of upstream: the new one, else the last one, else one from the store.
+    async fn document(&self, grant: &Grant, repo: &Repo, what: Document) -> Result<Answer<Value>, HubError> {
+        let key = (repo.clone(), what.name());
+        self.documents.get(key, grant.identity(), || self.lookup(grant, repo, what.clone())).await
     }
 
-    async fn ask_document(
-        &self,
-        grant: &Grant,
-        repo: &Repo,
-        rest: &str,
-        name: &str,
-        make: impl FnOnce(&Cache, &ModelId) -> Result<Value> + Send + 'static,
-    ) -> Result<Value, Refusal> {
-        let (cache, own, name) = (self.cache.clone(), repo.model(), name.to_owned());
-        if !self.is_alias(repo) && self.may_ask(repo) {
-            match self.upstream.ask(grant, &api(repo, rest)).await.map_err(refusal).and_then(|answer| read(&answer)) {
-                Ok(value) => {
-                    let kept = blocking(move || {
-                        documents::save(&cache, &own, &name, &value);
-                        Ok(value)
-                    });
-                    return Ok(kept.await?);
-                }
-                Err(Refusal::Unavailable(_) | Refusal::Limited(_)) => {}
-                Err(refusal) => return Err(refusal),
-            }
+    async fn ask_document(&self, grant: &Grant, repo: &Repo, what: &Document) -> Result<Value, HubError> {
+        if self.is_local(repo) {
+            let made = self.stored_document(repo, what).await?;
+            return Ok(made.unwrap_or_else(|| what.empty()));
         }
+        let answer = self.upstream.ask(grant, &api(repo, &what.rest())).await.map_err(refusal)?;
+        let (value, cache, own, name) = (read(&answer)?, self.cache.clone(), repo.model(), what.name());
+        let kept = blocking(move || {
+            documents::save(&cache, &own, &name, &value);
+            Ok(value)
+        });
+        Ok(kept.await?)
+    }
+
+    /// The last kept document of upstream, else one made from the store.
+    async fn stored_document(&self, repo: &Repo, what: &Document) -> Result<Option<Value>, HubError> {
         let model = self.model(repo).await?;
-        let known = blocking(move || match documents::load(&cache, &own, &name)? {
-            Some(value) => Ok(value),
-            None => make(&cache, &model),
+        let (cache, own, what) = (self.cache.clone(), repo.model(), what.clone());
+        let known = blocking(move || match documents::load(&cache, &own, &what.name())? {
+            Some(value) => Ok(Some(value)),
+            None => what.make(&cache, &model),
         });
         Ok(known.await?)
     }
 
     /// How long an answer counts.
-    fn counts<T>(&self, answer: &Result<T, Refusal>) -> Duration {
+    fn counts<T>(&self, answer: &Result<T, HubError>) -> Duration {
         match answer {
             Ok(_) => self.refresh,
-            Err(Refusal::Unavailable(_)) => FAILURE_TIME.min(self.negative),
-            Err(Refusal::Limited(wait)) => *wait,
+            Err(HubError::Unavailable(_)) => FAILURE_TIME.min(self.negative),
+            Err(HubError::Limited(wait)) => *wait,
             Err(_) => self.negative,
-        }
-    }
-}
-
-#[async_trait]
-impl Permissions for Catalog {
-    async fn ask(&self, repo: &Repo, token: Option<&Token>) -> Result<Standing> {
-        if self.is_alias(repo) {
-            return Ok(Standing::Public);
-        }
-        if !self.may_ask(repo) && !self.cache.is_offline() {
-            return Ok(Standing::Refused);
-        }
-        let grant = Grant { token: token.cloned(), own: false };
-        let answer = self.upstream.ask(&grant, &api(repo, "")).await?;
-        let info = match read(&answer) {
-            Ok(info) => info,
-            Err(Refusal::Unavailable(error)) => return Err(error),
-            Err(_) => return Ok(Standing::Refused),
-        };
-        let is = |name: &str| info.get(name).is_some_and(|value| *value != Value::Bool(false) && !value.is_null());
-        match (is("private"), is("gated"), token) {
-            (false, false, None) => Ok(Standing::Public),
-            (_, _, None) => Ok(Standing::Refused),
-            // What upstream calls public may still be for its own users only: another mirror, or a Hub behind a login.
-            (_, false, Some(_)) => Ok(Standing::Accepted),
-            // Everyone sees what a gated repository consists of; only those let in may read it.
-            (_, true, Some(_)) => {
-                let answer = self.upstream.ask(&grant, &api(repo, "/auth-check")).await?;
-                match answer.status {
-                    200..=299 => Ok(Standing::Accepted),
-                    401 | 403 | 404 => Ok(Standing::Refused),
-                    status => Err(Error::new(ErrorKind::Network, format!("upstream answered {status}"))),
-                }
-            }
         }
     }
 }
@@ -487,11 +483,13 @@ fn shown(commit: &Commit) -> &str {
     commit.as_str().get(..40).unwrap_or(commit.as_str())
 }
 
-fn commit_of(info: &Value) -> Result<Commit, Refusal> {
+fn commit_of(info: &Value) -> Result<Commit, HubError> {
     let sha = info.get("sha").and_then(Value::as_str).and_then(|sha| Commit::parse(sha).ok());
     sha.ok_or_else(|| {
         let error = Error::new(ErrorKind::Network, "upstream's answer names no commit");
-        Refusal::Unavailable(error.with_hint("check that --upstream is a Hub"))
+        HubError::Unavailable(
+            error.with_hint("check that server.upstream is a Hub").with_reason(cache_lib::Reason::UpstreamNotHub),
+        )
     })
 }
 

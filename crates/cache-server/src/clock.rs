@@ -31,7 +31,7 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// A clock that goes when it is told to.
+/// A clock that is moved by hand.
 #[cfg(test)]
 #[derive(Debug, Clone)]
 pub(crate) struct TestClock(Arc<std::sync::Mutex<Instant>>);

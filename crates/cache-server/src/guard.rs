@@ -1,7 +1,8 @@
-//! What every request must pass before anything else: Host, Origin, rate.
+//! [`Guard`]: checks of every request before it is routed: Host, Origin, rate.
 
 mod host;
 mod rate;
+mod tokens;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,38 +12,43 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cache_lib::Result;
-use http::header::HeaderName;
+use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
 use self::host::Hosts;
 pub(crate) use self::rate::ConnectionGuard;
 use self::rate::{Connections, Rates};
-use crate::access::{Caller, Token};
+use self::tokens::UnknownTokens;
 use crate::app::App;
+use crate::caller::{Caller, Token};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
+use crate::hub_error::{HubError, put, refuse};
 use crate::listen::Peer;
 use crate::observe::RouteName;
-use crate::refusal::{Refusal, put, refuse};
+use crate::slots::Reserved;
 
-/// Decides whether a request is heard.
+/// Checks of every request: host, origin, rate.
 #[derive(Debug)]
 pub(crate) struct Guard {
     hosts: Hosts,
     rates: Option<Rates>,
     connections: Connections,
+    tokens: UnknownTokens,
 }
 
-/// Why a request is not heard.
+/// Why a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Unheard {
+enum Rejection {
     /// It is for another host.
     Host,
     /// A page of another site sent it.
     Origin,
     /// Too many requests; the time until there may be one, and the policy.
     Rate(Duration, String),
+    /// All places for connections are taken, or all of its client.
+    Crowded,
 }
 
 impl Guard {
@@ -53,8 +59,9 @@ impl Guard {
     fn with_clock(config: &ServerConfig, clock: Clock) -> Self {
         Self {
             hosts: Hosts::new(config),
-            rates: config.rate.map(|rate| Rates::new(rate, clock)),
+            rates: config.rate.map(|rate| Rates::new(rate, clock.clone())),
             connections: Connections::new(config.connections_per_client),
+            tokens: UnknownTokens::new(clock),
         }
     }
 
@@ -63,32 +70,53 @@ impl Guard {
         self.connections.open(address)
     }
 
+    /// Counts a token that upstream has to be asked about, or says when to come back.
+    pub(crate) fn unknown_token(&self, parts: &Parts) -> Result<(), Duration> {
+        match parts.extensions.get() {
+            Some(Peer::Unix) => Ok(()),
+            Some(Peer::Tcp(address)) => self.tokens.take(address.ip()),
+            None => self.tokens.take(IpAddr::from([0, 0, 0, 0])),
+        }
+    }
+
     /// `admin`: the request carries the admin's token.
-    fn hear(&self, parts: &Parts, caller: &Caller, admin: bool) -> Result<(), Unheard> {
-        // No browser and no stranger comes over the unix socket.
+    fn check(&self, parts: &Parts, caller: &Caller, admin: bool) -> Result<(), Rejection> {
+        // The unix socket admits no browsers and no other users.
         let peer = match parts.extensions.get() {
             Some(Peer::Unix) => return Ok(()),
             Some(Peer::Tcp(address)) => address.ip(),
             None => IpAddr::from([0, 0, 0, 0]),
         };
-        if !self.hosts.are_ours(parts) {
-            return Err(Unheard::Host);
+        if !self.hosts.match_request(parts) {
+            return Err(Rejection::Host);
+        }
+        if let Some(reserved) = parts.extensions.get::<Reserved>() {
+            match (admin, is_health(parts) || parts.uri.path() == "/metrics") {
+                (true, _) => reserved.keep(),
+                (false, true) => {}
+                (false, false) => return Err(Rejection::Crowded),
+            }
         }
         let changes = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        if (changes || admin) && self.hosts.is_foreign(parts) {
-            return Err(Unheard::Origin);
+        if (changes || admin) && self.hosts.is_cross_site(parts) {
+            return Err(Rejection::Origin);
         }
         match &self.rates {
-            Some(rates) if !matches!(parts.uri.path(), "/healthz" | "/readyz") => rates
+            Some(rates) if !admin && !is_health(parts) => rates
                 .take(caller.token.as_ref().map(Token::sha256), peer)
-                .map_err(|wait| Unheard::Rate(wait, rates.policy())),
+                .map_err(|wait| Rejection::Rate(wait, rates.policy())),
             _ => Ok(()),
         }
     }
 }
 
+/// Whether the request only asks how the server is.
+fn is_health(parts: &Parts) -> bool {
+    matches!(parts.uri.path(), "/healthz" | "/readyz")
+}
+
 /// As the Hub refuses.
-impl IntoResponse for Unheard {
+impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let mut response = match self {
             Self::Host => refuse(
@@ -97,8 +125,14 @@ impl IntoResponse for Unheard {
                 "This server is not asked under this name; list it in server.hosts to allow it",
             ),
             Self::Origin => refuse(StatusCode::FORBIDDEN, None, "A page of another site may not do this"),
+            Self::Crowded => {
+                let mut response = refuse(StatusCode::SERVICE_UNAVAILABLE, None, "Too many connections");
+                put(response.headers_mut(), header::RETRY_AFTER, "1");
+                put(response.headers_mut(), header::CONNECTION, "close");
+                response
+            }
             Self::Rate(wait, policy) => {
-                let mut response = Refusal::Limited(wait).into_response();
+                let mut response = HubError::Limited(wait).into_response();
                 put(response.headers_mut(), HeaderName::from_static("ratelimit-policy"), &policy);
                 response
             }
@@ -112,9 +146,9 @@ impl IntoResponse for Unheard {
 pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let caller = Caller::of(&parts);
-    match app.guard.hear(&parts, &caller, app.access.has_admin_token(&caller)) {
+    match app.guard.check(&parts, &caller, app.access.has_admin_token(&caller)) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(unheard) => unheard.into_response(),
+        Err(rejection) => rejection.into_response(),
     }
 }
 
@@ -134,8 +168,8 @@ mod tests {
         request.extension(peer).body(()).unwrap().into_parts().0
     }
 
-    fn hear(guard: &Guard, parts: &Parts, admin: bool) -> Result<(), Unheard> {
-        guard.hear(parts, &Caller::of(parts), admin)
+    fn check(guard: &Guard, parts: &Parts, admin: bool) -> Result<(), Rejection> {
+        guard.check(parts, &Caller::of(parts), admin)
     }
 
     #[test]
@@ -143,17 +177,17 @@ mod tests {
         let guard = Guard::new(&ServerConfig::default()).unwrap();
         let evil = [("origin", "http://evil.example")];
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
-            assert_eq!(hear(&guard, &parts(method.clone(), "/x", &evil), false), Err(Unheard::Origin), "{method}");
-            assert_eq!(hear(&guard, &parts(method, "/x", &[("origin", "http://localhost")]), false), Ok(()));
+            assert_eq!(check(&guard, &parts(method.clone(), "/x", &evil), false), Err(Rejection::Origin), "{method}");
+            assert_eq!(check(&guard, &parts(method, "/x", &[("origin", "http://localhost")]), false), Ok(()));
         }
-        assert_eq!(hear(&guard, &parts(Method::GET, "/x", &evil), true), Err(Unheard::Origin));
-        assert_eq!(hear(&guard, &parts(Method::GET, "/x", &evil), false), Ok(()));
+        assert_eq!(check(&guard, &parts(Method::GET, "/x", &evil), true), Err(Rejection::Origin));
+        assert_eq!(check(&guard, &parts(Method::GET, "/x", &evil), false), Ok(()));
         let mut rebound = parts(Method::GET, "/", &[]);
         rebound.headers.insert("host", HeaderValue::from_static("evil.example"));
-        assert_eq!(hear(&guard, &rebound, false), Err(Unheard::Host));
+        assert_eq!(check(&guard, &rebound, false), Err(Rejection::Host));
         rebound.extensions.insert(Peer::Unix);
-        assert_eq!(hear(&guard, &rebound, false), Ok(()));
-        let response = Unheard::Host.into_response();
+        assert_eq!(check(&guard, &rebound, false), Ok(()));
+        let response = Rejection::Host.into_response();
         assert_eq!(response.status(), 421);
         assert!(!response.headers().contains_key("access-control-allow-origin"));
     }
@@ -163,18 +197,18 @@ mod tests {
         let clock = TestClock::new();
         let guard = Guard::with_clock(&ServerConfig { rate: Some(1), ..ServerConfig::default() }, clock.clock());
         let request = parts(Method::GET, "/x", &[]);
-        assert!((0..10).all(|_| hear(&guard, &request, false).is_ok()));
-        let unheard = hear(&guard, &request, false).unwrap_err();
-        let response = unheard.into_response();
+        assert!((0..10).all(|_| check(&guard, &request, false).is_ok()));
+        let rejection = check(&guard, &request, false).unwrap_err();
+        let response = rejection.into_response();
         assert_eq!(response.status(), 429);
         let header = |name: &str| response.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("retry-after"), "1");
         assert_eq!(header("ratelimit"), "\"api\";r=0;t=1");
         assert_eq!(header("ratelimit-policy"), "\"fixed window\";\"api\";q=10;w=10");
         for path in ["/healthz", "/readyz"] {
-            assert!((0..50).all(|_| hear(&guard, &parts(Method::GET, path, &[]), false).is_ok()));
+            assert!((0..50).all(|_| check(&guard, &parts(Method::GET, path, &[]), false).is_ok()));
         }
         clock.pass(Duration::from_secs(2));
-        assert_eq!(hear(&guard, &request, false), Ok(()));
+        assert_eq!(check(&guard, &request, false), Ok(()));
     }
 }

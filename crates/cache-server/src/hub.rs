@@ -1,10 +1,10 @@
-//! The Hub's protocol: what a request's path means, and the answer.
+//! The Hub's protocol: routes and their answers.
 //!
 //! `route` reads the path; every answer about a repository begins with the caller's right to read it, and then asks the
 //! catalog what it consists of. `info` and `listing` write the JSON, `pages` keeps what is asked most, `resolve` sends
 //! files.
 
-mod identity;
+mod file_identity;
 mod info;
 mod listing;
 mod pages;
@@ -30,16 +30,18 @@ use serde_json::Value;
 use self::listing::{PAGE, Shown};
 use self::query::Query;
 use self::route::Route;
-use crate::access::{self, Caller, Grant};
+use crate::access;
 use crate::app::App;
-use crate::catalog::Found;
+use crate::caller::{Caller, Grant};
+use crate::catalog::{Catalog, Found};
+use crate::hub_error::{HubError, gated, put, refuse};
 use crate::listen::Peer;
-use crate::observe::RouteName;
-use crate::refusal::{Refusal, put, refuse};
+use crate::observe::{CacheState, RouteName};
 use crate::repo::Repo;
+use crate::upstream::Deadline;
 
-pub(crate) use self::pages::Pages;
-
+/// Whether the bytes lay in the store.
+const CACHE: HeaderName = HeaderName::from_static("x-cache");
 const STALE: HeaderName = HeaderName::from_static("x-model-cache-stale");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 /// Largest form that is read, in bytes.
@@ -51,38 +53,28 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     let caller = Caller::of(&parts);
     let route = Route::parse(parts.uri.path());
     let name = RouteName(route.as_ref().map_or("unknown", Route::name));
-    let asking = Asking { app: &app, caller: &caller, parts: &parts };
+    let deadline = Deadline::new(app.config.silence);
+    let context = RequestContext { app: &app, caller: &caller, parts: &parts, deadline };
     let answer = match route {
-        Ok(route) => asking.answer(route, body).await,
+        Ok(route) => context.answer(route, body).await,
         Err(refusal) => Err(refusal),
     };
-    let mut response = answer.unwrap_or_else(|refusal| refused(refusal, &caller));
+    let mut response = answer.unwrap_or_else(|refusal| context.refused(refusal));
     response.extensions_mut().insert(name);
     response
 }
 
-/// As the Hub words it to strangers, who may only have to log in: 401 where others get 404. It depends on who asks, and
-/// not on what there is.
-fn refused(refusal: Refusal, caller: &Caller) -> Response {
-    match refusal {
-        Refusal::RepoNotFound if caller.token.is_none() => {
-            let mut response = refuse(StatusCode::UNAUTHORIZED, Some("RepoNotFound"), "Invalid username or password.");
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            response
-        }
-        other => other.into_response(),
-    }
-}
-
 /// One request.
-struct Asking<'a> {
+struct RequestContext<'a> {
     app: &'a App,
     caller: &'a Caller,
     parts: &'a Parts,
+    /// How long it waits for upstream.
+    deadline: Deadline,
 }
 
-impl Asking<'_> {
-    async fn answer(&self, route: Route, body: Body) -> Result<Response, Refusal> {
+impl RequestContext<'_> {
+    async fn answer(&self, route: Route, body: Body) -> Result<Response, HubError> {
         if !route.takes(&self.parts.method) {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, None, "Method not allowed");
             put(response.headers_mut(), header::ALLOW, route.allow().unwrap_or_default());
@@ -92,19 +84,23 @@ impl Asking<'_> {
         match route {
             Route::Resolve { repo, revision, path } => {
                 let (grant, found) = self.find(&repo, &revision).await?;
-                let response = resolve::resolve(self.app, &grant, &found.view, &path, self.parts).await;
+                let response =
+                    match resolve::resolve(self.app, &grant, &found.view, &path, self.parts, self.deadline).await {
+                        Err(refusal) => Err(self.withdraw_if_refused(&repo, &grant, refusal).await),
+                        response => response.map(|response| self.with_cache_state(response)),
+                    };
                 // That a file is not there is old news, too.
-                let response = response.unwrap_or_else(axum::response::IntoResponse::into_response);
-                Ok(marked(response, found.stale))
+                let response = response.unwrap_or_else(|refusal| self.refused(refusal));
+                Ok(with_stale_header(response, found.stale))
             }
             Route::List { kind } => self.list(kind, &query).await,
             Route::Info { repo, revision } => {
                 let (_, found) = self.find(&repo, &revision).await?;
                 let bytes = match query.all("expand").next() {
                     Some(_) => info::expanded(&info::info(&found.view, false), &query).to_string().into(),
-                    None => Pages::info(&found.view, query.is_on("blobs")),
+                    None => pages::info(&found.view, query.is_on("blobs")),
                 };
-                Ok(marked(json(bytes), found.stale))
+                Ok(with_stale_header(json(bytes), found.stale))
             }
             Route::Tree { repo, revision, folder } => {
                 let (_, found) = self.find(&repo, &revision).await?;
@@ -112,31 +108,32 @@ impl Asking<'_> {
                 let (recursive, expand) = (query.is_on("recursive"), query.is_on("expand"));
                 let folder = folder.as_ref().map(cache_lib::RepoPath::as_str);
                 let page =
-                    Pages::tree(&found.view, Shown { folder, recursive, expand, from, most }).map_err(unwritten)?;
-                let (bytes, next) = page.ok_or_else(|| Refusal::EntryNotFound { commit: found.view.commit.clone() })?;
+                    pages::tree(&found.view, Shown { folder, recursive, expand, from, most }).map_err(unwritten)?;
+                let (bytes, next) =
+                    page.ok_or_else(|| HubError::EntryNotFound { commit: found.view.commit.clone() })?;
                 let mut response = json(bytes);
                 self.link(response.headers_mut(), &query, next);
-                Ok(marked(response, found.stale))
+                Ok(with_stale_header(response, found.stale))
             }
             Route::PathsInfo { repo, revision } => {
                 let (_, found) = self.find(&repo, &revision).await?;
                 let form = self.form(body).await?;
                 let bytes = listing::paths_info(&found.view, form.paths.iter().map(String::as_str), form.expand);
-                Ok(marked(json(bytes.map_err(unwritten)?.into()), found.stale))
+                Ok(with_stale_header(json(bytes.map_err(unwritten)?.into()), found.stale))
             }
             Route::Refs { repo } => {
-                let grant = self.app.access.grant(self.caller, &repo).await?;
-                let refs = self.app.catalog.refs(&grant, &repo, query.is_on("include_prs")).await?;
-                Ok(json(refs.to_string().into()))
+                let grant = self.grant(&repo).await?;
+                let refs = self.deadline.answer(self.catalog().refs(&grant, &repo, query.is_on("include_prs"))).await?;
+                Ok(with_stale_header(json(refs.value.to_string().into()), refs.stale))
             }
             Route::Commits { repo, revision } => {
-                let grant = self.app.access.grant(self.caller, &repo).await?;
-                let commits = self.app.catalog.commits(&grant, &repo, &revision).await?;
-                Ok(json(commits.to_string().into()))
+                let grant = self.grant(&repo).await?;
+                let commits = self.deadline.answer(self.catalog().commits(&grant, &repo, &revision)).await?;
+                Ok(with_stale_header(json(commits.value.to_string().into()), commits.stale))
             }
             Route::AuthCheck { repo } => {
                 let (_, found) = self.find(&repo, "main").await?;
-                Ok(marked("OK".into_response(), found.stale))
+                Ok(with_stale_header("OK".into_response(), found.stale))
             }
             Route::WhoAmI => self.whoami().await,
             // Of Xet a mirror has all or nothing; without a token for it, clients take the file from here.
@@ -146,35 +143,94 @@ impl Asking<'_> {
         }
     }
 
-    /// The right to read a repository, and what it consists of.
-    async fn find(&self, repo: &Repo, revision: &str) -> Result<(Grant, Found), Refusal> {
-        let grant = self.app.access.grant(self.caller, repo).await?;
-        let found = self.app.catalog.version(&grant, repo, revision).await?;
-        Ok((grant, found))
+    /// The right to read a repository.
+    async fn grant(&self, repo: &Repo) -> Result<Grant, HubError> {
+        self.deadline.answer(self.app.access.grant(self.caller, repo)).await
     }
 
-    async fn whoami(&self) -> Result<Response, Refusal> {
+    /// The right to read a repository, and what it consists of.
+    async fn find(&self, repo: &Repo, revision: &str) -> Result<(Grant, Found), HubError> {
+        let grant = self.grant(repo).await?;
+        match self.deadline.answer(self.catalog().version(&grant, repo, revision)).await {
+            Ok(found) => Ok((grant, found)),
+            Err(refusal) => Err(self.withdraw_if_refused(repo, &grant, refusal).await),
+        }
+    }
+
+    /// A refusal as it is answered. What upstream refuses although it had been granted is withdrawn.
+    async fn withdraw_if_refused(&self, repo: &Repo, grant: &Grant, refusal: HubError) -> HubError {
+        let denied = match &refusal {
+            HubError::RepoNotFound => true,
+            HubError::Unavailable(error) => error.is_denied(),
+            _ => false,
+        };
+        if denied { self.app.access.withdraw(self.caller, repo, grant, refusal).await } else { refusal }
+    }
+
+    /// The Hub's answer to anonymous callers: 401 where others get 404. It depends on the caller, and
+    /// not on what exists.
+    fn refused(&self, refusal: HubError) -> Response {
+        match refusal {
+            HubError::RepoNotFound if self.caller.token.is_none() => {
+                let why = "Invalid username or password.";
+                let mut response = refuse(StatusCode::UNAUTHORIZED, Some("RepoNotFound"), why);
+                response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+                response
+            }
+            HubError::Gated { repo, page } if self.caller.token.is_none() => {
+                refuse(StatusCode::UNAUTHORIZED, Some("GatedRepo"), &format!("{} Please log in.", gated(&repo, &page)))
+            }
+            other if self.app.access.is_admin(self.caller) => other.into_admin_response(),
+            other => other.into_response(),
+        }
+    }
+
+    /// Says whether the bytes lay in the store, to the admin alone: others have brought them, and may read what this
+    /// caller may not.
+    fn with_cache_state(&self, mut response: Response) -> Response {
+        if let Some(CacheState(state)) = response.extensions().get().copied()
+            && self.app.access.is_admin(self.caller)
+        {
+            response.headers_mut().insert(CACHE, HeaderValue::from_static(state));
+        }
+        response
+    }
+
+    /// The catalog, on the caller's behalf.
+    fn catalog(&self) -> Catalog {
+        self.app.catalog.of_client(self.app.access.client(self.caller))
+    }
+
+    async fn whoami(&self) -> Result<Response, HubError> {
         let user = match (self.app.access.user(self.caller), &self.caller.token) {
             (Some(name), _) => info::whoami(&name),
             _ if self.app.access.is_admin(self.caller) => info::whoami("admin"),
             (None, None) => return Ok(refuse(StatusCode::UNAUTHORIZED, None, "Invalid username or password.")),
             // Where there are users of our own, no token goes to upstream.
-            (None, Some(_)) if !self.app.config.users.is_empty() => return Err(Refusal::BadToken),
+            (None, Some(_)) if !self.app.config.users.is_empty() => return Err(HubError::BadToken),
             (None, Some(_)) => match access::foreign(self.caller) {
-                Some(token) => self.app.catalog.whoami(token).await?,
-                None => return Err(Refusal::BadToken),
+                Some(token) => match self.app.catalog.known_user(token) {
+                    Some(user) => user?,
+                    None => {
+                        self.app.guard.unknown_token(self.parts).map_err(HubError::Limited)?;
+                        self.deadline.answer(self.app.catalog.whoami(token)).await?
+                    }
+                },
+                None => return Err(HubError::BadToken),
             },
         };
         Ok(json(user.to_string().into()))
     }
 
     /// The repositories that are here and that the caller may know of.
-    async fn list(&self, kind: RepoKind, query: &Query) -> Result<Response, Refusal> {
+    async fn list(&self, kind: RepoKind, query: &Query) -> Result<Response, HubError> {
         let (from, most) = window(query)?;
         let repos = self.app.catalog.repos().await?;
-        let shown = repos.iter().filter(|(repo, info)| {
-            repo.kind == kind && self.app.access.may_list(self.caller, repo) && info::is_listed(repo, info, query)
-        });
+        let asked = repos.iter().filter(|(repo, info)| repo.kind == kind && info::is_listed(repo, info, query));
+        let asked: Vec<(&Repo, &Value)> = asked.map(|(repo, info)| (repo, info)).collect();
+        let names: Vec<&Repo> = asked.iter().map(|(repo, _)| *repo).collect();
+        let may_list = self.app.access.may_list_each(self.caller, &names).await;
+        let shown = asked.into_iter().zip(may_list).filter_map(|(one, shown)| shown.then_some(one));
         let mut entries = shown.map(|(repo, info)| info::listed(repo, info, query)).skip(from);
         let page: Vec<Value> = entries.by_ref().take(most).collect();
         let next = entries.next().map(|_| from + page.len());
@@ -206,15 +262,15 @@ impl Asking<'_> {
     }
 
     /// The body of `paths-info`: a form as huggingface_hub sends it, or JSON as others do.
-    async fn form(&self, body: Body) -> Result<Form, Refusal> {
-        let bad = |why: &str| Refusal::BadRequest(why.to_owned());
+    async fn form(&self, body: Body) -> Result<Form, HubError> {
+        let bad = |why: &str| HubError::BadRequest(why.to_owned());
         let read = Limited::new(body, FORM).collect();
         let read = tokio::time::timeout(self.app.config.header_timeout, read).await;
         let read = read.map_err(|_| bad("the form did not arrive in time"))?;
         let bytes = read.map_err(|_| bad("the form broke off or is over 4 MiB"))?.to_bytes();
         let kind = self.parts.headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if kind.starts_with("application/json") {
-            return serde_json::from_slice(&bytes).map_err(|error| Refusal::BadRequest(error.to_string()));
+            return serde_json::from_slice(&bytes).map_err(|error| HubError::BadRequest(error.to_string()));
         }
         let text = std::str::from_utf8(&bytes).map_err(|_| bad("the form is not UTF-8"))?;
         let query = Query::parse(text);
@@ -231,10 +287,10 @@ struct Form {
 }
 
 /// Which entries of a list are asked for: the first, and how many.
-fn window(query: &Query) -> Result<(usize, usize), Refusal> {
+fn window(query: &Query) -> Result<(usize, usize), HubError> {
     let number = |name: &str| match query.get(name) {
         None => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| Refusal::BadRequest(format!("{name} is no number"))),
+        Some(text) => text.parse().map(Some).map_err(|_| HubError::BadRequest(format!("{name} is no number"))),
     };
     Ok((number("cursor")?.unwrap_or(0), number("limit")?.unwrap_or(PAGE).clamp(1, PAGE)))
 }
@@ -249,7 +305,7 @@ fn json(bytes: Bytes) -> Response {
 }
 
 /// Says that upstream could not be asked, and that this is what was known before.
-fn marked(mut response: Response, stale: bool) -> Response {
+fn with_stale_header(mut response: Response, stale: bool) -> Response {
     if stale {
         let headers = response.headers_mut();
         headers.insert(STALE, HeaderValue::from_static("1"));
@@ -258,6 +314,6 @@ fn marked(mut response: Response, stale: bool) -> Response {
     response
 }
 
-fn unwritten(error: serde_json::Error) -> Refusal {
+fn unwritten(error: serde_json::Error) -> HubError {
     Error::new(ErrorKind::Storage, "write an answer").with_source(error).into()
 }

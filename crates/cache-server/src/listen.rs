@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use cache_lib::{Error, ErrorKind, Result};
@@ -17,6 +17,17 @@ pub(crate) enum Peer {
     Tcp(SocketAddr),
     /// Over the unix socket, by a process of this server's own user or of root.
     Unix,
+}
+
+/// The network that counts as one client: an IPv4 address, or 64 bits of IPv6.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address => address,
+    }
 }
 
 /// A place that connections come in at.
@@ -67,8 +78,9 @@ impl Listener {
             }
         }
         if taken.is_empty() {
-            return Err(Error::new(ErrorKind::Usage, "there is no address to listen on")
-                .with_hint("give one: --listen 127.0.0.1:8090"));
+            return Err(Error::new(ErrorKind::Usage, "no address to listen on")
+                .with_hint("set server.listen, such as 127.0.0.1:8090")
+                .with_reason(cache_lib::Reason::ListenAddress));
         }
         Ok(taken)
     }
@@ -85,7 +97,7 @@ impl Listener {
         }
     }
 
-    /// The next connection. Of the unix socket only those of this user or of root: whoever comes there is the admin.
+    /// The next connection. The unix socket accepts this user and root alone: its clients are admins.
     pub(crate) async fn accept(&self) -> io::Result<Connection> {
         match self {
             Self::Tcp(listener) => {
@@ -119,13 +131,13 @@ fn is_ours(user: u32) -> bool {
 
 fn refused(address: &SocketAddr, error: &io::Error) -> Error {
     let hint = match error.kind() {
-        io::ErrorKind::AddrInUse => "another program has it: choose another port with --listen",
+        io::ErrorKind::AddrInUse => "another program uses it: choose another port",
         io::ErrorKind::PermissionDenied => {
-            "ports below 1024 are for root: choose another with --listen, or let systemd hand it over"
+            "ports below 1024 are for root: choose another, or use socket activation of systemd"
         }
-        _ => "choose an address of this machine with --listen",
+        _ => "choose an address of this machine",
     };
-    Error::new(ErrorKind::Usage, format!("{address} cannot be listened on: {error}")).with_hint(hint)
+    Error::new(ErrorKind::Usage, format!("cannot listen on {address}: {error}")).with_hint(hint)
 }
 
 /// The file of a unix socket, removed with the listener.
@@ -144,8 +156,9 @@ async fn bind_unix(path: &Path) -> Result<Listener> {
     let is_socket = fs_err::symlink_metadata(path).is_ok_and(|there| there.file_type().is_socket());
     if is_socket {
         if UnixStream::connect(path).await.is_ok() {
-            return Err(Error::new(ErrorKind::Usage, format!("{} is another server's", path.display()))
-                .with_hint("stop it, or choose another path with --listen unix:PATH"));
+            return Err(Error::new(ErrorKind::Usage, format!("{} is in use by another server", path.display()))
+                .with_hint("stop it, or choose another path")
+                .with_reason(cache_lib::Reason::ListenAddress));
         }
         // Left behind by one that was killed.
         fs_err::remove_file(path).map_err(|error| Error::storage(what(), error))?;
@@ -158,13 +171,14 @@ async fn bind_unix(path: &Path) -> Result<Listener> {
 
 fn from_systemd(taken: &mut Vec<Listener>) -> Result<()> {
     let broken = |error: io::Error| {
-        Error::new(ErrorKind::Usage, format!("a socket of systemd's cannot be used: {error}"))
+        Error::new(ErrorKind::Usage, format!("the socket from systemd cannot be used: {error}"))
             .with_hint("ListenStream= takes a TCP address or the path of a unix socket")
     };
     let mut sockets = listenfd::ListenFd::from_env();
     if sockets.len() == 0 {
-        return Err(Error::new(ErrorKind::Usage, "systemd has handed over no socket (LISTEN_FDS is not set)")
-            .with_hint("start it by its .socket unit, or give an address with --listen"));
+        return Err(Error::new(ErrorKind::Usage, "no socket from systemd (LISTEN_FDS is not set)")
+            .with_hint("start it by its .socket unit, or set server.listen")
+            .with_reason(cache_lib::Reason::ListenAddress));
     }
     for at in 0..sockets.len() {
         if let Ok(Some(listener)) = sockets.take_tcp_listener(at) {
@@ -202,7 +216,7 @@ mod tests {
         let first = Listener::take(&[Listen::Tcp("127.0.0.1:0".parse().unwrap())]).await.unwrap();
         let Address::Tcp(address) = first[0].address().unwrap() else { panic!() };
         let error = Listener::take(&[Listen::Tcp(address)]).await.unwrap_err();
-        assert!(error.message().contains(&address.to_string()) && error.hint().unwrap().contains("--listen"));
+        assert!(error.message().contains(&address.to_string()) && error.hint().unwrap().contains("another port"));
         assert_eq!(Listener::take(&[Listen::Systemd]).await.unwrap_err().kind(), ErrorKind::Usage);
     }
 }

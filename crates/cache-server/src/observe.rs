@@ -7,6 +7,7 @@ pub(crate) mod otel;
 mod sample;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -14,14 +15,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 use tracing::Instrument as _;
 
-use self::exchange::Exchange;
+use self::exchange::RequestLog;
 pub(crate) use self::metrics::Metrics;
 use crate::app::App;
+use crate::caller::Caller;
+use crate::page::Problem;
 
+/// How long a probe waits for the store.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// What Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -29,8 +35,12 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RouteName(pub(crate) &'static str);
 
-/// `/metrics`, `/healthz`, `/readyz`. All three are for everyone who reaches the port: they name no repository, no path
-/// and no user.
+/// Whether a file's bytes lay in the store, put into the response's extensions: `hit` or `miss`. For the access log.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CacheState(pub(crate) &'static str);
+
+/// `/healthz` and `/readyz`, open to all, and `/metrics`, for the admin: its counts show what
+/// others fetch, from where, and of bad files. None of them names a repository, a path or a user.
 pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new().route("/metrics", get(metrics)).route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
@@ -38,13 +48,17 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// The layer: counts and logs every request, until the last byte of its answer.
 pub(crate) async fn record(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let exchange = Exchange::new(app, &parts);
+    let exchange = RequestLog::new(app, &parts);
     let span = exchange.span().clone();
     let response = next.run(Request::from_parts(parts, body)).instrument(span).await;
     exchange.answer(response)
 }
 
-async fn metrics(State(app): State<Arc<App>>) -> Response {
+async fn metrics(State(app): State<Arc<App>>, parts: Parts) -> Response {
+    if !app.config.open_metrics && !app.access.is_admin(&Caller::of(&parts)) {
+        let hint = "scrape with the admin token as bearer, or set server.open-metrics";
+        return named("metrics", Problem::not_admin().with_hint(hint));
+    }
     let sample = sample::take(&app).await;
     let Ok(text) = app.metrics.text(&sample) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
     named("metrics", ([(CONTENT_TYPE, OPEN_METRICS)], text))
@@ -61,18 +75,32 @@ async fn readyz(State(app): State<Arc<App>>) -> Response {
     if app.is_stopping() {
         reasons.push("the server is stopping");
     }
-    let store = app.cache.store().clone();
-    match tokio::task::spawn_blocking(move || store.check()).await {
-        Ok(Ok(())) => {}
-        // What exactly is wrong names folders, which are nobody's business but the admin's.
-        Ok(Err(error)) => {
+    match store_check(&app).await {
+        Some(Ok(())) => {}
+        // What exactly is wrong names folders, which are for the admin alone.
+        Some(Err(error)) => {
             tracing::warn!(%error, "not ready");
             reasons.push("the store cannot be read and written; the log says why");
         }
-        Err(_) => reasons.push("the store could not be looked at"),
+        None => reasons.push("the store does not answer"),
     }
     let status = if reasons.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     named("readyz", (status, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))))
+}
+
+/// Looks at the store, one look at a time however many ask. `None` when it does not answer.
+async fn store_check(app: &App) -> Option<cache_lib::Result<()>> {
+    let look = async {
+        let looking = Arc::clone(&app.looking).lock_owned().await;
+        let store = app.cache.store().clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let checked = store.check();
+            drop(looking);
+            checked
+        });
+        task.await.ok()
+    };
+    tokio::time::timeout(PATIENCE, look).await.ok().flatten()
 }
 
 fn named(route: &'static str, response: impl IntoResponse) -> Response {

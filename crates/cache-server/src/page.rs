@@ -1,14 +1,14 @@
 //! The web page and what it asks for.
 //!
-//! Whoever is not the admin sees the repositories that listings show to him, and nothing of the machine: no paths, no
+//! Other viewers than the admin see the repositories of their listings, and nothing of the machine: no paths, no
 //! disk, no quarantine, and of downloads only those of these repositories.
 
 mod assets;
 mod data;
 mod events;
 mod history;
+mod inventory;
 mod problem;
-mod stock;
 #[cfg(test)]
 pub(crate) mod tests;
 mod viewer;
@@ -29,7 +29,7 @@ use crate::config::ServerConfig;
 use crate::observe::RouteName;
 use crate::repo::Repo;
 
-pub(crate) use self::data::Bad;
+pub(crate) use self::data::QuarantinedFile;
 pub(crate) use self::history::sampling;
 pub(crate) use self::problem::{Problem, json};
 pub(crate) use self::viewer::Viewer;
@@ -37,14 +37,14 @@ pub(crate) use self::viewer::Viewer;
 /// Pages that may follow the events at the same time.
 const MAX_FOLLOWERS: usize = 64;
 
-/// Nothing but what this server itself serves, nothing inline, and in nobody's frame.
+/// Only content of this server, nothing inline, no frames.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What the page's handlers keep.
 #[derive(Debug)]
 pub(crate) struct Page {
-    kept: Arc<Kept>,
+    kept: Arc<Persistent>,
     /// Other sources, and the repositories as which they are served.
     aliases: HashMap<ModelId, Repo>,
     stopping: watch::Sender<bool>,
@@ -52,8 +52,8 @@ pub(crate) struct Page {
 
 /// What outlives a new configuration.
 #[derive(Debug)]
-struct Kept {
-    stock: stock::Stock,
+struct Persistent {
+    stock: inventory::InventoryCache,
     history: history::History,
     followers: Arc<Semaphore>,
     since: SystemTime,
@@ -61,8 +61,8 @@ struct Kept {
 
 impl Page {
     pub(crate) fn new(cache: &Cache, config: &ServerConfig) -> Self {
-        let kept = Kept {
-            stock: stock::Stock::default(),
+        let kept = Persistent {
+            stock: inventory::InventoryCache::default(),
             history: history::History::default(),
             followers: Arc::new(Semaphore::new(MAX_FOLLOWERS)),
             since: SystemTime::now(),

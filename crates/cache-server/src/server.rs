@@ -1,5 +1,6 @@
 //! [`Server`]: accepts connections, serves them, ends in order.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::pin::pin;
@@ -7,26 +8,28 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
-use cache_lib::{Cache, Result};
+use cache_lib::{Cache, ModelRef, Result};
 use http::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tower::Service as _;
 
 use crate::app::App;
+use crate::blocking::blocking;
+use crate::caller::Caller;
 use crate::config::ServerConfig;
 use crate::guard::ConnectionGuard;
 use crate::idle::Requests;
 use crate::listen::{Address, Connection, Listener, Peer};
 use crate::page;
+use crate::repo::Repo;
+use crate::slots::{RESERVED_TIMEOUT, Reserved, Slot, Slots};
+use crate::trim::ConnectionCount;
 
-/// How long a client may take nothing of what is sent to it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of an answer that wait for the socket before more of it is read, and the longest head of a request. hyper's own
 /// measure would cost a client half a MiB.
 const BUFFER: usize = 64 << 10;
@@ -34,6 +37,20 @@ const BUFFER: usize = 64 << 10;
 const STREAMS: u32 = 64;
 /// Pause after a connection could not be accepted: there are no handles left, and some will be free soon.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How much of the store is closed to clients without a token.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// Repositories that are served to any client.
+    pub all: usize,
+    /// Those of them that are closed.
+    pub models: usize,
+    /// Those of the closed that are known to be private or gated. Of the others nothing is known, or users decide.
+    pub restricted: usize,
+    /// Those of the closed that are other sources by configuration (`[models]`).
+    pub aliases: usize,
+}
 
 type Reload = Box<dyn Fn() -> Result<ServerConfig> + Send + Sync>;
 
@@ -43,21 +60,22 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// What connections share.
+/// State shared by connections.
 struct Shared {
     /// Replaced when the configuration is read again; requests under way keep the one they began with.
     current: RwLock<(Arc<App>, Router)>,
     reload: Option<Reload>,
-    permits: Arc<Semaphore>,
+    slots: Slots,
+    open_connections: ConnectionCount,
     #[cfg(feature = "tls")]
-    tls: Option<tokio_rustls::TlsAcceptor>,
+    tls: Option<Arc<crate::tls::Tls>>,
 }
 
 impl Server {
     /// Takes the addresses.
     ///
     /// # Errors
-    /// An address that cannot be had, a configuration that would leave the store open to everyone, or that makes no
+    /// An unavailable address, a configuration that would leave the store open to all, or that makes no
     /// sense.
     pub async fn bind(cache: Cache, config: ServerConfig) -> Result<Self> {
         crate::listen::raise_handles();
@@ -71,21 +89,23 @@ impl Server {
             .collect();
         config.check_exposure(&tcp)?;
         #[cfg(feature = "tls")]
-        let tls = config.tls.as_ref().map(crate::tls::acceptor).transpose()?;
-        let permits = Arc::new(Semaphore::new(config.connections));
+        let tls = config.tls.as_ref().map(crate::tls::Tls::load).transpose()?;
+        let slots = Slots::new(config.connections);
         let app = App::new(cache, config)?;
         let current = RwLock::new((Arc::clone(&app), app.router()));
         let shared = Shared {
             current,
             reload: None,
-            permits,
+            slots,
+            open_connections: ConnectionCount::default(),
             #[cfg(feature = "tls")]
             tls,
         };
         Ok(Self { listeners, shared: Arc::new(shared) })
     }
 
-    /// Reads the configuration by this when it is told to reload. Addresses, TLS and the number of connections stay.
+    /// Reads the configuration with `read` on reload. Addresses, the paths of TLS files and the number of
+    /// connections stay; TLS files are read again by themselves when they change.
     #[must_use]
     pub fn reloading(mut self, read: impl Fn() -> Result<ServerConfig> + Send + Sync + 'static) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
@@ -94,12 +114,42 @@ impl Server {
         self
     }
 
-    /// Where it can be reached.
+    /// Addresses of the server.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// When the system cannot report it.
     pub fn addresses(&self) -> Result<Vec<Address>> {
         self.listeners.iter().map(Listener::address).collect()
+    }
+
+    /// What clients without a token may not read, as far as that is decided without asking upstream.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn closed(&self) -> Result<Closed> {
+        let app = self.shared.app();
+        let cache = app.cache.clone();
+        let stored = blocking(move || cache.store().models()).await?;
+        let stored = stored.into_iter().filter_map(|model| Repo::of(&model));
+        let aliases = app
+            .config
+            .models
+            .keys()
+            .filter_map(|name| Repo::of(&format!("hf://{name}").parse::<ModelRef>().ok()?.model));
+        let repos: BTreeSet<Repo> = stored.chain(aliases).collect();
+        let mut closed = Closed { all: repos.len(), ..Closed::default() };
+        let repos: Vec<&Repo> = repos.iter().collect();
+        let may_list = app.access.may_list_each(&Caller::default(), &repos).await;
+        let shut = repos.into_iter().zip(may_list).filter(|(_, shown)| !shown);
+        let shut: Vec<Repo> = shut.map(|(repo, _)| repo.clone()).collect();
+        closed.models = shut.len();
+        closed.aliases = shut.iter().filter(|repo| app.catalog.is_alias(repo)).count();
+        let restricted = move || {
+            let is_restricted = |repo: &&Repo| app.cache.visibility(&repo.model()).is_restricted();
+            Ok(shut.iter().filter(is_restricted).count())
+        };
+        closed.restricted = blocking(restricted).await?;
+        Ok(closed)
     }
 
     /// Serves until `stop` resolves, then lets requests under way end, for as long as the configuration says.
@@ -170,12 +220,6 @@ impl Shared {
 
 async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
-        // When all are taken, the next one waits in the system's queue. The admin does not.
-        let permit = match listener {
-            Listener::Tcp(_) => Some(Arc::clone(&shared.permits).acquire_owned().await),
-            Listener::Unix(..) => None,
-        };
-        let Ok(permit) = permit.transpose() else { return };
         let connection = match listener.accept().await {
             Ok(connection) => connection,
             Err(error) => {
@@ -186,17 +230,28 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
         };
         match connection {
             // Not counted: those of the unix socket have no address.
-            Connection::Unix(stream) => serve(stream, Peer::Unix, (permit, None), shared, graceful.watcher()),
+            Connection::Unix(stream) => serve(stream, Peer::Unix, (None, None), shared, graceful.watcher()),
             Connection::Tcp(stream, address) => {
                 // Before the handshake, which costs more than all that follows.
-                let Some(client) = shared.app().guard.connection(address.ip()) else { continue };
-                let held = (permit, Some(client));
+                let client = shared.app().guard.connection(address.ip());
+                let slot = match client {
+                    Some(_) => shared.slots.take(address.ip()),
+                    None => shared.slots.reserved(address.ip()),
+                };
+                let Some(slot) = slot else { continue };
+                let held = (Some(slot), client);
                 #[cfg(feature = "tls")]
                 if let Some(tls) = shared.tls.clone() {
                     let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
                     tokio::spawn(async move {
-                        let patience = shared.app().config.header_timeout;
-                        if let Ok(Ok(stream)) = tokio::time::timeout(patience, tls.accept(stream)).await {
+                        let place = held.0.as_ref().and_then(Slot::as_reserved);
+                        let shaking = async { tls.acceptor().await.accept(stream).await };
+                        let handshake = tokio::time::timeout(idle_timeout(&shared.app(), place), shaking);
+                        let accepted = tokio::select! {
+                            accepted = handshake => accepted,
+                            () = ended(place) => return,
+                        };
+                        if let Ok(Ok(stream)) = accepted {
                             serve(stream, Peer::Tcp(address), held, &shared, watcher);
                         }
                     });
@@ -208,8 +263,22 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
     }
 }
 
+/// How long a client may take to send a request, and its connection lie idle.
+fn idle_timeout(app: &App, place: Option<&Reserved>) -> Duration {
+    let usual = app.config.header_timeout;
+    if place.is_some() { usual.min(RESERVED_TIMEOUT) } else { usual }
+}
+
+/// Waits until a connection has to make room for another.
+async fn ended(place: Option<&Reserved>) {
+    match place {
+        Some(place) => place.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
 /// A connection's places: among all, and among its client's.
-type Held = (Option<OwnedSemaphorePermit>, Option<ConnectionGuard>);
+type Held = (Option<Slot>, Option<ConnectionGuard>);
 
 /// Serves one connection on a task of its own.
 fn serve<S>(stream: S, peer: Peer, held: Held, shared: &Arc<Shared>, watcher: hyper_util::server::graceful::Watcher)
@@ -217,22 +286,28 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let app = shared.app();
-    let open = app.metrics.connection();
+    let (open, member) = (app.metrics.connection(), shared.open_connections.join());
     let shared = Arc::clone(shared);
     let requests = Requests::default();
     let counted = requests.clone();
+    let reserved = held.0.as_ref().and_then(Slot::as_reserved).cloned();
+    let place = reserved.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(counted.begin());
+        if let Some(place) = &place {
+            request.extensions_mut().insert(place.clone());
+        }
+        let multiplexed = request.version() == http::Version::HTTP_2;
+        request.extensions_mut().insert(counted.begin(multiplexed));
         shared.router().call(request)
     });
-    let patience = app.config.header_timeout;
+    let (idle, unread) = (idle_timeout(&app, reserved.as_ref()), app.config.unread_timeout);
     let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(BUFFER);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(patience).max_concurrent_streams(STREAMS);
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(idle).max_buf_size(BUFFER);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(idle).max_concurrent_streams(STREAMS);
     builder.http2().max_send_buf_size(BUFFER);
     let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    stream.set_write_timeout(Some(app.config.write_timeout));
     let io = TokioIo::new(Box::pin(stream));
     tokio::spawn(async move {
         let connection = watcher.watch(builder.serve_connection(io, service).into_owned());
@@ -240,9 +315,12 @@ where
             served = connection => if let Err(error) = served {
                 tracing::trace!(error = %error, "a connection broke");
             },
-            () = requests.none_for(patience) => tracing::trace!("a connection lay idle"),
+            () = requests.unread_for(unread) => tracing::trace!("a client took nothing of its answers"),
+            () = requests.none_for(idle) => tracing::trace!("a connection lay idle"),
+            () = ended(reserved.as_ref()) => tracing::trace!("a connection made room for another"),
         }
         drop((held, open));
+        drop(member);
     });
 }
 

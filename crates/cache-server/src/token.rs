@@ -4,13 +4,13 @@ use std::fmt;
 
 use cache_lib::{Error, ErrorKind, Result, Sha256};
 
-use crate::access::{OWN_TOKEN, Token};
+use crate::caller::{OWN_TOKEN, Token};
 
 /// The digits of base64url, six bits each.
 const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// A token of 256 random bits for a user of the server: `mct_` and 43 digits of base64url. Only its hash is kept, in the
-/// configuration; whoever loses the token needs a new one.
+/// configuration; a lost token cannot be recovered.
 #[derive(Clone)]
 pub struct NewToken(String);
 

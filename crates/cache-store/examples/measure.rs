@@ -21,6 +21,10 @@ fn main() -> Result<()> {
     let many = Manifest::new(version, files)?;
     time("materialize 1000, cold", || store.materialize(&many, Some(&Revision::main())).map(|_| ()))?;
     time("materialize 1000, warm", || store.materialize(&many, Some(&Revision::main())).map(|_| ()))?;
+    time("find 1000 blobs", || many.files.iter().try_for_each(|file| store.find(file).map(drop)))?;
+    time("hit 1000 blobs: the same, compared with their records", || {
+        many.files.iter().try_for_each(|file| store.hit(file).map(drop))
+    })?;
 
     let version = Version { model: ModelId::hub("org/small")?, commit: Commit::parse(&"b".repeat(40))? };
     let large = publish(&store, &version, "large", &vec![7; 512 << 20])?;
@@ -45,7 +49,7 @@ fn main() -> Result<()> {
                 let names: Vec<_> = manifest.files.iter().filter_map(FileEntry::blob_name).collect();
                 let _lease = store.lease(&names)?;
                 for file in &manifest.files {
-                    store.find(file)?;
+                    store.hit(file)?;
                 }
                 store.materialize(&manifest, Some(&Revision::main()))?;
                 store.touch(&version)?;

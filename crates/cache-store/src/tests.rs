@@ -1,5 +1,6 @@
 //! What the parts of the store do together.
 
+mod access;
 mod adopting;
 mod disk;
 mod evicting;
@@ -7,6 +8,7 @@ mod machine;
 mod opening;
 mod partials;
 mod publishing;
+mod quarantining;
 mod verifying;
 mod views;
 

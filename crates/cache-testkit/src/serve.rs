@@ -206,6 +206,7 @@ pub(crate) fn asked(range: Option<&HeaderValue>, size: u64) -> Asked {
     let end = if end.is_empty() { Ok(u64::MAX) } else { end.parse::<u64>() };
     match (start.parse::<u64>(), end) {
         (Ok(start), Ok(end)) if start > end => Asked::Whole,
+        (Ok(0), Ok(_)) if size == 0 => Asked::Whole,
         (Ok(start), Ok(_)) if start >= size => Asked::Nothing,
         (Ok(start), Ok(end)) => Asked::Part(start, end.saturating_add(1).min(size)),
         _ => Asked::Whole,
@@ -241,7 +242,13 @@ pub(crate) fn file(
     let unchanged = asked_headers.get(header::IF_RANGE).is_none_or(|tag| tag.as_bytes() == etag.as_bytes());
     let range = asked_headers.get(header::RANGE).filter(|_| unchanged);
     let (start, end) = match asked(range, size) {
-        Asked::Whole => (0, size),
+        Asked::Whole => {
+            if size == 0 && range.is_some() {
+                // Clients that ask for the first byte read the size of an empty file from here.
+                put(&mut reply, header::CONTENT_RANGE, "bytes */0");
+            }
+            (0, size)
+        }
         Asked::Part(start, end) => {
             *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
             put(&mut reply, header::CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end - 1));
@@ -295,7 +302,8 @@ mod tests {
         ] {
             assert_eq!(asked(Some(&HeaderValue::from_static(range)), 10), expected, "{range}");
         }
-        assert_eq!(asked(Some(&HeaderValue::from_static("bytes=0-0")), 0), Asked::Nothing);
+        assert_eq!(asked(Some(&HeaderValue::from_static("bytes=0-0")), 0), Asked::Whole);
+        assert_eq!(asked(Some(&HeaderValue::from_static("bytes=1-")), 0), Asked::Nothing);
         assert!(matches_none(Some(&HeaderValue::from_static("\"a\", W/\"b\"")), "\"b\""));
     }
 }

@@ -4,46 +4,31 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{Body, ByteRange, Error, ErrorKind, OpenOptions, Opened, Result, Retry, RetryBudget};
+use cache_core::{Body, Error, ErrorKind, Opened, Result, Retry};
 use futures::StreamExt as _;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::engine::Limits;
+use crate::bandwidth::Bandwidth;
+use crate::config::ConnectionLimits;
 use crate::lane::Lane;
-use crate::plan::Piece;
-use crate::pool::Buffer;
+use crate::plan::{Limit, Piece};
+use crate::pool::PoolBuffer;
 use crate::sink::Sink;
-use crate::slots::Slot;
+use crate::slots::ConnectionSlot;
+use crate::stop_reason::StopReason;
 use crate::transfer::Transfer;
 
-/// How long a buffer may fill while others wait for one.
+/// Time for which a buffer may fill while others wait for one.
 const FILLING: Duration = Duration::from_millis(100);
 
-/// Why a connection ends before the file is complete.
-#[derive(Debug)]
-pub(crate) enum Stop {
-    /// The file at the source is not the one we began with.
-    Changed { tag: String },
-    /// The source sends the whole file whatever is asked.
-    NoRanges,
-    /// It failed; the error says whether trying again can help.
-    Failed(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Gives the piece back however its connection ends.
-struct Held<'a> {
+/// Returns the piece to the plan on drop.
+struct PieceGuard<'a> {
     sink: &'a Sink,
     piece: Piece,
 }
 
-impl Drop for Held<'_> {
+impl Drop for PieceGuard<'_> {
     fn drop(&mut self) {
         self.sink.give_back(self.piece.id);
     }
@@ -54,19 +39,21 @@ impl Drop for Held<'_> {
 pub(crate) async fn run(
     transfer: &Arc<Transfer>,
     at: usize,
-    mut slot: Slot,
+    mut slot: ConnectionSlot,
     first: (Piece, Option<Body>),
-) -> Result<(), Stop> {
+) -> Result<(), StopReason> {
     let Some(lane) = transfer.lanes.get(at) else { return Ok(()) };
-    let connection = Connection { transfer, lane, at };
+    let connection = RangeConnection { transfer, lane, at };
     let (mut piece, mut body) = first;
     loop {
-        let held = Held { sink: &transfer.sink, piece };
+        let held = PieceGuard { sink: &transfer.sink, piece };
         let outcome = connection.fetch(&mut slot, piece, body.take()).await;
-        drop(held);
-        if matches!(&outcome, Err(Stop::Failed(error)) if error.is_retryable()) {
+        if matches!(&outcome, Err(StopReason::Failed(error)) if error.is_retryable()) {
             slot.failed();
+            // Before the piece can go to another connection.
+            lane.note_failure();
         }
+        drop(held);
         outcome?;
         if slot.is_surplus() || lane.given_up().is_some() {
             return Ok(());
@@ -79,18 +66,18 @@ pub(crate) async fn run(
 }
 
 #[derive(Clone, Copy)]
-struct Connection<'a> {
+struct RangeConnection<'a> {
     transfer: &'a Transfer,
     lane: &'a Lane,
     /// The lane's place among the lanes.
     at: usize,
 }
 
-impl Connection<'_> {
-    async fn fetch(self, slot: &mut Slot, piece: Piece, body: Option<Body>) -> Result<(), Stop> {
+impl RangeConnection<'_> {
+    async fn fetch(self, slot: &mut ConnectionSlot, piece: Piece, body: Option<Body>) -> Result<(), StopReason> {
         let body = match body {
             Some(body) => body,
-            None => match self.lane.open(&self.transfer.what, piece.range).await? {
+            None => match self.lane.open(&self.transfer.spec, piece.range).await? {
                 Opened::Stream(body) => body,
                 Opened::File(_) => {
                     return Err(
@@ -103,15 +90,27 @@ impl Connection<'_> {
         self.stream(slot, piece, body).await
     }
 
-    async fn stream(self, slot: &mut Slot, piece: Piece, mut body: Body) -> Result<(), Stop> {
+    /// Waits for the bandwidth limits. Returns how long the limit of all transfers took.
+    async fn throttle(self, piece: Piece, host_limit: Option<&Bandwidth>, bytes: usize) -> Duration {
+        let Self { transfer, .. } = self;
+        let throttled = transfer.throttle(piece.id, &transfer.bandwidth, Limit::All, bytes).await;
+        if let Some(limit) = host_limit {
+            transfer.throttle(piece.id, limit, Limit::Host, bytes).await;
+        }
+        throttled
+    }
+
+    async fn stream(self, slot: &mut ConnectionSlot, piece: Piece, mut body: Body) -> Result<(), StopReason> {
         let Self { transfer, lane, at } = self;
-        let mut pulse = Pulse::new(&transfer.limits);
-        let mut writer = Writer::new(&transfer.sink, piece.range.start, at);
+        let mut stall_timer = StallTimer::new(&transfer.limits);
+        let mut writer = BufferedWriter::new(&transfer.sink, piece.range.start, at);
         // What lies before the piece has been fetched by others; a source without ranges sends it all the same.
         let mut skip = piece.range.start - body.start.min(piece.range.start);
         let mut pos = piece.range.start;
         let began = Instant::now();
+        let mut throttled = Duration::ZERO;
         let host_limit = transfer.host_limit(&body.host).cloned();
+        lane.set_limited(host_limit.is_some());
         let ended: Result<(), Error> = loop {
             let Some(limit) = transfer.sink.plan().limit(piece.id) else { break Ok(()) };
             // Its lane may have been given up meanwhile: others fetch the rest.
@@ -120,7 +119,7 @@ impl Connection<'_> {
             }
             let next = tokio::select! {
                 biased;
-                next = pulse.next(&mut body) => next,
+                next = stall_timer.next(&mut body) => next,
                 () = tokio::time::sleep_until(writer.overdue), if writer.buffer.is_some() => {
                     writer.make_room(transfer).await?;
                     continue;
@@ -128,14 +127,15 @@ impl Connection<'_> {
             };
             let chunk = match next {
                 Ok(Some(chunk)) => chunk,
+                // What is there already is more than the whole of this body.
+                Ok(None) if skip > 0 && limit == u64::MAX => {
+                    return Err(StopReason::Changed { tag: body.etag.clone() });
+                }
                 Ok(None) => break end_of_stream(transfer, &body, pos, limit),
                 Err(error) => break Err(error),
             };
             let asked = Instant::now();
-            transfer.bandwidth.take(chunk.len() as u64).await;
-            if let Some(limit) = &host_limit {
-                limit.take(chunk.len() as u64).await;
-            }
+            throttled += self.throttle(piece, host_limit.as_ref(), chunk.len()).await;
             let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
             skip -= skipped as u64;
             // A server that sends more than it was asked for is not listened to.
@@ -146,18 +146,21 @@ impl Connection<'_> {
             }
             slot.received(bytes.len() as u64);
             pos += bytes.len() as u64;
-            if limit == u64::MAX && pos > transfer.limits.unsized_bytes {
-                break Err(endless(transfer, &body));
+            if limit == u64::MAX {
+                transfer.check_unsized(pos, &body.host).await?;
             }
             transfer.sink.plan().received(piece.id, pos, Instant::now());
             writer.push(bytes, transfer).await?;
-            pulse.excuse(asked.elapsed());
-            lane.backoff.progressed(bytes.len() as u64);
+            stall_timer.extend(asked.elapsed());
+            // Of a body that cannot be resumed nothing stays, and so nothing of it is progress.
+            if transfer.is_resumable() {
+                lane.backoff.progressed(bytes.len() as u64);
+            }
         };
         if pos > piece.range.start {
-            lane.brought(pos - piece.range.start, began.elapsed());
+            lane.brought(pos - piece.range.start, began.elapsed().saturating_sub(throttled));
         }
-        // Also after a failure: what has arrived need not be fetched again.
+        // Also after a failure: received bytes are kept.
         writer.flush().await?;
         Ok(ended?)
     }
@@ -166,16 +169,16 @@ impl Connection<'_> {
 /// A stall window beyond this is none.
 const LONGEST_WINDOW: Duration = Duration::from_secs(24 * 3600);
 
-/// Watches that bytes keep coming: a connection that is merely open must not hold up the file.
-pub(crate) struct Pulse {
+/// Detects a stalled body: too few bytes within a window.
+pub(crate) struct StallTimer {
     least: u64,
     window: Duration,
     deadline: Instant,
     seen: u64,
 }
 
-impl Pulse {
-    pub(crate) fn new(limits: &Limits) -> Self {
+impl StallTimer {
+    pub(crate) fn new(limits: &ConnectionLimits) -> Self {
         let window = limits.stall_window.min(LONGEST_WINDOW);
         Self { least: limits.stall_bytes, window, deadline: Instant::now() + window, seen: 0 }
     }
@@ -184,10 +187,10 @@ impl Pulse {
     pub(crate) async fn next(&mut self, body: &mut Body) -> Result<Option<Bytes>> {
         loop {
             match tokio::time::timeout_at(self.deadline, body.stream.next()).await {
-                Err(_) => self.beat(0, &body.host)?,
+                Err(_) => self.record(0, &body.host)?,
                 Ok(Some(chunk)) => {
                     let chunk = chunk?;
-                    self.beat(chunk.len() as u64, &body.host)?;
+                    self.record(chunk.len() as u64, &body.host)?;
                     return Ok(Some(chunk));
                 }
                 Ok(None) => return Ok(None),
@@ -195,7 +198,7 @@ impl Pulse {
         }
     }
 
-    fn beat(&mut self, bytes: u64, host: &str) -> Result<()> {
+    fn record(&mut self, bytes: u64, host: &str) -> Result<()> {
         self.seen += bytes;
         if Instant::now() < self.deadline {
             return Ok(());
@@ -213,11 +216,11 @@ impl Pulse {
         Error::new(ErrorKind::Network, message)
             .with_host(host)
             .with_retry(Retry::Backoff)
-            .with_hint("the connection is alive but hardly anything comes; try later or another mirror")
+            .with_hint("the connection is very slow; try again later, or use another mirror")
     }
 
     /// Time spent waiting for the bandwidth limit, a buffer or the disk is not the server's fault.
-    pub(crate) fn excuse(&mut self, waited: Duration) {
+    pub(crate) fn extend(&mut self, waited: Duration) {
         self.deadline += waited;
     }
 }
@@ -232,32 +235,24 @@ fn end_of_stream(transfer: &Transfer, body: &Body, pos: u64, limit: u64) -> Resu
     if pos >= limit {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Network, format!("the body ended at byte {pos} of {limit}"))
+    Err(Error::new(ErrorKind::Network, format!("download ended early at byte {pos} of {limit}"))
         .with_host(&body.host)
         .with_retry(Retry::Backoff)
-        .with_hint("the connection was cut; run it again to go on from there"))
-}
-
-/// A body that told no length has to end somewhere.
-fn endless(transfer: &Transfer, body: &Body) -> Error {
-    let message = format!("the server told no size and does not stop after {} bytes", transfer.limits.unsized_bytes);
-    Error::new(ErrorKind::Network, message)
-        .with_host(&body.host)
-        .with_hint("it does not send one file; check the address")
+        .with_hint("the connection was closed early; run the same command again to resume"))
 }
 
 /// Collects small chunks into buffers and writes them, one write under way while the next buffer fills.
-struct Writer<'a> {
+struct BufferedWriter<'a> {
     sink: &'a Arc<Sink>,
-    buffer: Option<Buffer>,
-    /// When the buffer has filled long enough.
+    buffer: Option<PoolBuffer>,
+    /// Time at which the buffer is handed over to waiters.
     overdue: Instant,
     at: u64,
     lane: usize,
     under_way: Option<JoinHandle<Result<()>>>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> BufferedWriter<'a> {
     fn new(sink: &'a Arc<Sink>, at: u64, lane: usize) -> Self {
         Self { sink, buffer: None, overdue: Instant::now(), at, lane, under_way: None }
     }
@@ -310,14 +305,4 @@ impl<'a> Writer<'a> {
         self.write().await?;
         self.settle().await
     }
-}
-
-/// What a connection asks for: its range, and only of the file we began with. The engine owns the retries, so that
-/// many connections failing together draw on the budget once.
-pub(crate) fn options(range: Option<ByteRange>, tag: Option<String>) -> OpenOptions {
-    let options = match range {
-        Some(range) => OpenOptions::range(range),
-        None => OpenOptions::whole(),
-    };
-    options.if_range(tag).budget(RetryBudget::none())
 }

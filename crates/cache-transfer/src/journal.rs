@@ -16,13 +16,13 @@ const JOURNAL_INTERVAL: Duration = Duration::from_secs(5);
 /// Time between two notes, which are not synced: what a killed process loses.
 const NOTE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// When the journal is written.
-pub(crate) struct Schedule {
+/// Schedule of journal writes.
+pub(crate) struct JournalSchedule {
     synced: (Instant, u64),
     noted: (Instant, u64),
 }
 
-impl Schedule {
+impl JournalSchedule {
     pub(crate) fn new(total: u64) -> Self {
         let now = (Instant::now(), total);
         Self { synced: now, noted: now }
@@ -46,15 +46,15 @@ impl Schedule {
     }
 }
 
-/// Keeps the next process informed of what is there. Dropped before it is closed (the transfer was cancelled), it writes
-/// a last entry on the spot.
-pub(crate) struct Journal {
+/// Keeps the next process informed of what is there. Dropped before it is closed (the transfer was cancelled), it leaves
+/// a last entry to the partial, which is dropped next.
+pub(crate) struct ProgressJournal {
     recorder: Recorder,
     transfer: Arc<Transfer>,
     open: bool,
 }
 
-impl Journal {
+impl ProgressJournal {
     pub(crate) fn new(recorder: Recorder, transfer: &Arc<Transfer>) -> Self {
         Self { recorder, transfer: Arc::clone(transfer), open: true }
     }
@@ -67,19 +67,23 @@ impl Journal {
         move || if synced { recorder.record(&ranges, tag.as_deref()) } else { recorder.note(&ranges, tag.as_deref()) }
     }
 
-    /// Ends the journal; a transfer that failed gets a last entry.
+    /// Ends the journal; a failed transfer gets a last entry.
     pub(crate) async fn close(&mut self, complete: bool) {
         self.open = false;
-        if !complete && let Ok(written) = tokio::task::spawn_blocking(self.entry(true)).await {
+        // Another source may go on from there in this process, even where a later one could not.
+        if !complete
+            && self.transfer.is_resumable()
+            && let Ok(written) = tokio::task::spawn_blocking(self.entry(true)).await
+        {
             note_unrecorded(written);
         }
     }
 }
 
-impl Drop for Journal {
+impl Drop for ProgressJournal {
     fn drop(&mut self) {
-        if self.open {
-            note_unrecorded(self.entry(false)());
+        if self.open && self.transfer.is_worth_keeping() {
+            self.recorder.note_at_drop(self.transfer.sink.done(), self.transfer.tag());
         }
     }
 }

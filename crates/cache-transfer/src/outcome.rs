@@ -1,14 +1,14 @@
-//! What becomes of a file that has arrived: published, adopted from this machine, or quarantined.
+//! Final step of a received file: published, adopted from this machine, or quarantined.
 
 use std::path::PathBuf;
 
+use cache_core::failpoints::{Mutant, mutant};
 use cache_core::{DigestVerifier, Error, ErrorKind, FileEntry, Hashes, Outcome, Result, Source, Verdict};
-use cache_store::torture::{Mutant, mutant};
 use cache_store::{AdoptOptions, Blob, Partial, QuarantineRecord};
 
-use crate::engine::{Engine, Fetched};
-use crate::flight::WAITED;
-use crate::transfer::What;
+use crate::engine::Engine;
+use crate::job::{Fetched, FileSpec};
+use crate::wrong_bytes::WrongBytes;
 
 /// Compares what arrived with what was promised.
 pub(crate) fn judge(file: &FileEntry, hashes: &Hashes) -> Verdict {
@@ -24,66 +24,48 @@ pub(crate) async fn publish(
     engine: &Engine,
     partial: Partial,
     hashes: Hashes,
-    what: &What,
+    spec: &FileSpec,
     verdict: Verdict,
 ) -> Result<Fetched> {
-    let expected = what.file.digests.sha256;
+    let expected = spec.file.digests.sha256;
     let blob = engine.blocking(move |store| store.publish(partial, &hashes, expected)).await?;
-    Ok(fetched(blob, what, &verdict))
+    Ok(fetched(blob, spec, &verdict))
 }
 
 /// A file that came from its source.
-pub(crate) fn fetched(blob: Blob, what: &What, verdict: &Verdict) -> Fetched {
+pub(crate) fn fetched(blob: Blob, spec: &FileSpec, verdict: &Verdict) -> Fetched {
     let verified = *verdict == Verdict::Verified;
-    Fetched::new(blob, Outcome::Fetched, verified, Some(what.source.to_string()))
-}
-
-/// The bytes that came are not the file's: whoever sent them lied, or was lied to.
-#[derive(Debug)]
-struct WrongBytes;
-
-impl std::fmt::Display for WrongBytes {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("wrong bytes")
-    }
-}
-
-impl std::error::Error for WrongBytes {}
-
-/// Whether an error is that of bytes which were judged, and not that of a file which is another one.
-pub(crate) fn is_wrong_bytes(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<WrongBytes>())
+    Fetched::new(blob, Outcome::Fetched, verified, Some(spec.source.to_string()))
 }
 
 /// Puts wrong bytes out of the way and says what was expected and what came.
-pub(crate) async fn reject(engine: &Engine, partial: Partial, what: &What, hashes: &Hashes, reason: String) -> Error {
-    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", what.file.path, what.source))
+pub(crate) async fn reject(
+    engine: &Engine,
+    partial: Partial,
+    spec: &FileSpec,
+    hashes: &Hashes,
+    reason: String,
+) -> Error {
+    let error = Error::new(ErrorKind::Integrity, format!("{} from {}: {reason}", spec.file.path, spec.source))
         .with_source(WrongBytes);
     if !engine.config.quarantine {
         let mut partial = partial;
         let dropped = engine.blocking(move |_| partial.restart()).await;
         return match dropped {
-            Ok(()) => error.with_hint("the source or the way to it altered the bytes; they were thrown away"),
-            Err(kept) => error.with_hint(format!("the bytes could not be thrown away: {kept}")),
+            Ok(()) => error.with_hint("the source or a proxy altered the file; the corrupted data was deleted"),
+            Err(kept) => error.with_hint(format!("the corrupted data could not be deleted: {kept}")),
         };
     }
     let record = QuarantineRecord::new(&reason)
-        .with_file(&what.version, &what.file.path)
-        .with_source(what.source.to_string())
-        .with_digests(what.file.digests.strongest(), hashes.digests());
-    let age = engine.config.quarantine_age;
-    let kept = engine.blocking(move |store| {
-        if let Some(age) = age {
-            store.quarantine_expire(age)?;
-        }
-        store.quarantine(partial, record)
-    });
-    let kept = kept.await;
-    match kept {
-        Ok(id) => error.with_hint(format!(
-            "the bytes are kept: `model-cache quarantine show {id}`; the source or the way to it altered them"
-        )),
-        Err(kept) => error.with_hint(format!("the bytes could not be kept in quarantine: {kept}")),
+        .with_file(&spec.version, &spec.file.path)
+        .with_source(spec.source.to_string())
+        .with_digests(spec.file.digests.strongest(), hashes.digests());
+    match engine.blocking(move |store| store.quarantine(partial, record)).await {
+        Ok(id) => error
+            .with_hint(format!("the source or a proxy altered the file; the corrupted data is in quarantine as {id}"))
+            .with_reason(cache_core::Reason::Quarantined)
+            .with_subject(id),
+        Err(kept) => error.with_hint(format!("the corrupted data could not be moved to quarantine: {kept}")),
     }
 }
 
@@ -99,7 +81,7 @@ pub(crate) async fn adopt(engine: &Engine, path: PathBuf, file: &FileEntry, sour
     Ok(Fetched::new(adopted.blob, outcome, adopted.verified, Some(source.to_string())))
 }
 
-/// A file that somebody else fetched while we waited.
+/// A file that another task or process fetched meanwhile.
 pub(crate) fn shared(blob: Blob, file: &FileEntry) -> Fetched {
-    Fetched::new(blob, WAITED, file.is_verifiable(), None)
+    Fetched::new(blob, Outcome::Shared, file.is_verifiable(), None)
 }

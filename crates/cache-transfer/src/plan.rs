@@ -1,12 +1,14 @@
-//! Who fetches which bytes of one file. Pure: no clock of its own, no I/O.
+//! Assignment of byte ranges to connections. Pure: no clock of its own, no I/O.
 //!
 //! Work is handed out from the front, so that the hash, which needs the bytes in order, keeps up. When nothing is left
-//! to hand out, an idle connection takes the second half of the range that would be finished last; a range too short
-//! to split whose connection has gone slow is fetched a second time, and the first to finish wins.
+//! to hand out, an idle connection takes the second half of the range that would be finished last. A range too short
+//! to split is fetched a second time, and the first to finish wins, if its connection is silent, or so much slower than
+//! others are known to be that the race is won; bytes fetched twice for slowness are a small part of the file.
 
 use std::time::Duration;
 
 use cache_core::ByteRange;
+use cache_core::failpoints::{Mutant, mutant};
 use tokio::time::Instant;
 
 use crate::ranges::RangeSet;
@@ -21,6 +23,14 @@ const MIN_SPLIT: u64 = 1 << 20;
 const SOON: Duration = Duration::from_millis(300);
 /// A connection that sent nothing for this long counts as stopped when it is decided whom to help.
 const SILENT: Duration = Duration::from_secs(2);
+/// A connection that brings its bytes in bursts is silent after so many times its longest pause,
+const PAUSES: u32 = 3;
+/// but not later than this.
+const LONGEST_SILENCE: Duration = Duration::from_secs(15);
+/// Speed ratio from which a connection races one that still receives bytes.
+const OUTPACED: f64 = 3.0;
+/// The part of a file that may be fetched twice because a connection is slow.
+const RACED_PART: u64 = 32;
 
 pub(crate) type LeaseId = u64;
 
@@ -32,7 +42,7 @@ pub(crate) struct Piece {
 }
 
 #[derive(Debug)]
-struct Lease {
+struct PieceLease {
     id: LeaseId,
     start: u64,
     /// One past the last byte received, which may not be written yet.
@@ -40,20 +50,41 @@ struct Lease {
     end: u64,
     since: Instant,
     last_byte: Instant,
+    /// Longest time between two arrivals of bytes.
+    pause: Duration,
+    /// Since when its connection waits for a rate limit, and which.
+    paused: Option<(Instant, Limit)>,
+    /// Whether its host has a limit of its own.
+    limited: bool,
     raced: bool,
 }
 
-impl Lease {
+/// A rate limit that a connection waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Limit {
+    /// That of all transfers: any other connection would wait for it, too.
+    All,
+    /// That of one host: a connection to another would not.
+    Host,
+}
+
+impl PieceLease {
+    /// The shortest remainder that is split. Of a limited host a short one takes long as well.
+    fn min_split(&self) -> u64 {
+        if self.limited { MIN_SPLIT / 4 } else { MIN_SPLIT }
+    }
+
     fn remaining(&self) -> u64 {
         self.end.saturating_sub(self.pos)
     }
 
-    /// Whether nothing has come for so long that it counts as stopped.
+    /// Whether nothing has come for so long that it counts as stopped. Waiting for a rate limit is not silence.
     fn is_silent(&self, now: Instant) -> bool {
-        now.duration_since(self.last_byte) > SILENT
+        let silence = self.pause.saturating_mul(PAUSES).clamp(SILENT, LONGEST_SILENCE);
+        self.paused.is_none() && now.duration_since(self.last_byte) > silence
     }
 
-    /// How long the rest will take at the rate so far.
+    /// Estimated time of the rest at the rate so far.
     fn estimate(&self, now: Instant) -> Duration {
         let received = self.pos - self.start;
         if self.is_silent(now) {
@@ -70,21 +101,23 @@ impl Lease {
 }
 
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(crate) struct RangePlan {
     size: Option<u64>,
     done: RangeSet,
-    /// What each lane has brought, by its place among them.
+    /// Ranges received from each lane, by lane index.
     brought: Vec<RangeSet>,
-    leases: Vec<Lease>,
+    leases: Vec<PieceLease>,
     /// Ranges that are being written now.
     writing: Vec<ByteRange>,
+    /// Bytes that are fetched twice because a connection was slow.
+    raced: u64,
     next_id: LeaseId,
 }
 
-impl Plan {
+impl RangePlan {
     /// A plan for a file of which `done` is there already. Without a size there is one piece, the whole.
     pub(crate) fn new(size: Option<u64>, done: RangeSet) -> Self {
-        Self { size, done, brought: Vec::new(), leases: Vec::new(), writing: Vec::new(), next_id: 0 }
+        Self { size, done, brought: Vec::new(), leases: Vec::new(), writing: Vec::new(), raced: 0, next_id: 0 }
     }
 
     pub(crate) fn size(&self) -> Option<u64> {
@@ -107,7 +140,7 @@ impl Plan {
         self.size.is_some_and(|size| self.done.contains(ByteRange { start: 0, end: size }))
     }
 
-    /// Whether nobody has yet been given some of the missing bytes.
+    /// Whether some missing bytes are unassigned.
     pub(crate) fn has_unassigned(&self) -> bool {
         self.first_unassigned().is_some()
     }
@@ -125,7 +158,7 @@ impl Plan {
         taken.first_gap(0, end)
     }
 
-    /// Hands out the first missing bytes nobody fetches, in a length that suits `connections` of them.
+    /// Assigns the first unassigned bytes, in a length that suits `connections` connections.
     pub(crate) fn take(&mut self, connections: usize, now: Instant) -> Option<Piece> {
         let gap = self.first_unassigned()?;
         let length = match self.size {
@@ -152,28 +185,32 @@ impl Plan {
     }
 
     /// Takes work from the connection that would finish last: half of its rest, or a race for the whole of it. `speed`
-    /// is what the taker is likely to bring, in bytes a second: who would be slower yet takes nothing.
+    /// is what the taker is likely to bring, in bytes a second: a slower one takes nothing.
     pub(crate) fn steal(&mut self, speed: Option<f64>, now: Instant) -> Option<Piece> {
         self.size?;
         let (victim, left) = (0..self.leases.len())
+            .filter(|&at| !matches!(self.leases[at].paused, Some((_, Limit::All))))
             .filter_map(|at| Some((at, self.left(&self.leases[at], now)?)))
             .filter(|(at, left)| !self.is_raced(&self.leases[*at], *left, now))
+            .filter(|(at, left)| self.may_split(*at, *left) || self.may_race(*at, *left, speed, now))
             .max_by_key(|(at, _)| self.leases[*at].estimate(now))?;
+        let split = self.may_split(victim, left);
         let victim = &mut self.leases[victim];
         let estimate = victim.estimate(now);
         if estimate <= SOON {
             return None;
         }
-        let split = left.len() >= MIN_SPLIT;
         let range = if split { ByteRange { start: left.start + left.len() / 2, end: left.end } } else { left };
-        #[expect(clippy::cast_precision_loss, reason = "an estimate")]
-        if speed.is_some_and(|speed| range.len() as f64 / speed > estimate.as_secs_f64()) {
+        if speed.is_some_and(|speed| time_for(range, speed) > estimate.as_secs_f64()) {
             return None;
         }
         if split {
             victim.end = range.start;
         } else {
             victim.raced = true;
+            if !victim.is_silent(now) {
+                self.raced = self.raced.saturating_add(range.len());
+            }
         }
         let raced = victim.raced;
         let piece = self.lease(range, now);
@@ -183,17 +220,35 @@ impl Plan {
         Some(piece)
     }
 
-    /// What a connection has yet to bring. What a silent one has received may still wait in its buffer, so there only
+    /// Whether the rest of a connection is long enough for two.
+    fn may_split(&self, at: usize, left: ByteRange) -> bool {
+        left.len() >= self.leases[at].min_split()
+    }
+
+    /// Whether a rest too short to split is fetched a second time: its connection is silent, or known to be slower than
+    /// the one that would race it. One that is steadily slow may be as fast as its server lets any be.
+    fn may_race(&self, at: usize, left: ByteRange, speed: Option<f64>, now: Instant) -> bool {
+        let lease = &self.leases[at];
+        // Behind a limit of its host the same bytes are not paid twice.
+        if lease.limited {
+            return false;
+        }
+        let outpaced = speed.is_some_and(|speed| time_for(left, speed) * OUTPACED <= lease.estimate(now).as_secs_f64());
+        let affordable = self.raced.saturating_add(left.len()) <= self.size.unwrap_or_default() / RACED_PART;
+        lease.is_silent(now) || (outpaced && affordable) || mutant(Mutant::RaceThrottled)
+    }
+
+    /// Bytes that a connection has yet to receive. What a silent one has received may still wait in its buffer, so there only
     /// what has landed counts. `None` when others have brought it.
-    fn left(&self, lease: &Lease, now: Instant) -> Option<ByteRange> {
+    fn left(&self, lease: &PieceLease, now: Instant) -> Option<ByteRange> {
         let from = if lease.is_silent(now) { lease.start } else { lease.pos };
         let gap = self.done.first_gap(from, lease.end)?;
         Some(ByteRange { start: gap.start, end: lease.end })
     }
 
     /// Whether another connection is fetching this short rest already, and has not fallen silent itself.
-    fn is_raced(&self, lease: &Lease, left: ByteRange, now: Instant) -> bool {
-        let rival = |other: &Lease| {
+    fn is_raced(&self, lease: &PieceLease, left: ByteRange, now: Instant) -> bool {
+        let rival = |other: &PieceLease| {
             other.id != lease.id && other.start <= left.start && left.end <= other.end && !other.is_silent(now)
         };
         lease.raced && left.len() < MIN_SPLIT && self.leases.iter().any(rival)
@@ -203,26 +258,62 @@ impl Plan {
         let id = self.next_id;
         self.next_id += 1;
         let ByteRange { start, end } = range;
-        self.leases.push(Lease { id, start, pos: start, end, since: now, last_byte: now, raced: false });
+        self.leases.push(PieceLease {
+            id,
+            start,
+            pos: start,
+            end,
+            since: now,
+            last_byte: now,
+            pause: Duration::ZERO,
+            paused: None,
+            limited: false,
+            raced: false,
+        });
         Piece { id, range }
     }
 
-    /// Where the piece ends now; it may have been cut. `None` once others have fetched all of it.
+    /// Current end of the piece; it may have been cut. `None` once others have fetched all of it.
     pub(crate) fn limit(&self, id: LeaseId) -> Option<u64> {
         let lease = self.leases.iter().find(|lease| lease.id == id)?;
         let left = ByteRange { start: lease.pos, end: lease.end };
         (left.is_empty() || !self.done.contains(left)).then_some(lease.end)
     }
 
+    /// A connection begins to wait for a rate limit.
+    pub(crate) fn pause(&mut self, id: LeaseId, limit: Limit, now: Instant) {
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.id == id) {
+            lease.paused = Some((now, limit));
+            lease.limited |= limit == Limit::Host;
+        }
+    }
+
+    /// A connection goes on. Its wait is no silence, and that for the limit of all no slowness.
+    pub(crate) fn resume(&mut self, id: LeaseId, now: Instant) {
+        if let Some(lease) = self.leases.iter_mut().find(|lease| lease.id == id)
+            && let Some((paused, limit)) = lease.paused.take()
+        {
+            let waited = now.duration_since(paused);
+            lease.last_byte += waited;
+            if limit == Limit::All {
+                lease.since += waited;
+            }
+        }
+    }
+
     /// A connection has received its piece up to `pos`.
     pub(crate) fn received(&mut self, id: LeaseId, pos: u64, now: Instant) {
         if let Some(lease) = self.leases.iter_mut().find(|lease| lease.id == id) {
+            // The first bytes come after a connection was made and asked.
+            if lease.pos > lease.start {
+                lease.pause = lease.pause.max(now.duration_since(lease.last_byte));
+            }
             lease.pos = pos;
             lease.last_byte = now;
         }
     }
 
-    /// What of `range` may be written: what is in the file may have been hashed and must not change any more, and what is
+    /// The part of `range` that may be written: what is in the file may have been hashed and must not change any more, and what is
     /// being written by another is not ours.
     pub(crate) fn begin_write(&mut self, range: ByteRange) -> Vec<ByteRange> {
         let mut taken = self.done.clone();
@@ -237,7 +328,7 @@ impl Plan {
         free
     }
 
-    /// A write of [`Plan::begin_write`] has failed.
+    /// A write of [`RangePlan::begin_write`] has failed.
     pub(crate) fn end_write(&mut self, range: ByteRange) {
         self.writing.retain(|&own| own != range);
     }
@@ -255,7 +346,7 @@ impl Plan {
         self.done.total() - before
     }
 
-    /// What each lane has brought, by its place among them; lanes at the end that brought nothing may be left out.
+    /// Ranges received from each lane, by lane index; trailing empty ones may be missing.
     pub(crate) fn take_brought(&mut self) -> Vec<RangeSet> {
         std::mem::take(&mut self.brought)
     }
@@ -264,6 +355,12 @@ impl Plan {
     pub(crate) fn give_back(&mut self, id: LeaseId) {
         self.leases.retain(|lease| lease.id != id);
     }
+}
+
+/// Seconds that a range takes at a speed in bytes a second.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn time_for(range: ByteRange, speed: f64) -> f64 {
+    range.len() as f64 / speed
 }
 
 #[cfg(test)]

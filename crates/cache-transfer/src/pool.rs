@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cache_store::SMALL_FILE;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Bytes of one buffer: large enough that the page cache takes it in large folios, small enough for the CPU's cache.
-pub(crate) const BUFFER: usize = 128 << 10;
+const BUFFER: usize = 128 << 10;
+const _: () = assert!(BUFFER as u64 >= SMALL_FILE, "a small file fits one buffer");
 
 #[derive(Debug, Clone)]
 pub(crate) struct Pool {
@@ -15,7 +17,7 @@ pub(crate) struct Pool {
 
 /// A buffer on loan; dropping it gives it back.
 #[derive(Debug)]
-pub(crate) struct Buffer {
+pub(crate) struct PoolBuffer {
     bytes: Vec<u8>,
     free: Arc<Mutex<Vec<Vec<u8>>>>,
     _permit: OwnedSemaphorePermit,
@@ -33,15 +35,15 @@ impl Pool {
     }
 
     /// Waits for a buffer. It comes empty.
-    pub(crate) async fn take(&self) -> Option<Buffer> {
+    pub(crate) async fn take(&self) -> Option<PoolBuffer> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
         let bytes = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let bytes = bytes.unwrap_or_else(|| Vec::with_capacity(BUFFER));
-        Some(Buffer { bytes, free: Arc::clone(&self.free), _permit: permit })
+        Some(PoolBuffer { bytes, free: Arc::clone(&self.free), _permit: permit })
     }
 }
 
-impl Buffer {
+impl PoolBuffer {
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -62,7 +64,7 @@ impl Buffer {
     }
 }
 
-impl Drop for Buffer {
+impl Drop for PoolBuffer {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();

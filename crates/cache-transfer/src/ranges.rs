@@ -60,7 +60,7 @@ impl RangeSet {
         self.0.iter().map(|range| range.len()).sum()
     }
 
-    /// One past the last byte of the run that `at` lies in, if it is there.
+    /// End of the run that contains `at`, exclusive; `None` if it is missing.
     pub(crate) fn run(&self, at: u64) -> Option<u64> {
         let own = self.0.get(self.0.partition_point(|own| own.end <= at))?;
         (own.start <= at).then_some(own.end)

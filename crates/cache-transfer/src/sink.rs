@@ -1,4 +1,4 @@
-//! Where the bytes of one file land: the partial's file, the plan, the hash, and who is told.
+//! The sink of one download: the partial's file, the plan, the hash and the reporter.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -9,10 +9,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::follower::Follower;
-use crate::live::Attempt;
-use crate::plan::{LeaseId, Piece, Plan};
-use crate::pool::Buffer;
+use crate::leadership::OpenConnection;
+use crate::live_file::Attempt;
+use crate::plan::{LeaseId, Piece, RangePlan};
+use crate::pool::PoolBuffer;
+use crate::prefix_hasher::PrefixHasher;
 use crate::ranges::RangeSet;
 use crate::reporter::Reporter;
 
@@ -22,12 +23,12 @@ const ALL_WRITES: u32 = 1 << 16;
 #[derive(Debug)]
 pub(crate) struct Sink {
     file: Arc<File>,
-    plan: Mutex<Plan>,
-    follower: Follower,
+    plan: Mutex<RangePlan>,
+    prefix_hasher: PrefixHasher,
     reporter: Arc<Reporter>,
     live: Attempt,
-    /// One permit a write under way. A write runs on a blocking thread and outlives its cancelled connection, so nobody
-    /// may hand the file on before all are back.
+    /// One permit a write under way. A write runs on a blocking thread and outlives its cancelled connection: the
+    /// file is handed on only after all are back.
     writes: Arc<Semaphore>,
     /// Rung when bytes landed or a piece was given back.
     changed: Notify,
@@ -43,12 +44,12 @@ impl Sink {
         live: Attempt,
     ) -> Result<Self> {
         // The reporter holds the right to fetch: whoever gets it next finds the file free to claim.
-        let follower = Follower::start(Arc::clone(&file), hasher, Arc::clone(&reporter))?;
-        follower.advance(done.prefix());
+        let prefix_hasher = PrefixHasher::start(Arc::clone(&file), hasher, Arc::clone(&reporter))?;
+        prefix_hasher.advance(done.prefix());
         Ok(Self {
             file,
-            plan: Mutex::new(Plan::new(size, done)),
-            follower,
+            plan: Mutex::new(RangePlan::new(size, done)),
+            prefix_hasher,
             reporter,
             live,
             writes: Arc::new(Semaphore::new(ALL_WRITES as usize)),
@@ -56,12 +57,17 @@ impl Sink {
         })
     }
 
-    pub(crate) fn plan(&self) -> MutexGuard<'_, Plan> {
+    /// Counts an open connection until the result is dropped.
+    pub(crate) fn connected(&self) -> OpenConnection {
+        self.reporter.connected()
+    }
+
+    pub(crate) fn plan(&self) -> MutexGuard<'_, RangePlan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes a buffer that a lane brought, at `at`, on a blocking thread. The bytes count as landed even if nobody waits for the handle.
-    pub(crate) fn write(self: &Arc<Self>, buffer: Buffer, at: u64, lane: usize) -> Result<JoinHandle<Result<()>>> {
+    /// Writes a buffer of a lane at `at`, on a blocking thread. Dropping the handle does not cancel the write.
+    pub(crate) fn write(self: &Arc<Self>, buffer: PoolBuffer, at: u64, lane: usize) -> Result<JoinHandle<Result<()>>> {
         let closed = || Error::new(ErrorKind::Interrupted, "the transfer has ended");
         let permit = Arc::clone(&self.writes).try_acquire_owned().map_err(|_| closed())?;
         let sink = Arc::clone(self);
@@ -99,17 +105,15 @@ impl Sink {
             let new = plan.landed(range, lane);
             (new, plan.done().prefix(), plan.done().total())
         };
-        self.follower.advance(prefix);
+        self.prefix_hasher.advance(prefix);
         self.live.landed(range);
         self.reporter.landed(new, total);
         self.changed.notify_one();
     }
 
-    /// The piece that comes next: from the front, else taken from a slow connection.
-    pub(crate) fn next_piece(&self, connections: usize, speed: Option<f64>) -> Option<Piece> {
-        let now = Instant::now();
-        let mut plan = self.plan();
-        plan.take(connections, now).or_else(|| plan.steal(speed, now))
+    /// The piece that comes next from the front.
+    pub(crate) fn next_piece(&self, connections: usize) -> Option<Piece> {
+        self.plan().take(connections, Instant::now())
     }
 
     pub(crate) fn give_back(&self, id: LeaseId) {
@@ -138,9 +142,9 @@ impl Sink {
     /// Ends the hashing and waits until the file is let go.
     pub(crate) async fn abandon(self: Arc<Self>) {
         if let Some(sink) = Arc::into_inner(self) {
-            let Self { file, follower, .. } = sink;
+            let Self { file, prefix_hasher, .. } = sink;
             drop(file);
-            follower.abandon().await;
+            prefix_hasher.abandon().await;
         }
     }
 
@@ -149,7 +153,7 @@ impl Sink {
         let size = self.plan().size().unwrap_or_default();
         let sink = Arc::into_inner(self)
             .ok_or_else(|| Error::new(ErrorKind::Storage, "a connection still holds the file it has finished"))?;
-        sink.follower.finish(size).await
+        sink.prefix_hasher.finish(size).await
     }
 }
 

@@ -11,9 +11,9 @@ use tokio::time::Instant;
 
 /// Connections a source starts with: one would need many round trips to show what the link can do.
 const INITIAL: usize = 4;
-/// How long a level is measured.
+/// Measuring time of a level.
 const WINDOW: Duration = Duration::from_millis(200);
-/// How long a level is kept before more is tried again.
+/// Time for which a level is kept before a higher one is tried again.
 const HOLD: Duration = Duration::from_secs(5);
 /// Failures within this time have one cause.
 const ONE_FAILURE: Duration = Duration::from_secs(1);
@@ -125,7 +125,7 @@ impl State {
 
 /// The connections of one source, shared by all files that come from it.
 #[derive(Debug, Clone)]
-pub(crate) struct Slots(Arc<Shared>);
+pub(crate) struct ConnectionSlots(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -136,19 +136,19 @@ struct Shared {
 
 /// The right to one connection; dropping it gives the right to the next.
 #[derive(Debug)]
-pub(crate) struct Slot {
-    slots: Slots,
+pub(crate) struct ConnectionSlot {
+    slots: ConnectionSlots,
     flowing: bool,
 }
 
-impl Slots {
+impl ConnectionSlots {
     pub(crate) fn new(max: usize) -> Self {
         let state = Mutex::new(State::new(Instant::now(), max.max(1)));
         Self(Arc::new(Shared { max: max.max(1), state, freed: Notify::new() }))
     }
 
     /// Waits for the right to one more connection.
-    pub(crate) async fn acquire(&self) -> Slot {
+    pub(crate) async fn acquire(&self) -> ConnectionSlot {
         loop {
             let freed = self.0.freed.notified();
             if let Some(slot) = self.try_acquire() {
@@ -158,15 +158,15 @@ impl Slots {
         }
     }
 
-    pub(crate) fn try_acquire(&self) -> Option<Slot> {
+    pub(crate) fn try_acquire(&self) -> Option<ConnectionSlot> {
         let mut state = self.lock();
         (state.in_use < state.limit).then(|| {
             state.in_use += 1;
-            Slot { slots: self.clone(), flowing: false }
+            ConnectionSlot { slots: self.clone(), flowing: false }
         })
     }
 
-    /// How many connections are meant to be open now.
+    /// Target number of open connections.
     pub(crate) fn limit(&self) -> usize {
         self.lock().limit
     }
@@ -180,7 +180,7 @@ impl Slots {
     }
 }
 
-impl Slot {
+impl ConnectionSlot {
     /// Bytes came in over this connection.
     pub(crate) fn received(&mut self, bytes: u64) {
         let mut state = self.slots.lock();
@@ -209,7 +209,7 @@ impl Slot {
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut state = self.slots.lock();
         state.in_use -= 1;
@@ -227,13 +227,13 @@ mod tests {
 
     /// Runs the controller against a link: `rate(n)` is what n connections bring together, in bytes a second.
     async fn settle(rate: impl Fn(usize) -> f64, max: usize, rounds: usize) -> usize {
-        let slots = Slots::new(max);
+        let slots = ConnectionSlots::new(max);
         let mut open = Vec::new();
         for _ in 0..rounds {
             while let Some(slot) = slots.try_acquire() {
                 open.push(slot);
             }
-            while open.last().is_some_and(Slot::is_surplus) {
+            while open.last().is_some_and(ConnectionSlot::is_surplus) {
                 open.pop();
             }
             tokio::time::advance(Duration::from_millis(10)).await;
@@ -269,7 +269,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn many_that_fail_together_are_one_failure() {
-        let slots = Slots::new(32);
+        let slots = ConnectionSlots::new(32);
         let slot = slots.acquire().await;
         (0..20).for_each(|_| slot.failed());
         assert_eq!(slots.limit(), INITIAL * 3 / 4);
@@ -277,7 +277,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn errors_shrink_down_to_one() {
-        let slots = Slots::new(32);
+        let slots = ConnectionSlots::new(32);
         let slot = slots.acquire().await;
         for _ in 0..20 {
             slot.failed();

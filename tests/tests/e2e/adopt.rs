@@ -113,7 +113,7 @@ fn a_part_of_a_repository_is_no_whole_one() {
     world.run(&["adopt", cache.parent().unwrap().to_str().unwrap()]).ok();
     let offline = world.run(&["get", "--offline", MODEL]).ok();
     assert_eq!(tree(&offline.path()).len(), 1);
-    assert!(offline.err.contains("only the files that were adopted"), "{offline:?}");
+    assert!(offline.err.contains("only the adopted files"), "{offline:?}");
     assert!(!world.store().join("hub/models--org--model/trees").exists(), "a listing that is not whole was written");
     let whole = world.run(&["get", MODEL]).ok();
     assert_eq!(tree(&whole.path()), model());
@@ -154,7 +154,7 @@ fn a_damaged_file_is_named_and_the_rest_goes_on() {
 }
 
 /// A folder as Ollama lays it out, with one model of two layers and a config.
-fn ollama(world: &World, place: &str, weights: &[u8]) -> PathBuf {
+pub(crate) fn ollama(world: &World, place: &str, weights: &[u8]) -> PathBuf {
     let models = world.folder().join("home/.ollama/models");
     let layer = |kind: &str, bytes: &[u8]| {
         write(&models.join(format!("blobs/sha256-{}", sha256(bytes))), bytes);
@@ -223,7 +223,7 @@ fn a_tag_that_ollama_moved_is_followed_and_a_taken_name_is_not_touched() {
     world.run(&["registry", "add", "mine", MODEL]).ok();
     ollama(&world, "registry.ollama.ai/library/mine/latest", b"GGUF mine");
     let run = world.run(&["adopt", &folder]).ok();
-    assert!(run.err.contains("has no name") && run.err.contains("--revision"), "{run:?}");
+    assert!(run.err.contains("not registered") && run.err.contains("at revision"), "{run:?}");
     assert!(world.run(&["registry", "show", "mine"]).ok().out.contains(MODEL));
 }
 
@@ -313,8 +313,8 @@ fn nonsense_is_refused_with_a_hint() {
     let empty = world.folder().join("empty");
     fs::create_dir_all(&empty).unwrap();
     let empty = empty.to_str().unwrap();
-    world.run(&["adopt", empty]).fails(2, "no program that is known");
-    world.run(&["adopt", empty, "--kind", "ollama"]).fails(2, "no folder of ollama");
+    world.run(&["adopt", empty]).fails(2, "unrecognized layout");
+    world.run(&["adopt", empty, "--kind", "ollama"]).fails(2, "not a folder of ollama");
     world.run(&["adopt", "/nowhere/at/all"]).ends(3);
     world.get();
     world.run(&["adopt", world.store().join("hub").to_str().unwrap()]).fails(2, "part of the store");

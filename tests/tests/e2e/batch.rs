@@ -18,7 +18,7 @@ fn one_that_fails_stops_no_other_and_the_table_says_all() {
     let run = world.run(&["get", MODEL, "org/nowhere", "org/third"]).ends(3);
     assert_eq!(run.out.lines().count(), 2, "{run:?}");
     let row = |state: &str, model: &str| run.err.lines().any(|line| line.starts_with(state) && line.contains(model));
-    assert!(row("fetched", MODEL) && row("here", "org/third"), "{run:?}");
+    assert!(row("downloaded", MODEL) && row("local", "org/third"), "{run:?}");
     assert!(row("failed", "org/nowhere  not-found: "), "{run:?}");
     assert!(run.err.contains("error: org/nowhere") && run.err.contains("hint: "), "{run:?}");
     let quiet = world.run(&["get", MODEL, "org/third", "--quiet"]).ok();

@@ -86,9 +86,9 @@ fn only_what_is_in_the_store_is_exported() {
     there(&world, &["import", &out]).ok();
     there(&world, &["get", &one, "--offline"]).ok();
     there(&world, &["get", MODEL, "--offline"]).fails(3, "files are not in the store");
-    world.run(&["export", &one, "-o", world.folder().to_str().unwrap()]).fails(2, "no regular file");
+    world.run(&["export", &one, "-o", world.folder().to_str().unwrap()]).fails(2, "not a regular file");
     world.run(&["export", &one, "-o", "-", "--json"]).ends(2);
-    there(&world, &["import", &file(&world, "nowhere")]).fails(3, "there is no bundle");
+    there(&world, &["import", &file(&world, "nowhere")]).fails(3, "bundle not found");
     there(&world, &["import", got_config(&world).to_str().unwrap()]).fails(4, "bundle");
 }
 
@@ -112,7 +112,7 @@ fn a_tampered_blob_is_refused_and_nothing_shows() {
     bundle.seek(SeekFrom::Start(length - 2048 + at as u64)).unwrap();
     bundle.write_all(&[last[at] ^ 1]).unwrap();
     drop(bundle);
-    there(&world, &["import", &out]).fails(4, "damaged in the bundle");
+    there(&world, &["import", &out]).fails(4, "checksum mismatch in the bundle");
     assert_eq!(there(&world, &["ls", "--json"]).ok().json()["models"].as_array().map_or(0, Vec::len), 0);
     there(&world, &["get", MODEL, "--offline"]).ends(3);
     // The listing alone does not read so far.
@@ -127,20 +127,20 @@ fn a_signature_is_made_checked_and_missed() {
     let [public, wrong] = [&key, &other].map(|key| format!("{key}.pub"));
     assert_eq!(world.run(&["keygen", &key]).ok().line(), public);
     let id = world.run(&["keygen", &other, "--json"]).ok().json()["key"].as_str().unwrap().to_owned();
-    world.run(&["keygen", &key]).fails(2, "there already");
+    world.run(&["keygen", &key]).fails(2, "keys are not overwritten");
     let signed = world.run(&["export", MODEL, "-o", &out, "--sign", &key, "--json"]).ok().json();
     world.run(&["export", MODEL, "-o", &plain]).ok();
     let ours = signed["signed_by"].as_str().unwrap();
     assert_ne!(ours, id);
     there(&world, &["import", &out, "--verify-key", &wrong]).fails(4, ours);
     there(&world, &["import", &plain, "--verify-key", &public]).fails(4, "not signed");
-    there(&world, &["import", &out, "--verify-key", &key]).fails(2, "no public");
-    world.run(&["export", MODEL, "-o", &plain, "--sign", &public]).fails(2, "no private");
+    there(&world, &["import", &out, "--verify-key", &key]).fails(2, "not a public");
+    world.run(&["export", MODEL, "-o", &plain, "--sign", &public]).fails(2, "not a private");
     let listed = there(&world, &["import", "--list", &out]).ok();
     assert!(listed.err.contains(ours) && listed.err.contains("not checked"), "{listed:?}");
     assert!(!elsewhere(&world).join("manifests").exists() || there(&world, &["ls"]).ok().out.is_empty());
     let imported = there(&world, &["import", &out, "--verify-key", &public]).ok();
-    assert!(imported.err.contains(&format!("signed by {ours}, and the signature is good")), "{imported:?}");
+    assert!(imported.err.contains(&format!("signed by {ours}, signature verified")), "{imported:?}");
     there(&world, &["get", MODEL, "--offline"]).ok();
 }
 

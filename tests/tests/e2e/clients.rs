@@ -126,14 +126,14 @@ fn transformers_reads_a_real_model() {
 fn huggingface_for_node_reads_a_model() {
     let Some(installed) = tool("azurite").map(|azurite| azurite.parent().unwrap().join("../x.js")) else { return };
     let world = World::empty(HubConfig::default());
-    world.hub.add_model(MODEL, Files::from(not_empty()));
+    world.hub.add_model(MODEL, fixtures::model());
     let said = |url: &str, cache: &Path| -> serde_json::Value {
         let mut node = client(&world, Path::new("node"), url, cache);
         let output = succeed(node.arg(script("hub.mjs")).arg(&installed).args([url, MODEL]));
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let direct = said(world.hub.url(), world.folder());
-    assert_eq!(direct["files"].as_array().unwrap().len(), not_empty().len());
+    assert_eq!(direct["files"].as_array().unwrap().len(), model().len());
     thrice(&world, |url, cache| assert_eq!(said(url, cache), direct));
 }
 
@@ -193,10 +193,9 @@ fn hf_hub_0_4_downloads_files() {
     );
     let program = target.join("debug/hf-hub-client");
     let world = World::empty(HubConfig::default());
-    world.hub.add_model(MODEL, Files::from(not_empty()));
+    world.hub.add_model(MODEL, fixtures::model());
     let commit = world.commit();
-    let all = model();
-    let expected: Vec<_> = all.into_iter().filter(|(_, bytes)| !bytes.is_empty()).collect();
+    let expected = model();
     let files: Vec<String> = expected.iter().map(|(path, _)| path.clone()).collect();
     thrice(&world, |url, cache| {
         let output = succeed(client(&world, &program, url, cache).arg(url).arg(cache).arg(MODEL).args(&files));
@@ -207,13 +206,6 @@ fn hf_hub_0_4_downloads_files() {
             lines.zip(&files).map(|(path, name)| (name.clone(), fs_err::read(path).unwrap())).collect();
         assert_eq!(got, expected);
     });
-}
-
-/// The fixture model without its empty file: these clients ask for the first byte, which an empty file does not have,
-/// and no Hub can give.
-fn not_empty() -> Vec<(String, Content)> {
-    let all = model().into_iter().filter(|(_, bytes)| !bytes.is_empty());
-    all.map(|(path, bytes)| (path, Content::bytes(bytes))).collect()
 }
 
 /// What llama.cpp asks, in its order: refs, the tree in one page, HEAD, and a range after a break.

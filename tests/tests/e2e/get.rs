@@ -1,6 +1,6 @@
 //! `get`: the main job.
 
-use cache_testkit::{Content, HubConfig, fixtures};
+use cache_testkit::{Content, FaultServer, HubConfig, Personality, fixtures};
 
 use crate::world::{MODEL, World, model, tree};
 
@@ -75,7 +75,7 @@ fn patterns_choose_and_leave_out() {
     let names: Vec<String> = tree(&path).into_iter().map(|(name, _)| name).collect();
     assert!(names.contains(&"config.json".to_owned()));
     assert!(names.iter().all(|name| name.ends_with(".json") && !name.starts_with("tokenizer")), "{names:?}");
-    let run = world.run(&["get", MODEL, "--include", "*.pth"]).fails(3, "patterns");
+    let run = world.run(&["get", MODEL, "--include", "*.pth"]).fails(3, "matches --include '*.pth'");
     assert!(run.err.contains("hint: ") && run.err.contains("config.json"), "{run:?}");
 }
 
@@ -149,4 +149,35 @@ fn a_limit_is_taken_as_people_write_it() {
     world.run(&["get", MODEL, "--limit-rate", "50MB/s", "--jobs", "2"]).ok();
     let run = world.run(&["get", MODEL, "--limit-rate", "quick"]).ends(2);
     assert!(run.err.contains("50MB/s"), "{run:?}");
+}
+
+#[test]
+fn a_rate_limit_costs_no_byte_twice() {
+    let world = World::new();
+    let content = Content::seeded(3, 500_000);
+    let server = FaultServer::spawn(content.clone()).unwrap();
+    let digest = content.sha256().to_string();
+    world.run(&["get", &server.url(), "--sha256", &digest, "--limit-rate", "200kB/s"]).ok();
+    assert!(server.bytes_sent() <= 525_000, "{} bytes were sent", server.bytes_sent());
+}
+
+#[test]
+fn outdated_names_urls_without_validator() {
+    let world = World::new();
+    let server = FaultServer::spawn(Content::seeded(4, 3000)).unwrap();
+    for (personality, blind) in [(Personality::Good, false), (Personality::NoEtag, true)] {
+        server.always(personality);
+        world.run(&["get", &server.url()]).ok();
+        let run = world.run(&["outdated"]).ok();
+        assert_eq!(run.out.contains("no validator"), blind, "{run:?}");
+        assert_eq!(run.err.contains("--sha256"), blind, "{run:?}");
+        let json = world.run(&["outdated", "--json"]).ok().json();
+        assert_eq!(json["models"][0]["no_validator"], blind, "{json}");
+        world.run(&["rm", &server.url()]).ok();
+    }
+    // The digest is one.
+    let digest = server.content().sha256().to_string();
+    world.run(&["get", &server.url(), "--sha256", &digest]).ok();
+    let run = world.run(&["outdated"]).ok();
+    assert!(!run.out.contains("no validator"), "{run:?}");
 }

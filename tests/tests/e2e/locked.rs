@@ -67,7 +67,7 @@ fn any_difference_fails_and_fetches_nothing() {
     fs_err::write(&file, &text).unwrap();
     world.run(&["get", "--locked", &file]).ok();
     world.run(&["get", "--locked", &file, "--offline"]).ok();
-    world.run(&["get", "--locked", "/no/such.lock"]).fails(3, "no lock file");
+    world.run(&["get", "--locked", "/no/such.lock"]).fails(3, "lock file not found");
     world.run(&["get", "--locked", &file, "--revision", "main"]).ends(2);
 
     // With all of it here, the lock is held to as well.
@@ -94,6 +94,24 @@ fn the_digest_of_a_small_file_is_locked_once_it_is_here() {
 }
 
 #[test]
+fn lock_for_other_machines_is_refused() {
+    let world = World::new();
+    let other = if cfg!(target_os = "macos") { "linux-aarch64" } else { "macos-aarch64" };
+    let register = |platform| ["registry", "add", "mine", MODEL, "--replace", "--platform", platform];
+    world.run(&register(other)).ok();
+    let file = lock(&world, &["mine"]);
+    let elsewhere = world.folder().join("other").to_str().unwrap().to_owned();
+    let get = ["get", "--store", &elsewhere, "--locked", &file];
+    let run = world.run(&get).fails(1, other);
+    assert!(run.err.contains(std::env::consts::ARCH), "{run:?}");
+    assert_eq!(world.hub.total_bytes_sent(), 0);
+    world.run(&register(std::env::consts::OS)).ok();
+    world.run(&get).fails(1, other);
+    lock(&world, &["mine"]);
+    world.run(&get).ok();
+}
+
+#[test]
 fn half_a_lock_is_not_written() {
     let world = World::new();
     let list = world.folder().join("list");
@@ -103,11 +121,11 @@ fn half_a_lock_is_not_written() {
     assert!(!file.exists());
     fs_err::write(list, format!("{MODEL}\n")).unwrap();
     world.run(&["lock", file.to_str().unwrap(), "--from", list]).ok();
-    world.run(&["lock", world.folder().join("new.lock").to_str().unwrap()]).fails(2, "nothing to lock");
+    world.run(&["lock", world.folder().join("new.lock").to_str().unwrap()]).fails(2, "no models to lock");
     // A plain URL without a digest cannot be locked before it is here.
     let url = format!("{}/org/model/resolve/{}/config.json", world.hub.url(), world.commit());
     let file = file.to_str().unwrap();
-    world.run(&["lock", file, &url]).fails(4, "digest");
+    world.run(&["lock", file, &url]).fails(4, "no checksum");
     world.run(&["get", &url]).ok();
     world.run(&["lock", file, &url]).ok();
     let other = world.folder().join("other").to_str().unwrap().to_owned();

@@ -21,10 +21,10 @@ fn verify_finds_one_flipped_bit_and_repair_mends_it() {
     let world = World::new();
     let path = world.get();
     let whole = world.run(&["verify"]).ok();
-    assert!(whole.out.contains("all sound"), "{whole:?}");
+    assert!(whole.out.contains("no errors"), "{whole:?}");
     flip(&path.join("model.safetensors"), 1000);
     let run = world.run(&["verify"]).ends(4);
-    assert!(run.out.contains("model.safetensors") && run.out.contains("damaged"), "{run:?}");
+    assert!(run.out.contains("model.safetensors") && run.out.contains("corrupted: checksum mismatch"), "{run:?}");
     assert!(run.err.contains("--repair"), "{run:?}");
     let run = world.run(&["verify", MODEL, "--repair"]).ok();
     assert!(run.out.contains("repaired"), "{run:?}");
@@ -32,6 +32,24 @@ fn verify_finds_one_flipped_bit_and_repair_mends_it() {
     assert_eq!(tree(&path), model());
     let json = world.run(&["quarantine", "ls", "--json"]).ok().json();
     assert_eq!(json["quarantine"].as_array().unwrap().len(), 1, "the damaged file is kept: {json}");
+}
+
+#[test]
+fn what_verify_found_is_out_of_use_until_got() {
+    let world = World::new();
+    let path = world.get();
+    let listed = |world: &World| world.run(&["ls", "--json"]).ok().json()["models"][0]["files"].as_u64().unwrap();
+    let all = listed(&world);
+    flip(&path.join("model.safetensors"), 1000);
+    world.run(&["verify"]).ends(4);
+    assert_eq!(listed(&world), all - 1);
+    let run = world.run(&["path", MODEL]).ends(4);
+    assert!(run.err.contains("corrupted") && run.err.contains("model-cache get"), "{run:?}");
+    world.run(&["get", MODEL, "--offline"]).ends(4);
+    world.run(&["verify"]).ends(4);
+    world.get();
+    assert_eq!(tree(&path), model());
+    world.run(&["verify"]).ok();
 }
 
 #[test]
@@ -68,7 +86,9 @@ fn without_the_network_the_damage_is_told_and_nothing_is_lost() {
     flip(&path.join("model.safetensors"), 0);
     let run = world.run(&["verify", "--repair", "--offline"]).ends(4);
     assert!(run.out.contains("not repaired"), "{run:?}");
-    assert!(path.join("model.safetensors").exists());
+    assert!(!path.join("model.safetensors").exists(), "what is corrupted is out of use");
+    let kept = world.run(&["quarantine", "ls", "--json"]).ok().json();
+    assert_eq!(kept["quarantine"].as_array().unwrap().len(), 1, "{kept}");
     world.run(&["verify", "--repair"]).ok();
     world.run(&["verify"]).ok();
 }
@@ -82,7 +102,7 @@ fn quarantine_shows_restores_and_removes() {
     let json = world.run(&["quarantine", "ls", "--json"]).ok().json();
     let id = json["quarantine"][0]["id"].as_str().unwrap().to_owned();
     let shown = world.run(&["quarantine", "show", &id]).ok();
-    assert!(shown.out.contains("expected") || shown.out.contains("damaged"), "{shown:?}");
+    assert!(shown.out.contains("checksum mismatch") || shown.out.contains("corrupted"), "{shown:?}");
     let restored = world.run(&["quarantine", "restore", &id]).ok();
     assert!(restored.out.contains("blobs"), "{restored:?}");
     world.assert_blobs_intact();

@@ -1,17 +1,19 @@
 //! A `model-cache serve` of one test.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use rustix::process::Signal;
 
 use crate::signals::signal;
-use crate::world::World;
+use crate::world::{World, until};
 
 /// A mirror of a world's hub over the world's store. It ends with the test, however that ends.
 pub(crate) struct Mirror {
     child: Child,
+    /// The file that takes what it says.
+    words: PathBuf,
     /// Its address, for `HF_ENDPOINT`.
     pub(crate) url: String,
 }
@@ -34,7 +36,14 @@ impl Mirror {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().to_owned();
         assert!(url.starts_with("http"), "{line:?} {}", fs_err::read_to_string(&words).unwrap_or_default());
-        Self { child, url }
+        Self { child, words, url }
+    }
+
+    /// What it has said, once that holds a text.
+    pub(crate) fn said(&self, text: &str) -> String {
+        let read = || fs_err::read_to_string(&self.words).unwrap();
+        until(text, || read().contains(text));
+        read()
     }
 
     pub(crate) fn child(&self) -> &Child {

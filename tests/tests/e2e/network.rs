@@ -76,7 +76,7 @@ fn troubles_are_told_apart() {
     bad(&world, &[("HF_ENDPOINT", &away)], "answer", "sign in");
     // A server that speaks no TLS where TLS is expected.
     let plain = answering(b"HTTP/1.1 400 x\r\n\r\n").replace("http:", "https:");
-    bad(&world, &[("HF_ENDPOINT", &plain)], "tls", "speaks no TLS");
+    bad(&world, &[("HF_ENDPOINT", &plain)], "tls", "speaks plain http");
 }
 
 #[test]
@@ -97,4 +97,34 @@ fn what_cannot_be_asked_is_refused_kindly() {
     assert_eq!(world.requests(), 0);
     world.run(&["doctor", "--network", "./folder"]).ends(2);
     world.run(&["doctor", "org/model"]).ends(2);
+}
+
+#[test]
+fn https_only_refuses_plain_http() {
+    let world = World::new();
+    let runs = [
+        world.run(&["get", "org/model", "--https-only"]),
+        world.run_with(&[("MODEL_CACHE_HTTPS_ONLY", "1")], &["get", "org/model"]),
+        world.run(&["get", "--https-only", &format!("{}/org/model/resolve/main/config.json", world.hub.url())]),
+    ];
+    for run in runs {
+        let run = run.ends(5);
+        assert!(run.err.contains("plain http is refused"), "{run:?}");
+    }
+    assert_eq!(world.requests(), 0);
+}
+
+#[test]
+fn allowed_networks_are_checked() {
+    let world = World::new();
+    let run = world.run_with(&[("MODEL_CACHE_ALLOW_INTERNAL", "10.0.0.0/99")], &["get", "org/model"]).ends(2);
+    assert!(run.err.contains("network.allow-internal") && run.err.contains("10.0.0.0/99"), "{run:?}");
+}
+
+#[test]
+fn a_redirect_to_link_local_is_refused() {
+    let world = World::new();
+    world.hub.serve_from("org/model", "model.safetensors", "http://169.254.169.254/latest/meta-data/");
+    let run = world.run(&["get", "org/model"]).ends(5);
+    assert!(run.err.contains("169.254.169.254") && run.err.contains("allow-internal"), "{run:?}");
 }

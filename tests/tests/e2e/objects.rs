@@ -89,7 +89,7 @@ fn azurite_keeps_a_real_model() {
     let (Some(store), Some(model)) = (Store::azurite(), minilm()) else { return };
     there_and_back(&store.azure(), "az://models/minilm", &model);
     let world = World::new();
-    run(&world, &store.azure(), &["get", "az://nowhere/x"]).fails(3, "no such bucket");
+    run(&world, &store.azure(), &["get", "az://nowhere/x"]).fails(3, "bucket not found");
     let wrong = store.azure().with("AZURE_STORAGE_KEY", "aGVsbG8=");
     run(&world, &wrong, &["get", "az://models/minilm"]).fails(6, "credentials");
 }
@@ -101,7 +101,7 @@ fn a_push_that_was_killed_goes_on_where_it_was() {
     let folder = two_files(&world, 1, 64 << 20);
     let link = Link::to(store.port());
     let variables = store.s3().with("AWS_ENDPOINT_URL", &link.url);
-    // Four parts of 8 MiB go side by side, so the first four have arrived and the others have not.
+    // Four parts of 8 MiB go side by side: of 48 MiB at least two parts are whole, whatever the order.
     link.stall_up(48 << 20);
     let mut command = world.command(&["push", &folder, "s3://models/m", "--quiet"]);
     let child = command.envs(variables.pairs()).spawn().unwrap();
@@ -112,7 +112,7 @@ fn a_push_that_was_killed_goes_on_where_it_was() {
     run(&World::new(), &store.s3(), &["get", "s3://models/m/manifest.json"]).fails(3, "no object");
     link.open();
     run(&world, &variables, &["push", &folder, "s3://models/m"]).ok();
-    assert!(link.sent_up() < 40 << 20, "all was sent again: {}", link.sent_up());
+    assert!(link.sent_up() < 56 << 20, "all was sent again: {}", link.sent_up());
     let got = run(&World::new(), &store.s3(), &["get", "s3://models/m", "--json"]).ok().json();
     assert_eq!(got["results"][0]["bytes"].as_u64(), Some((64 << 20) + 11), "{got}");
 }
@@ -169,7 +169,7 @@ fn an_object_that_changes_on_the_way_is_never_mixed() {
         let bytes = fs_err::read(ended.path().join("model.bin")).unwrap();
         assert!([&old, &new].into_iter().any(|path| fs_err::read(path).unwrap() == bytes), "a mixture: {ended:?}");
     } else {
-        ended.fails(4, "changed while it was fetched");
+        ended.fails(4, "changed during the download");
     }
     let again = run(&world, &store.s3(), &["get", "s3://models/m"]).ok();
     assert!(fs_err::read(again.path().join("model.bin")).unwrap() == fs_err::read(&new).unwrap());
@@ -181,11 +181,12 @@ fn what_a_bucket_refuses_is_said() {
     let world = World::new();
     let folder = two_files(&world, 4, 20 << 20);
     let good = store.s3();
-    run(&world, &good, &["get", "s3://nowhere/m"]).fails(3, "no such bucket");
+    run(&world, &good, &["get", "s3://nowhere/m"]).fails(3, "bucket not found");
     run(&world, &good, &["get", "s3://models/nothing"]).fails(3, "no object");
-    run(&world, &good, &["push", &folder, "s3://nowhere/m"]).fails(3, "no such bucket");
+    run(&world, &good, &["push", &folder, "s3://nowhere/m"]).fails(3, "bucket not found");
     run(&world, &good.clone().with("AWS_SECRET_ACCESS_KEY", "wrong"), &["get", "s3://models/m"]).fails(6, "secret key");
-    run(&world, &good.clone().with("AWS_ACCESS_KEY_ID", "nobody"), &["get", "s3://models/m"]).fails(6, "not know");
+    run(&world, &good.clone().with("AWS_ACCESS_KEY_ID", "nobody"), &["get", "s3://models/m"])
+        .fails(6, "unknown credentials");
     let reader = good.clone().with("AWS_ACCESS_KEY_ID", "reader").with("AWS_SECRET_ACCESS_KEY", "reads");
     run(&world, &reader, &["push", &folder, "s3://models/m"]).fails(6, "PutObject");
     let nobody = good.clone().without(&["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);

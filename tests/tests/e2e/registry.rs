@@ -64,6 +64,19 @@ fn a_requirement_chooses_the_version() {
 }
 
 #[test]
+fn names_with_requirements_stand_in_lists() {
+    let world = World::new();
+    versions(&world);
+    let list = world.folder().join("list");
+    fs_err::write(&list, "m@~1\nm@7\n").unwrap();
+    let list = list.to_str().unwrap();
+    world.run(&["get", "--from", list]).fails(2, "list:2: ");
+    fs_err::write(list, "m@~1\n").unwrap();
+    let path = world.run(&["get", "--from", list]).ok().path();
+    assert_eq!(fs_err::read_to_string(path.join("x.txt")).unwrap(), "org/v1 1.4.0");
+}
+
+#[test]
 fn processes_that_add_side_by_side_lose_nothing() {
     let world = World::new();
     for round in 0..10 {
@@ -122,7 +135,7 @@ fn a_fallback_is_taken_with_a_warning_and_never_for_wrong_bytes() {
     let world = World::new();
     world.run(&["registry", "add", "m", "org/gone", "--fallback", "org/gone-too", "--fallback", MODEL]).ok();
     let run = world.run(&["get", "m"]).ok();
-    assert!(run.err.contains(&format!("taking {MODEL} instead")), "{run:?}");
+    assert!(run.err.contains(&format!("using {MODEL} instead")), "{run:?}");
     let run = world.run(&["path", "m"]).ok();
     assert!(run.path().is_dir());
     let digest = format!("model.safetensors={}", "1".repeat(64));
@@ -141,7 +154,7 @@ fn names_go_to_another_machine_and_models_are_discovered() {
     assert_eq!(found["found"].as_array().unwrap().len(), 2);
     world.run(&["registry", "discover", "--search", "SECOND", "--add"]).ok();
     world.run(&["registry", "discover", "--add"]).ok();
-    world.run(&["registry", "discover", "--author", "org", "--offline"]).fails(3, "network is off");
+    world.run(&["registry", "discover", "--author", "org", "--offline"]).fails(3, "offline");
     let file = world.folder().join("names.toml");
     let file = file.to_str().unwrap();
     world.run(&["registry", "export", file]).ok();
@@ -178,15 +191,15 @@ fn what_moved_is_shown_and_fetched_as_far_as_it_was_here() {
     assert!(models[0]["changed"].is_string() && models[1]["held"] == true, "{run}");
 
     let run = world.run(&["update", "--dry-run"]).ok();
-    assert!(run.out.contains(&old[..12]) && run.err.contains("held"), "{run:?}");
-    assert!(run.err.contains("would take"), "{run:?}");
+    assert!(run.out.contains(&old[..12]) && run.err.contains("pinned"), "{run:?}");
+    assert!(run.err.contains("would update"), "{run:?}");
     let run = world.run(&["update", "--json"]).ok().json();
     assert_eq!(run["updated"][0]["fetched"], serde_json::json!(["config.json"]), "{run}");
     let path = world.run(&["path", MODEL, "--include", "config.json"]).ok().path();
     assert_eq!(fs_err::read_to_string(path.join("config.json")).unwrap(), "{\"new\": 1}");
     assert!(!path.join("more.json").exists() && !path.join("model.safetensors").exists());
     assert_eq!(world.run(&["update", MODEL, "--json"]).ok().json()["updated"], serde_json::json!([]));
-    world.run(&["outdated", &format!("{MODEL}@{old}")]).fails(2, "never moves");
+    world.run(&["outdated", &format!("{MODEL}@{old}")]).fails(2, "never changes");
     world.run(&["outdated", "--offline"]).ends(3);
 }
 

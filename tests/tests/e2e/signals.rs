@@ -23,7 +23,10 @@ fn stops_and_goes_on(with: Signal) {
     let took = began.elapsed();
     assert_eq!(run.code, 130, "{run:?}");
     assert_eq!(run.out, "");
-    assert!(run.err.contains("error: interrupted") && run.err.contains("hint: run it again"), "{run:?}");
+    assert!(
+        run.err.contains("error: interrupted") && run.err.contains("hint: run the same command again to resume"),
+        "{run:?}"
+    );
     // A second is the promise; a busy machine that runs other tests gets more.
     assert!(took < Duration::from_secs(5), "{took:?}");
     world.assert_blobs_intact();

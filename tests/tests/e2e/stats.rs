@@ -8,7 +8,7 @@ use crate::world::{MODEL, World, model};
 fn hits_misses_sources_failures_and_disk() {
     let world = World::new();
     let empty = world.run(&["stats"]).ok();
-    assert!(empty.out.contains("nothing was got yet"), "{empty:?}");
+    assert!(empty.out.contains("no downloads yet"), "{empty:?}");
     world.get();
     world.get();
     world.run(&["get", MODEL, "--offline"]).ok();

@@ -110,7 +110,7 @@ fn a_list_that_makes_no_sense_removes_nothing() {
     world.run(&["registry", "rm", "mine"]).ok();
     list(&world, "mine--\n");
     let run = sync(&world, &["--prune"]).ends(2);
-    assert!(run.err.contains("nothing falls off"), "{run:?}");
+    assert!(run.err.contains("nothing is removed"), "{run:?}");
     list(&world, "# nothing\n");
     assert!(sync(&world, &["--prune"]).ends(2).err.contains("the list is empty"));
     list(&world, "org/second priority=3\n");

@@ -64,12 +64,36 @@ fn a_dry_run_says_what_would_go_and_why_and_changes_nothing() {
 }
 
 #[test]
+fn gc_deletes_partial_downloads_on_request() {
+    let world = World::new();
+    world.get();
+    let partial = world.store().join("partial").join(format!("sha256-{}.0123456789abcdef", "ab".repeat(32)));
+    let journal = partial.with_extension("0123456789abcdef.journal");
+    fs_err::write(&partial, vec![0; 5000]).unwrap();
+    fs_err::write(&journal, r#"{"size":5000,"ranges":[[0,1000]]}"#).unwrap();
+    world.run(&["gc"]).ok();
+    world.run(&["gc", "--partials=1h"]).ok();
+    let json = world.run(&["gc", "--partials", "--dry-run", "--json"]).ok().json();
+    assert!(json["removable_partials"]["bytes"] == 5000 && json["removable_partials"]["files"] == 2, "{json}");
+    let run = world.run(&["gc", "--partials", "--dry-run"]).ok();
+    assert!(run.out.contains("would delete 5.0 kB of partial downloads"), "{run:?}");
+    assert!(partial.exists() && journal.exists());
+    let json = world.run(&["gc", "--partials", "--json"]).ok().json();
+    assert!(json["cleaned"]["partial"]["bytes"] == 5000, "{json}");
+    assert!(!partial.exists() && !journal.exists());
+    world.run(&["path", MODEL]).ok();
+}
+
+#[test]
 fn a_quota_holds_after_every_fetch() {
     let world = World::new();
     let quota = [("MODEL_CACHE_QUOTA", "1MB")];
     for (at, name) in ["org/a", "org/b", "org/c"].into_iter().enumerate() {
         world.hub.add_model(name, [("x.bin", Content::seeded(at as u64, 600_000))]);
-        world.run_with(&quota, &["get", name]).ok();
+        let run = world.run_with(&quota, &["get", name, "--json"]).ok();
+        let evicted = run.json()["results"][0]["evicted"].as_array().unwrap().len();
+        assert_eq!(evicted, usize::from(at > 0), "{run:?}");
+        assert!(at != 1 || run.err.contains("warning: evicted org/a, 600 kB, to stay below 1.0 MB"), "{run:?}");
         let json = world.run(&["ls", "--json"]).ok().json();
         assert!(json["bytes"].as_u64().unwrap() <= 1_000_000, "{json}");
         world.run(&["path", name]).ok();

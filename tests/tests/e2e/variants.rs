@@ -112,7 +112,7 @@ fn what_is_absent_has_a_fallback_that_is_named() {
     let world = quants();
     let run = world.run(&["get", "org/quants:Q4_K_S", "--fallback", "Q3_K_M,Q4_K_M"]).ok();
     assert!(run.path().ends_with("m-Q4_K_M.gguf"), "{run:?}");
-    assert!(run.err.contains("took Q4_K_M; not Q4_K_S: ") && run.err.contains("; not Q3_K_M: "), "{run:?}");
+    assert!(run.err.contains("using Q4_K_M; skipped Q4_K_S: ") && run.err.contains("; skipped Q3_K_M: "), "{run:?}");
     let json = world.run(&["get", "org/quants:Q5_K_M", "--fallback", "smaller", "--json"]).ok().json();
     let choice = &json["results"][0]["variant"];
     assert_eq!((&choice["wanted"], &choice["taken"]), (&"Q5_K_M".into(), &"Q4_K_M".into()), "{json}");
@@ -168,7 +168,7 @@ fn offline_a_fallback_counts_only_if_the_wanted_one_is_not_here() {
     assert!(world.run(&wish).ok().path().ends_with("m-Q2_K.gguf"));
     world.run(&["get", "org/quants:Q4_K_M"]).ok();
     let run = world.run(&wish).ok();
-    assert!(run.path().ends_with("m-Q4_K_M.gguf") && !run.err.contains("took"), "{run:?}");
+    assert!(run.path().ends_with("m-Q4_K_M.gguf") && !run.err.contains("using "), "{run:?}");
     world.run(&["get", "org/quants:Q8_0", "--fallback", "F16", "--offline"]).fails(3, "F16");
 }
 
@@ -200,8 +200,8 @@ fn info_lists_the_variants() {
     world.run(&["get", "org/quants:Q4_K_M"]).ok();
     let info = world.run(&["info", QUANTS]).ok();
     let line = |name: &str| info.out.lines().find(|line| line.contains(&format!("  {name}  "))).unwrap_or_default();
-    assert!(line("Q4_K_M").starts_with("here"), "{info:?}");
-    assert!(line("Q8_0").starts_with('-') && line("Q8_0").contains("800 kB"), "{info:?}");
+    assert!(line("Q4_K_M").starts_with("local"), "{info:?}");
+    assert!(line("Q8_0").starts_with("remote") && line("Q8_0").contains("800 kB"), "{info:?}");
     assert!(line("F16").contains("1.5 MB") && line("F16").contains("2 files"), "{info:?}");
     assert!(line("Q6_K").contains("1 of 3 parts"), "{info:?}");
     let json = world.run(&["info", QUANTS, "--json"]).ok().json();

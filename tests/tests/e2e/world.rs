@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use cache_testkit::{Content, Hub, HubConfig, fixtures};
+use cache_testkit::{Content, Hub, HubConfig, Origin, Seen, fixtures};
 use serde_json::Value;
 
 /// The model that most tests get.
@@ -94,6 +94,13 @@ impl World {
         self.folder.path().join("store")
     }
 
+    /// Writes the user's configuration.
+    pub(crate) fn write_config(&self, text: &str) {
+        let folder = self.folder.path().join("home/.config/model-cache");
+        fs_err::create_dir_all(&folder).unwrap();
+        fs_err::write(folder.join("config.toml"), text).unwrap();
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -130,6 +137,16 @@ impl World {
     /// How many requests of any kind have come.
     pub(crate) fn requests(&self) -> usize {
         self.hub.requests().len()
+    }
+
+    /// Transfers of a large file of at most 16 MiB that have begun. The first request of each asks for the whole. One
+    /// for the beginning alone comes from within a transfer: a connection that is silent for two seconds, as all are on
+    /// a busy machine now and then, has its range halved and its last part fetched a second time.
+    pub(crate) fn transfers(&self, size: u64) -> usize {
+        let whole = format!("bytes=0-{}", size - 1);
+        let begins =
+            |seen: &&Seen| seen.origin == Origin::Cdn && seen.header("range").is_none_or(|range| range == whole);
+        self.hub.requests().iter().filter(begins).count()
     }
 
     /// Every blob in the store, hashed again: its name must be the hash. Returns how many there are.

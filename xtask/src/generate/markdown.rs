@@ -37,8 +37,16 @@ fn section(name: &str, command: &Command, page: &mut String) {
     table("Argument", command.get_arguments().filter(own).filter(|arg| arg.is_positional()), page);
     table("Option", command.get_arguments().filter(own).filter(|arg| !arg.is_positional()), page);
     if let Some(after) = command.get_after_long_help().or(command.get_after_help()) {
-        page.push_str(&format!("\n{}\n", after.to_string().trim()));
+        page.push_str(&format!("\n{}\n", fenced(after.to_string().trim())));
     }
+}
+
+/// Examples as a block of code; other text as it is.
+fn fenced(text: &str) -> String {
+    let Some(rest) = text.strip_prefix("Examples:\n") else { return text.to_owned() };
+    let (lines, after) = rest.split_once("\n\n").unwrap_or((rest, ""));
+    let lines: Vec<&str> = lines.lines().map(str::trim_start).collect();
+    format!("Examples:\n\n```sh\n{}\n```\n\n{after}", lines.join("\n")).trim_end().to_owned()
 }
 
 fn table<'a>(head: &str, arguments: impl Iterator<Item = &'a Arg>, page: &mut String) {
@@ -101,14 +109,17 @@ mod tests {
             .arg(Arg::new("ref").required(true).value_name("REF").help("What"))
             .arg(Arg::new("jobs").long("jobs").short('j').value_name("N").default_value("4").help("How | many"))
             .arg(Arg::new("flag").long("flag").action(ArgAction::SetTrue).hide(true));
-        let command = Command::new("model-cache").bin_name("model-cache").subcommand(get).after_help("Exit codes: 0");
+        let command = Command::new("model-cache")
+            .bin_name("model-cache")
+            .subcommand(get)
+            .after_help("Examples:\n  model-cache get\n\nExit codes: 0");
         let page = reference(&command);
         for part in [
             "- [`model-cache get`](#model-cache-get)",
             "## model-cache get\n\nFetch.\n",
             "| `<REF>` | What. |",
             "| `-j, --jobs <N>` | How \\| many. Default: `4`. |",
-            "Exit codes: 0",
+            "Examples:\n\n```sh\nmodel-cache get\n```\n\nExit codes: 0",
         ] {
             assert!(page.contains(part), "{part} is not in:\n{page}");
         }

@@ -23,19 +23,21 @@ struct Dependency {
 /// A member and our crates it may use outside tests.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("cache-core", &[]),
-    ("cache-store", &["cache-core"]),
-    ("cache-net", &["cache-core"]),
-    ("cache-local", &["cache-core"]),
+    ("cache-fs", &[]),
+    ("cache-store", &["cache-core", "cache-fs"]),
+    ("cache-net", &["cache-core", "cache-fs"]),
+    ("cache-local", &["cache-core", "cache-fs"]),
     ("cache-formats", &["cache-core"]),
     ("cache-inflate", &["cache-core"]),
-    ("cache-object", &["cache-core", "cache-net"]),
+    ("cache-object", &["cache-core", "cache-fs", "cache-net"]),
     ("cache-testkit", &["cache-core"]),
     ("cache-transfer", &["cache-core", "cache-store"]),
-    ("cache-hf", &["cache-core", "cache-net"]),
+    ("cache-hf", &["cache-core", "cache-fs", "cache-net"]),
     (
         "cache-lib",
         &[
             "cache-core",
+            "cache-fs",
             "cache-store",
             "cache-net",
             "cache-transfer",
@@ -47,8 +49,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // The testkit holds the hub that `model-cache demo` fetches from.
-    ("cache-server", &["cache-lib"]),
-    ("cache-cli", &["cache-lib", "cache-server", "cache-testkit"]),
+    ("cache-server", &["cache-fs", "cache-lib"]),
+    ("cache-cli", &["cache-fs", "cache-lib", "cache-server", "cache-testkit"]),
     // It starts the command, which therefore has to be built.
     ("cache-tests", &["cache-cli"]),
     ("xtask", &["cache-cli"]),
@@ -71,7 +73,10 @@ const ONLY: &[(&str, &[&str])] = &[
     ("clap", &["cache-cli", "xtask"]),
     ("indicatif", &["cache-cli"]),
     ("tracing-subscriber", &["cache-cli", "cache-server"]),
-    ("rustix", &["cache-store", "cache-local", "cache-lib", "cache-server", "cache-cli", "cache-testkit", "xtask"]),
+    (
+        "rustix",
+        &["cache-fs", "cache-store", "cache-local", "cache-lib", "cache-server", "cache-cli", "cache-testkit", "xtask"],
+    ),
     ("reflink-copy", &["cache-store", "cache-lib"]),
     ("wait4", &["xtask"]),
 ];
@@ -148,6 +153,8 @@ mod tests {
     fn each_forbidden_dependency_is_found() {
         for (name, dependency) in [
             ("cache-core", "cache-store"),
+            ("cache-core", "cache-fs"),
+            ("cache-fs", "cache-core"),
             ("cache-store", "cache-net"),
             ("cache-net", "cache-store"),
             ("cache-transfer", "cache-net"),

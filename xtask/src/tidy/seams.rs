@@ -14,6 +14,20 @@ struct Seam {
     why: &'static str,
 }
 
+/// Files that read a stream, or the beginning of a file, up to a cap of their own.
+const READ_STREAMS: &[&str] = &[
+    "cache-fs/src/read.rs",
+    "cache-store/src/index/usage.rs",
+    "cache-lib/src/adopt/gguf.rs",
+    "cache-lib/src/headers.rs",
+    "cache-cli/src/commands/registry.rs",
+    "cache-cli/src/commands/wish.rs",
+    // Of its own folders, in tests and the demo.
+    "cache-testkit/src/content.rs",
+    "cache-testkit/src/fuzz.rs",
+    "cache-testkit/src/conformance/mod.rs",
+];
+
 const SEAMS: &[Seam] = &[
     Seam {
         crates: &["cache-core"],
@@ -52,19 +66,34 @@ const SEAMS: &[Seam] = &[
         crates: &[],
         patterns: &["renameat", "fs::rename(", ".persist(", ".persist_noclobber("],
         // What is exported lies outside the store.
-        except: &["cache-store/src/durable.rs", "cache-lib/src/export.rs"],
+        except: &["cache-store/src/fs/durable.rs", "cache-lib/src/export.rs", "cache-fs/src/folder.rs"],
         why: "only store::durable renames, and it fsyncs",
+    },
+    Seam {
+        crates: &[],
+        // `cache_fs::read(` is none of them.
+        patterns: &[
+            " fs::read(",
+            "(fs::read(",
+            "&fs::read(",
+            "::fs::read(",
+            "fs_err::read(",
+            "read_to_string(",
+            "read_to_end(",
+        ],
+        except: READ_STREAMS,
+        why: "what is read whole is read by cache_fs::read: a regular file, with a cap",
     },
     Seam {
         crates: &["cache-store"],
         patterns: &["SystemTime::now(", "Instant::now(", "getrandom", "RandomState"],
-        except: &["cache-store/src/clock.rs"],
-        why: "one clock and one randomness: crate::clock",
+        except: &["cache-store/src/fs/clock.rs"],
+        why: "one clock and one randomness: fs::clock",
     },
 ];
 
 /// Names of the store's folders: who joins one of them knows the layout.
-const FOLDERS: [&str; 12] = [
+const FOLDERS: [&str; 14] = [
     "blobs",
     "manifests",
     "refs",
@@ -77,9 +106,12 @@ const FOLDERS: [&str; 12] = [
     "quarantine",
     "snapshots",
     "verified",
+    "checked",
+    "poisoned",
 ];
 /// Who may: the layout itself, and what reads or plays a Hugging Face cache.
-const KNOW_A_LAYOUT: [&str; 3] = ["crates/cache-store/src/layout.rs", "crates/cache-local/", "crates/cache-testkit/"];
+const KNOW_A_LAYOUT: [&str; 3] =
+    ["crates/cache-store/src/fs/layout.rs", "crates/cache-local/", "crates/cache-testkit/"];
 
 /// All rules of this module.
 pub(crate) fn check(file: &File) -> impl Iterator<Item = Finding> + use<> {
@@ -143,11 +175,15 @@ mod tests {
             ("crates/cache-transfer/src/a.rs", "use cache_net::HttpClient;"),
             ("crates/cache-lib/src/a.rs", "fs::rename(a, b)?;"),
             ("crates/cache-store/src/a.rs", "temp.persist(path)?;"),
+            ("crates/cache-hf/src/a.rs", "let token = fs_err::read_to_string(path)?;"),
+            ("crates/cache-store/src/a.rs", "let bytes = fs::read(path)?;"),
+            ("crates/cache-cli/src/a.rs", "file.take(10).read_to_end(&mut bytes)?;"),
             ("crates/cache-store/src/a.rs", "let now = SystemTime::now();"),
             ("crates/cache-store/src/a.rs", "let path = root.join(name);"),
             ("crates/cache-store/src/a.rs", "let path = root.join(\"blobs\");"),
             ("crates/cache-lib/src/a.rs", "let path = root.join(\"hub\");"),
             ("crates/cache-cli/src/a.rs", "let path = root.join(\"blobs/ab\");"),
+            ("crates/cache-lib/src/a.rs", "let path = root.join(\"checked\").join(\"poisoned\");"),
         ] {
             assert_eq!(found(path, text), 1, "{path}: {text}");
         }
@@ -156,12 +192,14 @@ mod tests {
     #[test]
     fn what_may_is_left_alone() {
         for (path, text) in [
-            ("crates/cache-store/src/layout.rs", "self.root.join(name).join(\"blobs\")"),
-            ("crates/cache-store/src/durable.rs", "rustix::fs::renameat_with(a, b)"),
-            ("crates/cache-store/src/clock.rs", "SystemTime::now()"),
+            ("crates/cache-store/src/fs/layout.rs", "self.root.join(name).join(\"blobs\")"),
+            ("crates/cache-store/src/fs/durable.rs", "rustix::fs::renameat_with(a, b)"),
+            ("crates/cache-store/src/fs/clock.rs", "SystemTime::now()"),
             ("crates/cache-store/src/a.rs", "let text = names.join(\", \"); thread.join();"),
             ("crates/cache-store/src/a.rs", "// never fs::rename( or tokio here"),
             ("crates/cache-store/src/a.rs", "#[cfg(test)]\nmod tests {\n    dir.path().join(name);\n}"),
+            ("crates/cache-lib/src/a.rs", "let bytes = cache_fs::read(path, MAX_LOCK)?;"),
+            ("crates/cache-fs/src/read.rs", "file.take(cap).read_to_end(&mut bytes)"),
             ("crates/cache-lib/src/a.rs", "target.join(\"config.json\")"),
             ("xtask/src/a.rs", "fs::rename(a, b)"),
             ("crates/cache-store/examples/a.rs", "Instant::now()"),

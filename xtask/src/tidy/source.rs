@@ -41,7 +41,7 @@ impl File {
             || self.path == "docs/cli.md"
             || self.path == "LICENSE-APACHE"
             || ["docs/man/", "docs/completions/"].iter().any(|folder| self.path.starts_with(folder))
-            || self.path.ends_with(".svg")
+            || [".svg", ".snap"].iter().any(|end| self.path.ends_with(end))
     }
 
     /// The crate whose library or program this file belongs to.
@@ -54,7 +54,7 @@ impl File {
     }
 
     /// Whether only tests compile this file.
-    fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         let mut segments = self.path.split('/');
         let under_tests = segments.any(|segment| segment == "tests");
         under_tests || self.path.ends_with("/tests.rs") || self.path.ends_with("_tests.rs")

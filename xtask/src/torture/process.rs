@@ -1,6 +1,7 @@
 //! Runs a command with a limit on its time, and everything it started ends with it.
 
 use std::io::{Read as _, Seek as _};
+use std::os::unix::fs::FileExt as _;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -60,6 +61,38 @@ pub(crate) fn run(command: Command, limit: Duration) -> Result<Ended> {
 }
 
 impl Running {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn is_over(&mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
+    pub(crate) fn is_late(&self) -> bool {
+        Instant::now() >= self.deadline
+    }
+
+    /// Gives it more time.
+    pub(crate) fn extend(&mut self, by: Duration) {
+        self.deadline += by;
+    }
+
+    /// Sends a signal to it and to all it started. Not for one that is over: its number may be another's by now.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = rustix::process::kill_process_group(Pid::from_child(&self.child), signal);
+    }
+
+    /// The first line that it has written to stdout, once it is whole.
+    pub(crate) fn first_line(&self) -> Option<String> {
+        let mut bytes = [0; 300];
+        // Not by seeking: the position is shared with the one that writes.
+        let read = self.stdout.read_at(&mut bytes, 0).ok()?;
+        let text = String::from_utf8_lossy(bytes.get(..read)?).into_owned();
+        text.split_once('\n').map(|(line, _)| line.to_owned())
+    }
+
     pub(crate) fn finish(mut self) -> Result<Ended> {
         let mut hung = false;
         let status = loop {
@@ -101,6 +134,18 @@ mod tests {
         assert_eq!((ended.stdout.as_str(), ended.ok(), ended.killed()), ("out\n", false, false));
         assert!(ended.words().contains("last"), "{}", ended.words());
         assert!(run(sh("kill -9 $$"), Duration::from_secs(10)).unwrap().killed());
+    }
+
+    #[test]
+    fn running_is_seen_and_signaled() {
+        let mut running = start(sh("echo first; cat; sleep 100"), Duration::from_secs(10)).unwrap();
+        while running.first_line().is_none() {
+            std::thread::yield_now();
+        }
+        assert_eq!(running.first_line().as_deref(), Some("first"));
+        assert!(!running.is_over().unwrap() && !running.is_late());
+        running.signal(Signal::KILL);
+        assert!(running.finish().unwrap().killed());
     }
 
     #[test]

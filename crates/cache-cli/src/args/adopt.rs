@@ -7,16 +7,17 @@ use clap::{Args, ValueHint};
 
 #[derive(Debug, Args)]
 pub(crate) struct AdoptArgs {
-    /// ~/.cache/huggingface/hub, ~/.ollama/models or ~/.lmstudio/models, or the folder above.
+    /// ~/.cache/huggingface/hub, ~/.ollama/models or ~/.lmstudio/models, or a folder above.
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
-    /// Whose folder it is: hf, ollama or lmstudio [default: found out by looking].
-    #[arg(long, value_name = "KIND", value_parser = |text: &str| super::told(text.parse::<AdoptKind>()))]
+    /// Layout of the folder: hf, ollama or lmstudio [default: detected].
+    #[arg(long, value_name = "KIND", value_parser = |text: &str| super::with_hint(text.parse::<AdoptKind>()))]
     pub(crate) kind: Option<AdoptKind>,
-    /// Copy files that cannot be shared with the store, such as those on another disk.
+    /// Copy files that cannot be hard-linked or cloned, such as those on another disk. Files outside DIR, of another
+    /// user, executable or with other hard links are always copied.
     #[arg(long)]
     pub(crate) copy: bool,
-    /// Say what would be adopted, and change nothing. Digests are not checked.
+    /// Show what would be adopted, without changing anything or verifying checksums.
     #[arg(long)]
     pub(crate) dry_run: bool,
 }

@@ -1,4 +1,4 @@
-//! What `get` is told of compressed files.
+//! Arguments of `get` about compressed files.
 
 use cache_lib::{Get, Sha256};
 use clap::Args;
@@ -6,16 +6,16 @@ use clap::Args;
 /// URLs that end in .gz, .zst, .xz or .bz2.
 #[derive(Debug, Args)]
 pub(crate) struct CompressedArgs {
-    /// Store a .gz, .zst, .xz or .bz2 behind a URL as it is; otherwise it is decompressed on its way.
+    /// Store .gz, .zst, .xz and .bz2 files of a URL as they are, without decompressing.
     #[arg(long)]
     keep_compressed: bool,
-    /// The digest that the one wanted file must have as it is transferred, compressed; --sha256 is of the plain file.
+    /// Expected SHA-256 of the compressed file; --sha256 is of the decompressed one.
     #[arg(long, value_name = "DIGEST", value_parser = super::sha256)]
     sha256_compressed: Option<Sha256>,
 }
 
 impl CompressedArgs {
-    /// The wish with what was told.
+    /// Sets these options on a request.
     pub(crate) fn apply(&self, get: Get) -> Get {
         let get = get.keep_compressed(self.keep_compressed);
         match self.sha256_compressed {

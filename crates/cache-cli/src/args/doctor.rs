@@ -4,10 +4,10 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct DoctorArgs {
-    /// Go the way to a host step by step: proxy, name, connection, TLS, answer, token.
+    /// Test the connection to a host step by step: proxy, DNS, TCP, TLS, HTTP, token.
     #[arg(long)]
     pub(crate) network: bool,
-    /// With --network: a reference or an address [default: the Hub's endpoint].
+    /// With --network: a model or a URL [default: the Hub].
     #[arg(value_name = "REF|URL", requires = "network")]
     pub(crate) what: Option<String>,
 }

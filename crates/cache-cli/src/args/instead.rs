@@ -1,15 +1,15 @@
-//! What `get` may take instead of what is wanted, and what else it takes with it.
+//! Fallbacks and companion files of `get`.
 
 use cache_lib::{Candidate, Fallback};
 use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct InsteadArgs {
-    /// What to take when it is absent, fails, or does not fit: variants (Q4_K_S,Q3_K_M), a policy (smaller, fits-disk,
-    /// fits-memory:8GB), or another place of the file (https://host/file#sha256=DIGEST&size=BYTES); may be repeated.
+    /// Alternative if it is missing, fails or does not fit: variants (Q4_K_S,Q3_K_M), a policy (smaller, fits-disk,
+    /// fits-memory:8GB) or a URL (https://host/file#sha256=DIGEST&size=BYTES); may be repeated.
     #[arg(long = "fallback", value_name = "LIST|POLICY|URL", value_parser = instead)]
     pub(crate) fallbacks: Vec<Instead>,
-    /// Also take files that belong to it: mmproj, or a glob; may be repeated.
+    /// Also download companion files: mmproj or a glob; may be repeated.
     #[arg(long, value_name = "mmproj|GLOB")]
     pub(crate) with: Vec<String>,
 }
@@ -22,7 +22,7 @@ pub(crate) enum Instead {
 }
 
 fn instead(text: &str) -> Result<Instead, String> {
-    super::told(if text.contains("://") {
+    super::with_hint(if text.contains("://") {
         text.parse().map(Box::new).map(Instead::Place)
     } else {
         text.parse().map(Instead::Variants)

@@ -1,5 +1,6 @@
 //! The arguments of `push`.
 
+use cache_lib::RefText;
 use clap::Args;
 
 use super::REF_HELP;
@@ -7,17 +8,17 @@ use super::REF_HELP;
 #[derive(Debug, Args)]
 pub(crate) struct PushArgs {
     #[arg(value_name = "REF", help = REF_HELP)]
-    pub(crate) reference: String,
-    /// Where to: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix.
+    pub(crate) reference: RefText,
+    /// Destination: s3://bucket/prefix, gs://bucket/prefix or az://container/prefix.
     #[arg(value_name = "TARGET")]
-    pub(crate) target: String,
-    /// Branch, tag or commit to push; a branch or tag is also its name in the bucket.
+    pub(crate) target: RefText,
+    /// Branch, tag or commit to upload; a branch or tag keeps its name in the bucket.
     #[arg(long, value_name = "R")]
     pub(crate) revision: Option<String>,
-    /// Objects under the names of the files, for other tools, instead of blobs: one version a prefix.
+    /// Name objects after their files, for other tools; one version for each prefix.
     #[arg(long)]
     pub(crate) as_files: bool,
-    /// Read everything back in the end, whatever checksums the server keeps.
+    /// Download everything again at the end to verify it.
     #[arg(long)]
     pub(crate) read_back: bool,
 }

@@ -1,43 +1,43 @@
-//! Arguments of the registry, the lock file, and what has moved.
+//! Arguments of `registry`, `lock`, `outdated` and `update`.
 
 use std::path::PathBuf;
 
 use cache_lib::semver::Version;
-use cache_lib::{RepoPath, Sha256};
+use cache_lib::{RefText, RepoPath, Sha256};
 use clap::{Args, Subcommand, ValueHint};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
-    /// Give a model a name, or a name another version.
+    /// Add a name, or a version of a name.
     Add(AddArgs),
-    /// List the names.
+    /// List all names.
     Ls,
-    /// Show what a name means, and which of its versions is meant.
+    /// Show the version that a name resolves to.
     Show {
         /// NAME, NAME@1.2.0, NAME@^1.2, NAME@latest or NAME@TAG.
         #[arg(value_name = "NAME")]
         name: String,
     },
-    /// Remove names, or single versions (NAME@1.2.0). The models stay in the store.
+    /// Remove names or versions of names; the models stay in the store.
     Rm {
-        /// NAME or NAME@VERSION.
+        /// NAME or NAME@VERSION, such as mine@1.2.0.
         #[arg(value_name = "NAME", required = true)]
         names: Vec<String>,
     },
-    /// Find models that have no name yet: in the store, below DIR, or on the Hub.
+    /// Find models without a name: in the store, in a folder or on the Hub.
     Discover(DiscoverArgs),
-    /// Take in names from a file that `export` wrote; all of them, or none.
+    /// Add all names from a file that `registry export` wrote, or none.
     Import {
-        /// The file, `-` for stdin.
+        /// File to read; - for stdin.
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// Replace versions that are registered as something else.
+        /// Replace versions that exist with other contents.
         #[arg(long)]
         replace: bool,
     },
     /// Write all names as TOML.
     Export {
-        /// The file [default: stdout].
+        /// File to write [default: stdout].
         #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
         file: Option<PathBuf>,
     },
@@ -45,83 +45,85 @@ pub(crate) enum RegistryCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct AddArgs {
-    /// a-z 0-9 . _ - and no slash. It wins over a bare name on the Hub; hf://NAME means the Hub's.
+    /// Name of a-z 0-9 . _ - without a slash; hf://NAME still means the Hub's model.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
     #[arg(value_name = "REF", help = super::REF_HELP)]
-    pub(crate) reference: String,
-    /// The version of the name, as in semver [default: 1.0.0 for a new name].
+    pub(crate) reference: RefText,
+    /// Version, as in semver [default: 1.0.0 for a new name].
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
-    /// Ask the source now, and hold the name at this commit and these digests.
+    /// Resolve now, and keep the name at this commit and these checksums.
     #[arg(long)]
     pub(crate) pin: bool,
-    /// What the one file must be, or PATH=DIGEST for a file of several; may be repeated.
+    /// Expected SHA-256 of the one file, or PATH=DIGEST of one of several; may be repeated.
     #[arg(long, value_name = "DIGEST", value_parser = digest)]
     pub(crate) digest: Vec<FileDigest>,
-    /// Only on such machines: any, linux, x86_64, macos-aarch64, avx2, cuda …; may be repeated.
+    /// Only on these platforms: any, linux, x86_64, macos-aarch64, avx2, cuda …; may be repeated.
     #[arg(long, value_name = "WORD", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// What to take if it is not to be had: a REF, or :Q5_K_M for another quantisation; may be repeated.
+    /// Alternative if it is not available: a REF, or :Q5_K_M for another quantization; may be repeated.
     #[arg(long, value_name = "REF")]
-    pub(crate) fallback: Vec<String>,
-    /// A moving name of this version, such as stable; may be repeated.
+    pub(crate) fallback: Vec<RefText>,
+    /// Tag of this version, such as stable; may be repeated.
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tag: Vec<String>,
-    /// Replace the version if it is there.
+    /// Replace an existing version.
     #[arg(long)]
     pub(crate) replace: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct DiscoverArgs {
-    /// Look below this folder [default: look in the store].
+    /// Folder to search [default: the store].
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with_all = ["author", "search"])]
     pub(crate) folder: Option<PathBuf>,
-    /// Models of this user or organisation on the Hub.
+    /// Models of this user or organization on the Hub.
     #[arg(long, value_name = "NAME")]
     pub(crate) author: Option<String>,
-    /// Models on the Hub with these words in their names.
+    /// Models on the Hub with these words in their name.
     #[arg(long, value_name = "WORDS")]
     pub(crate) search: Option<String>,
-    /// The most to ask the Hub for.
+    /// Maximum number of models to list from the Hub.
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     pub(crate) limit: u16,
-    /// Register what is found, under the names shown.
+    /// Add the models found, under the names shown.
     #[arg(long)]
     pub(crate) add: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LockArgs {
-    /// The lock file. What it holds already stays, unless it is locked again.
+    /// Lock file to write; models already in it stay.
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    #[arg(value_name = "REF", help = "Models to lock as they are now [default: all in FILE again]")]
-    pub(crate) refs: Vec<String>,
-    /// Lock the models in this file, one on a line, and no others; `#` begins a remark.
+    #[arg(value_name = "REF", help = "Models to lock at their current commit [default: all in FILE]")]
+    pub(crate) refs: Vec<RefText>,
+    /// Lock exactly the models that this file lists, one on each line, # for comments.
     #[arg(long, value_name = "LIST", conflicts_with = "refs", value_hint = ValueHint::FilePath)]
     pub(crate) from: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct OutdatedArgs {
-    /// Models or registered names; everything in the store and the registry when none is named.
+    /// Models or registered names [default: all in the store and the registry].
     #[arg(value_name = "REF")]
-    pub(crate) refs: Vec<String>,
-    /// Exit with 1 if anything has moved.
+    pub(crate) refs: Vec<RefText>,
+    /// Exit with 1 if there are newer commits.
     #[arg(long)]
     pub(crate) exit_code: bool,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct UpdateArgs {
-    /// Models or registered names; everything in the store and the registry when none is named.
+    /// Models or registered names [default: all in the store and the registry].
     #[arg(value_name = "REF")]
-    pub(crate) refs: Vec<String>,
-    /// Say what would be fetched, and fetch nothing.
+    pub(crate) refs: Vec<RefText>,
+    /// Show what would be downloaded, without downloading it.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) time: super::TimeArgs,
 }
 
 /// A digest, and the file that it is of where several are meant.

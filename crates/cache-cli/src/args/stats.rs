@@ -4,7 +4,7 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct StatsArgs {
-    /// Begin to count anew.
+    /// Reset the counters after printing them.
     #[arg(long)]
     pub(crate) reset: bool,
 }

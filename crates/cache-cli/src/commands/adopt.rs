@@ -1,7 +1,7 @@
 //! `adopt`: another program's folder becomes part of the store.
 
 use cache_lib::units::Size;
-use cache_lib::{AdoptReport, AdoptState, AdoptedFile, AdoptedModel, Cache, ErrorKind, Result};
+use cache_lib::{AdoptPlan, AdoptReport, AdoptState, AdoptedFile, AdoptedModel, Cache, ErrorKind, Result};
 use serde_json::{Value, json};
 
 use super::{count, short};
@@ -34,12 +34,12 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
                 .collect::<Vec<_>>(),
         }));
     } else if report.models.is_empty() {
-        output.remark("no models in it");
+        output.remark("no models found");
     } else {
-        let adopted = if report.dry_run { "WOULD ADOPT" } else { "ADOPTED" };
-        let mut rows =
-            vec![[adopted, "HERE", "REFUSED", "SIZE", "MODEL", "COMMIT", "NAMES"].map(str::to_owned).to_vec()];
-        rows.extend(report.models.iter().map(row));
+        let new: &[&str] = if report.dry_run { &["LINK", "COPY"] } else { &["ADOPTED"] };
+        let rest = ["LOCAL", "REFUSED", "SIZE", "MODEL", "COMMIT", "NAMES"];
+        let mut rows: Vec<Vec<String>> = vec![new.iter().chain(&rest).map(ToString::to_string).collect()];
+        rows.extend(report.models.iter().map(|model| row(model, report.dry_run)));
         output.write(&table(&rows));
         output.remark(summary(&report));
     }
@@ -61,42 +61,52 @@ fn tell_refused(report: &AdoptReport, output: &Output) {
 }
 
 fn is_new(file: &AdoptedFile) -> bool {
-    matches!(file.state, AdoptState::Linked | AdoptState::Copied | AdoptState::Planned)
+    matches!(file.state, AdoptState::Linked | AdoptState::Copied | AdoptState::Planned(_))
+}
+
+fn is_link(file: &AdoptedFile) -> bool {
+    matches!(file.state, AdoptState::Linked | AdoptState::Planned(AdoptPlan::Link))
+}
+
+fn is_copy(file: &AdoptedFile) -> bool {
+    matches!(file.state, AdoptState::Copied | AdoptState::Planned(AdoptPlan::Copy(_)))
 }
 
 fn is_here(file: &AdoptedFile) -> bool {
     matches!(file.state, AdoptState::Here)
 }
 
-fn row(model: &AdoptedModel) -> Vec<String> {
+fn row(model: &AdoptedModel, dry_run: bool) -> Vec<String> {
     let number = |which: fn(&AdoptedFile) -> bool| model.files.iter().filter(|file| which(file)).count().to_string();
     let revisions = model.revisions.iter().map(ToString::to_string);
     let names: Vec<String> = model.name.iter().cloned().chain(revisions).collect();
-    vec![
-        number(is_new),
+    let mut row = if dry_run { vec![number(is_link), number(is_copy)] } else { vec![number(is_new)] };
+    row.extend([
         number(is_here),
         model.refused().count().to_string(),
         Size(model.files.iter().filter_map(|file| file.size).sum()).to_string(),
         model.version.model.to_string(),
         short(&model.version.commit).to_owned(),
         names.join(", "),
-    ]
+    ]);
+    row
 }
 
 fn summary(report: &AdoptReport) -> String {
     let files = || report.models.iter().flat_map(|model| &model.files);
     let new = files().filter(|file| is_new(file));
     let bytes = new.clone().filter_map(|file| file.size).sum();
-    let copied = files().filter(|file| matches!(file.state, AdoptState::Copied)).count();
+    let copied = files().filter(|file| is_copy(file)).count();
     let how = match copied {
-        _ if report.dry_run => " would be adopted".to_owned(),
+        0 if report.dry_run => " would be adopted without copying".to_owned(),
+        copied if report.dry_run => format!(" would be adopted, {copied} of them copied"),
         0 => " adopted without copying".to_owned(),
         copied => format!(" adopted, {copied} of them copied"),
     };
     let unchecked = files().filter(|file| !file.verified).count();
     let unchecked = match unchecked {
         0 => String::new(),
-        some => format!("; {} had no digest to check", count(some, "file")),
+        some => format!("; {} without a checksum", count(some, "file")),
     };
     format!("{} ({}){how}{unchecked}", count(new.count(), "file"), Size(bytes))
 }
@@ -117,9 +127,23 @@ fn file(file: &AdoptedFile) -> Value {
         AdoptState::Linked => ("linked", None),
         AdoptState::Copied => ("copied", None),
         AdoptState::Here => ("here", None),
-        AdoptState::Planned => ("planned", None),
+        AdoptState::Planned(_) => ("planned", None),
         AdoptState::Refused(error) => ("refused", Some(failure::json(error))),
         _ => ("", None),
     };
-    json!({ "path": file.path, "bytes": file.size, "verified": file.verified, "state": state, "error": error })
+    let plan = match &file.state {
+        AdoptState::Planned(AdoptPlan::Link) => Some("link"),
+        AdoptState::Planned(AdoptPlan::Copy(_)) => Some("copy"),
+        _ => None,
+    };
+    let apart = file.apart.map(|apart| apart.to_string());
+    json!({
+        "path": file.path,
+        "bytes": file.size,
+        "verified": file.verified,
+        "state": state,
+        "plan": plan,
+        "apart": apart,
+        "error": error,
+    })
 }

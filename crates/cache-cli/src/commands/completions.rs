@@ -8,12 +8,12 @@ use crate::output::Output;
 pub(super) fn run(args: &CompletionsArgs, output: &Output) -> Result<u8> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut crate::command(), "model-cache", &mut text);
-    let text = String::from_utf8(text)
-        .map_err(|_| Error::new(ErrorKind::Unsupported, "this shell's completions are no text"))?;
+    let text =
+        String::from_utf8(text).map_err(|_| Error::new(ErrorKind::Unsupported, "completions are not valid UTF-8"))?;
     if output.is_json() {
         output.json(&serde_json::json!({ "shell": args.shell.to_string(), "script": text }));
     } else {
-        output.write(&text);
+        output.exact(text.as_bytes());
     }
     Ok(0)
 }

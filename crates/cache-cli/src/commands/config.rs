@@ -18,6 +18,9 @@ pub(crate) fn options(shared: &Shared) -> LoadOptions {
     if shared.offline {
         options = options.with_flag("--offline", "network.offline", "true");
     }
+    if shared.https_only {
+        options = options.with_flag("--https-only", "network.https-only", "true");
+    }
     if let Some(level) = log_level {
         options = options.with_flag("--log-level", "log.level", level);
     }
@@ -53,7 +56,7 @@ fn show(config: &Config, wanted: Option<&str>, output: &Output) -> Result<u8> {
         let error = match Key::nearest(wanted) {
             _ if known => return Ok(answer(output, &[])),
             Some(key) => unknown(wanted).with_hint(format!("did you mean `{}`?", key.name)),
-            None => unknown(wanted).with_hint("`model-cache config show` lists all keys"),
+            None => unknown(wanted).with_hint("run `model-cache config show` for all keys"),
         };
         return Err(error);
     }
@@ -61,7 +64,7 @@ fn show(config: &Config, wanted: Option<&str>, output: &Output) -> Result<u8> {
 }
 
 fn unknown(key: &str) -> Error {
-    Error::new(ErrorKind::Usage, format!("there is no key {key:?}"))
+    Error::new(ErrorKind::Usage, format!("unknown key {key:?}"))
 }
 
 fn answer(output: &Output, rows: &[(&'static Key, Option<Entry>)]) -> u8 {
@@ -115,7 +118,7 @@ fn check(options: &LoadOptions, output: &Output) -> Result<u8> {
             let set = count(config.entries().len(), "setting");
             let files: Vec<String> = read.iter().map(|file| file.path.display().to_string()).collect();
             let files = if files.is_empty() { "no file".to_owned() } else { files.join(", ") };
-            output.line(format_args!("no mistakes: {set} beside the defaults; read: {files}"));
+            output.line(format_args!("no mistakes: {set} changed from the defaults; read {files}"));
         }
     }
     config.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
@@ -126,8 +129,8 @@ fn check(options: &LoadOptions, output: &Output) -> Result<u8> {
 fn tokens_missing(config: &Config) -> Vec<Mistake> {
     let missing = |entry: &&Entry| matches!(&entry.value, Setting::Token(token) if !token.is_set());
     let mistake = |entry: &Entry| {
-        Mistake::new(entry.origin.clone(), Some(entry.name()), "no token is there")
-            .with_hint(format!("set the variable or make the file: {}", entry.shown))
+        Mistake::new(entry.origin.clone(), Some(entry.name()), "no token found")
+            .with_hint(format!("set the variable or create the file: {}", entry.shown))
     };
     config.entries().iter().filter(|entry| entry.key.kind == Kind::Token).filter(missing).map(mistake).collect()
 }
@@ -147,10 +150,10 @@ fn path(options: &LoadOptions, output: &Output) -> Result<u8> {
 fn row(file: &Looked) -> Vec<String> {
     let state = match (file.read, file.role) {
         (false, _) => "not read",
-        (true, Role::Project) if !file.trusted => "read; may not set every key",
+        (true, Role::Project) if !file.trusted => "read; untrusted, not all keys allowed",
         (true, _) => "read",
     };
-    let there = if file.read || file.path.exists() { state } else { "not there" };
+    let there = if file.read || file.path.exists() { state } else { "not found" };
     vec![file.path.display().to_string(), there.to_owned()]
 }
 
@@ -159,7 +162,7 @@ fn init(output: &Output) -> Result<u8> {
     if output.is_json() {
         output.json(&json!({ "text": text }));
     } else {
-        output.write(&text);
+        output.exact(text.as_bytes());
     }
     Ok(0)
 }

@@ -56,12 +56,12 @@ pub(super) fn run(output: &Output) -> Result<u8> {
         output.json(&json!({ "acts": list }));
         return Ok(0);
     }
-    output.line(format_args!("a hub on {}, a store in {}\n", hub.url(), cache.store().root().display()));
+    output.line(format_args!("hub on {}, store in {}\n", hub.url(), cache.store().root().display()));
     for (number, act) in acts.iter().enumerate() {
         output.line(format_args!("{}. {:<52}{:>7.1} ms", number + 1, act.title, act.took.as_secs_f64() * 1000.0));
         output.line(format_args!("   {}\n", act.outcome));
     }
-    output.line("all done, and all cleared away. The same with a model of yours:\n\n   model-cache get org/name");
+    output.line("done, and everything deleted again. Now with a real model:\n\n   model-cache get org/name");
     Ok(0)
 }
 
@@ -77,27 +77,27 @@ impl Stage<'_> {
         let (snapshot, took) = timed(async { self.cache.get(MODEL).progress(board.progress(MODEL)).await }).await?;
         let verified = snapshot.files().iter().filter(|file| file.verified).count();
         let outcome = format!(
-            "{}, {}; {verified} checked against the hub's digests",
+            "{}, {}; {verified} verified by checksum",
             count(snapshot.files().len(), "file"),
             Size(snapshot.size())
         );
-        acts.push(Act { title: "get: fetched into the store", outcome, took });
+        acts.push(Act { title: "get: downloaded into the store", outcome, took });
 
         let pinned = format!("{MODEL}@{}", snapshot.version().commit);
         let before = self.hub.requests().len();
         let (again, took) = timed(async { self.cache.peek(&pinned) }).await?;
         let requests = self.hub.requests().len() - before;
-        expect(again.files().iter().all(|file| file.outcome == Outcome::Hit), "the second get was no hit")?;
-        let outcome = format!("all of it was there; {requests} requests were sent");
+        expect(again.files().iter().all(|file| file.outcome == Outcome::Hit), "the second get was not a hit")?;
+        let outcome = format!("all files in the store; {requests} requests sent");
         acts.push(Act { title: "get again, at its commit: a hit", outcome, took });
 
         let (place, took) = timed(async { break_a_byte(&snapshot) }).await?;
-        acts.push(Act { title: "broke one byte on the disk, as a bad disk does", outcome: place, took });
+        acts.push(Act { title: "changed one byte on the disk, as a bad disk would", outcome: place, took });
 
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default())).await?;
-        expect(report.bad.len() == 1, "verify did not find the broken byte")?;
-        let outcome = format!("{} read, {} damaged: {WEIGHTS}", Size(report.bytes), report.bad.len());
-        acts.push(Act { title: "verify: found it", outcome, took });
+        expect(report.bad.len() == 1, "verify did not find the changed byte")?;
+        let outcome = format!("{} read, {} corrupted: {WEIGHTS}", Size(report.bytes), report.bad.len());
+        acts.push(Act { title: "verify: found the corrupted file", outcome, took });
 
         let before = self.hub.total_bytes_sent();
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default().repair(true))).await?;
@@ -108,12 +108,12 @@ impl Stage<'_> {
         let sent = self.hub.total_bytes_sent() - before;
         let weights = snapshot.files().iter().find(|file| file.path.as_str() == WEIGHTS).map_or(0, |file| file.size);
         let outcome =
-            format!("repaired with {} of {} from the hub; the bad file is in quarantine", Size(sent), Size(weights));
-        acts.push(Act { title: "verify --repair: mended it", outcome, took });
+            format!("downloaded {} of {} again; the corrupted file is in quarantine", Size(sent), Size(weights));
+        acts.push(Act { title: "verify --repair: repaired it", outcome, took });
 
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default())).await?;
-        expect(report.bad.is_empty(), "something is still broken")?;
-        acts.push(Act { title: "verify: all sound", outcome: format!("{} read", Size(report.bytes)), took });
+        expect(report.bad.is_empty(), "a file is still corrupted")?;
+        acts.push(Act { title: "verify: no errors", outcome: format!("{} read", Size(report.bytes)), took });
         Ok(acts)
     }
 }

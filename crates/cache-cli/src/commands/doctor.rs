@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong, and how to mend it.
+//! `doctor`: finds problems, and how to fix them.
 
 use cache_lib::{Cache, Finding, Level, Result};
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::signals;
 
 pub(super) fn run(shared: &Shared, args: &DoctorArgs, output: &Output) -> Result<u8> {
-    let findings = match super::open(shared) {
+    let findings = match super::builder(shared).build() {
         Ok(cache) if args.network => network(&cache, args)?,
         Ok(cache) => signals::run(async { Ok(cache.doctor().await) })?,
         Err(error) => {
@@ -33,7 +33,7 @@ fn network(cache: &Cache, args: &DoctorArgs) -> Result<Vec<Finding>> {
 
 #[cfg(not(feature = "http"))]
 fn network(_: &Cache, _: &DoctorArgs) -> Result<Vec<Finding>> {
-    Err(cache_lib::Error::new(cache_lib::ErrorKind::Unsupported, "this build asks no network")
+    Err(cache_lib::Error::new(cache_lib::ErrorKind::Unsupported, "this build has no network support")
         .with_hint("build model-cache with the feature `http`"))
 }
 

@@ -20,7 +20,7 @@ pub(super) fn run(cache: &Cache, args: &EnvArgs, output: &Output) -> Result<u8> 
     }
     let dialect = args.shell.unwrap_or_else(|| guess(std::env::var("SHELL").unwrap_or_default().as_str()));
     for (name, value) in &variables {
-        output.line(line(dialect, name, &value.to_string_lossy()));
+        output.exact(format!("{}\n", line(dialect, name, &value.to_string_lossy())).as_bytes());
     }
     Ok(0)
 }

@@ -36,11 +36,11 @@ pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u
 fn to_stdout(output: &Output) -> Result<Target> {
     let refused = |why: &str| Err(Error::new(ErrorKind::Usage, why).with_hint("name a file with --output"));
     if output.is_json() {
-        return refused("the bundle and the answer in JSON cannot both go to stdout");
+        return refused("the bundle and --json cannot both go to stdout");
     }
     let stdout = std::io::stdout();
     if stdout.is_terminal() {
-        return refused("a bundle is not for a terminal");
+        return refused("refusing to write a bundle to a terminal");
     }
     // Not through the handle of std, which looks for the ends of lines.
     let failed = |error| Error::storage("open stdout", error);
@@ -51,11 +51,10 @@ fn report(args: &ExportArgs, exported: &Exported, stdout: bool, output: &Output)
     let index = &exported.contents.index;
     let signed = exported.contents.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
     output.remark(format_args!(
-        "{}: {}, {} with {}, {} written{signed}",
+        "wrote {}: {}, {}, {}{signed}",
         if stdout { "stdout".to_owned() } else { args.output.display().to_string() },
-        count(index.versions.len(), "version"),
-        count(index.blobs.len(), "blob"),
-        Size(index.bytes()),
+        count(index.versions.len(), "model"),
+        count(index.blobs.len(), "file"),
         Size(exported.written),
     ));
     if output.is_json() {
@@ -64,7 +63,7 @@ fn report(args: &ExportArgs, exported: &Exported, stdout: bool, output: &Output)
         answer["written"] = json!(exported.written);
         output.json(&answer);
     } else if !stdout {
-        output.line(args.output.display());
+        output.path(&args.output);
     }
 }
 
@@ -72,11 +71,11 @@ pub(super) fn keygen(args: &KeygenArgs, output: &Output) -> Result<u8> {
     let key = SigningKey::generate()?;
     let public = key.write_new(&args.file)?;
     let id = key.verifying_key().id();
-    output.remark(format_args!("key {id}: keep {} secret, and give away {}", args.file.display(), public.display()));
+    output.remark(format_args!("key {id}: keep {} secret; {} is public", args.file.display(), public.display()));
     if output.is_json() {
         output.json(&json!({ "key": id, "private": args.file, "public": public }));
     } else {
-        output.line(public.display());
+        output.path(&public);
     }
     Ok(0)
 }

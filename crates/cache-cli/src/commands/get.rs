@@ -16,7 +16,7 @@ use super::wish::{self, Wish};
 use super::{count, short};
 use crate::args::{GetArgs, Shared};
 use crate::failure;
-use crate::output::{Output, table};
+use crate::output::{Output, table_of_remark};
 use crate::progress::Board;
 use crate::signals;
 
@@ -32,7 +32,7 @@ struct Got {
 }
 
 pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8> {
-    let mut builder = super::builder(shared);
+    let mut builder = args.time.apply(super::builder(shared));
     if args.require_digest {
         builder = builder.require_digest(true);
     }
@@ -45,15 +45,15 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }
-    let mut wishes = wish::read_all(args)?;
+    let cache = super::build(builder, output)?;
+    let mut wishes = wish::read_all(args, &cache)?;
     if wishes.len() > 1 && args.instead.places().next().is_some() {
-        return Err(Error::new(ErrorKind::Usage, "another place as fallback is for one file, and several are wanted")
-            .with_hint("run it once for each"));
+        return Err(Error::new(ErrorKind::Usage, "--fallback with a URL is for one file, and several are requested")
+            .with_hint("run the command once for each file"));
     }
-    let cache = builder.build()?;
     let lock = args.locked.as_deref().map(Lock::read).transpose()?;
     if let Some(lock) = lock.as_ref().filter(|_| wishes.is_empty()) {
-        wishes = lock.models().map(|model| Wish::of(&model.reference, args)).collect();
+        wishes = lock.models().map(|model| Wish::of(model.reference.as_str().into(), args)).collect();
     }
     let batch = Batch::new(wishes, args, lock.as_ref());
     // What is there and needs no request costs neither a runtime nor an HTTP client.
@@ -120,14 +120,18 @@ fn fetch(cache: &Cache, batch: &Batch<'_>, output: &Output, here: Vec<Option<Res
         return here.into_iter().flatten().collect();
     }
     let board = Board::start(output.is_quiet());
+    let deadline = batch.args.time.deadline.map(|time| Instant::now() + time);
     let mut missing: Vec<usize> = (0..here.len()).filter(|&at| here[at].is_none()).collect();
     missing.sort_by_key(|&at| Reverse(batch.wishes[at].priority));
     let slots = Mutex::new(here);
     let (slots, board_of_all) = (&slots, &board);
     let work = stream::iter(missing).for_each_concurrent(SIDE_BY_SIDE, |at| async move {
         let wish = &batch.wishes[at];
-        let get = batch.get(cache, wish).progress(board_of_all.progress(&wish.reference));
+        let mut get = batch.get(cache, wish).progress(board_of_all.progress(&wish.reference.public()));
         let began = Instant::now();
+        if let Some(deadline) = deadline {
+            get = get.deadline(deadline.saturating_duration_since(began));
+        }
         let got = match get.await {
             Ok(snapshot) => place(wish, batch.args.hard_link, snapshot).await,
             Err(error) => Err(error),
@@ -152,7 +156,7 @@ async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snap
         let exported = snapshot.export_to(to, options)?;
         Ok((snapshot, Some(exported)))
     });
-    placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("a worker failed: {error}"))))
+    placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("worker task failed: {error}"))))
 }
 
 /// `silent`: nothing is said of files without a digest.
@@ -161,14 +165,14 @@ fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>], silent: b
     let interrupted = results.iter().any(|result| result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted));
     for (wish, result) in batch.wishes.iter().zip(results) {
         match result {
-            Ok(got) => remarks(output, got, several, silent),
+            Ok(got) => remarks(output, wish, got, several, silent),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if several => output.tell(&error.clone().context(&wish.reference)),
             Err(error) => output.tell(error),
         }
     }
     if several {
-        output.remark(table(&rows(batch, results)).trim_end());
+        output.remark(table_of_remark(&rows(batch, results)).trim_end());
     }
     if interrupted {
         output.tell(&Error::interrupted());
@@ -179,7 +183,7 @@ fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>], silent: b
         output.json(&json!({ "results": list }));
     } else {
         for (wish, got) in given.filter_map(|(wish, result)| Some((wish, result.as_ref().ok()?))) {
-            output.line(answer(wish, got).display());
+            output.path(&answer(wish, got));
         }
     }
     Ok(failure::worst(results.iter().filter_map(|result| result.as_ref().err().map(Error::kind))))
@@ -195,13 +199,25 @@ fn state(result: &Result<Got>) -> &'static str {
     }
 }
 
+/// The state in the terms of the table: `local`, `downloaded`, `stale` or `failed`.
+fn shown_state(result: &Result<Got>) -> &'static str {
+    match state(result) {
+        "here" => "local",
+        "fetched" => "downloaded",
+        other => other,
+    }
+}
+
 fn rows(batch: &Batch<'_>, results: &[Result<Got>]) -> Vec<Vec<String>> {
     let row = |(wish, result): (&Wish, &Result<Got>)| {
         let (size, took, why) = match result {
             Ok(got) => (Size(got.snapshot.size()).to_string(), seconds(got.took), String::new()),
-            Err(error) => ("-".to_owned(), "-".to_owned(), format!("{}: {error}", error.kind().category().as_str())),
+            Err(error) => {
+                let why = format!("{}: {}", error.kind().category().as_str(), failure::line(error));
+                ("-".to_owned(), "-".to_owned(), why)
+            }
         };
-        vec![state(result).to_owned(), size, took, wish.reference.clone(), why]
+        vec![shown_state(result).to_owned(), size, took, wish.reference.public(), why]
     };
     batch.wishes.iter().zip(results).map(row).collect()
 }
@@ -211,9 +227,10 @@ fn seconds(took: Duration) -> String {
     if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(took).to_string() }
 }
 
-fn remarks(output: &Output, got: &Got, several: bool, silent: bool) {
+fn remarks(output: &Output, wish: &Wish, got: &Got, several: bool, silent: bool) {
     if got.unsaid {
-        got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+        let of = if several { format!("{}: ", wish.reference.public()) } else { String::new() };
+        got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {of}{warning}")));
     }
     if let Some(choice) = got.snapshot.choice().filter(|choice| choice.is_other()) {
         output.remark(format_args!("{}: {choice}", got.snapshot.version().model));
@@ -222,7 +239,7 @@ fn remarks(output: &Output, got: &Got, several: bool, silent: bool) {
     let unverified = files.iter().filter(|file| !file.verified).count();
     if unverified > 0 && !silent {
         output.remark(format_args!(
-            "warning: {} not verified: the source gives no digest (--sha256 D gives one, --require-digest refuses)",
+            "warning: {} not verified: the source gives no checksum (see --sha256, --require-digest)",
             count(unverified, "file")
         ));
     }
@@ -237,7 +254,7 @@ fn remarks(output: &Output, got: &Got, several: bool, silent: bool) {
     let rate = if seconds >= 1.0 { format!(" ({}/s)", Size(per_second as u64)) } else { String::new() };
     let verified = if unverified == 0 { ", verified" } else { "" };
     output.remark(format_args!(
-        "{}@{}: {}, {}{verified}; {} fetched in {}{rate}",
+        "{}@{}: {}, {}{verified}; downloaded {} in {}{rate}",
         got.snapshot.version().model,
         short(&got.snapshot.version().commit),
         count(files.len(), "file"),
@@ -281,6 +298,7 @@ fn entry(wish: &Wish, result: &Result<Got>) -> Value {
         "fetched_bytes": fetched(snapshot),
         "seconds": got.took.as_secs_f64(),
         "warnings": snapshot.warnings(),
+        "evicted": snapshot.evicted().iter().map(super::gc::step).collect::<Vec<_>>(),
         "files": super::path::files(snapshot),
     });
     if let (Some(choice), Some(object)) = (snapshot.choice(), value.as_object_mut()) {

@@ -31,7 +31,7 @@ pub(super) fn list(args: &ImportArgs, output: &Output) -> Result<u8> {
     let found = bundle::list(input(args), key(args)?.as_ref())?;
     output.remark(format_args!("{}: {}", name(args), signature(&found)));
     if let Some(base) = &found.index.base {
-        output.remark(format_args!("it builds on the bundle {}", base.index));
+        output.remark(format_args!("builds on bundle {}", base.index));
     }
     if output.is_json() {
         output.json(&contents(&found));
@@ -50,7 +50,7 @@ pub(super) fn list(args: &ImportArgs, output: &Output) -> Result<u8> {
         ]);
     }
     output.write(&table(&rows));
-    output.line(format_args!("{}, {}", count(found.index.blobs.len(), "blob"), Size(found.index.bytes())));
+    output.line(format_args!("{}, {}", count(found.index.blobs.len(), "file"), Size(found.index.bytes())));
     Ok(0)
 }
 
@@ -68,8 +68,8 @@ fn name(args: &ImportArgs) -> String {
 
 fn signature(contents: &Contents) -> String {
     match &contents.signed_by {
-        Some(key) if contents.verified => format!("signed by {key}, and the signature is good"),
-        Some(key) => format!("says it is signed by {key}; not checked without --verify-key"),
+        Some(key) if contents.verified => format!("signed by {key}, signature verified"),
+        Some(key) => format!("signed by {key}, not checked (see --verify-key)"),
         None => "not signed".to_owned(),
     }
 }
@@ -79,17 +79,17 @@ fn report(args: &ImportArgs, imported: &Imported, output: &Output) {
     imported.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
     for MovedRef { revision, from, to, .. } in &imported.moved {
         let (from, commit) = (short(from), short(&to.commit));
-        output.remark(format_args!("{revision} of {} pointed to {from}, and now to {commit}", to.model));
+        output.remark(format_args!("{revision} of {} moved from {from} to {commit}", to.model));
     }
     output.remark(format_args!(
-        "{} imported, {} with {}; {} there already",
-        count(imported.snapshots.len(), "version"),
-        count(imported.taken, "blob"),
+        "imported {}, {} ({}); {} already in the store",
+        count(imported.snapshots.len(), "model"),
+        count(imported.taken, "file"),
         Size(imported.taken_bytes),
-        count(imported.present, "blob"),
+        count(imported.present, "file"),
     ));
     if !output.is_json() {
-        imported.snapshots.iter().for_each(|snapshot| output.line(snapshot.folder().display()));
+        imported.snapshots.iter().for_each(|snapshot| output.path(snapshot.folder()));
         return;
     }
     let mut answer = contents(&imported.contents);

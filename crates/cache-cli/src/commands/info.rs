@@ -49,6 +49,7 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
             "model": version.model,
             "commit": version.commit,
             "refs": revisions,
+            "visibility": cache.visibility(&version.model).as_str(),
             "bytes": total,
             "cached_bytes": here,
             "path": store.snapshot_path(version),
@@ -63,23 +64,20 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     if !revisions.is_empty() {
         output.line(format_args!("refs     {}", revisions.join(", ")));
     }
-    output.line(format_args!("files    {} ({}), {cached} here ({})", look.files().len(), Size(total), Size(here)));
+    output.line(format_args!("files    {} ({}), {cached} local ({})", look.files().len(), Size(total), Size(here)));
     if cached > 0 {
         output.line(format_args!("path     {}", store.snapshot_path(version).display()));
     }
-    let rows: Vec<Vec<String>> = look
-        .files()
-        .iter()
-        .map(|state| {
-            let size = state.file.size.or_else(|| state.blob.as_ref().map(|blob| blob.size));
-            vec![
-                if state.blob.is_some() { "here" } else { "-" }.to_owned(),
-                size.map_or_else(|| "?".to_owned(), |size| Size(size).to_string()),
-                digest(state.file.digests.strongest()),
-                state.file.path.to_string(),
-            ]
-        })
-        .collect();
+    let mut rows = vec![["STATE", "SIZE", "CHECKSUM", "FILE"].map(str::to_owned).to_vec()];
+    rows.extend(look.files().iter().map(|state| {
+        let size = state.file.size.or_else(|| state.blob.as_ref().map(|blob| blob.size));
+        vec![
+            if state.blob.is_some() { "local" } else { "remote" }.to_owned(),
+            size.map_or_else(|| "?".to_owned(), |size| Size(size).to_string()),
+            digest(state.file.digests.strongest()),
+            state.file.path.to_string(),
+        ]
+    }));
     output.line("");
     output.write(&table(&rows));
     if !variants.is_empty() {
@@ -90,7 +88,7 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
 }
 
 fn digest(digest: Option<Digest>) -> String {
-    let Some(digest) = digest else { return "no digest".to_owned() };
+    let Some(digest) = digest else { return "no checksum".to_owned() };
     let text = digest.to_string();
     let (name, hex) = text.split_once(':').unwrap_or(("", &text));
     format!("{name}:{}", hex.get(..12).unwrap_or(hex))

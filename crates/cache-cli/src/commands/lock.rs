@@ -1,6 +1,6 @@
 //! `lock`: commits and digests of models, written down.
 
-use cache_lib::{Cache, Error, ErrorKind, Lock, LockedModel, Result};
+use cache_lib::{Cache, Error, ErrorKind, Lock, LockedModel, RefText, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -20,7 +20,7 @@ pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8>
     let mut lock = if args.from.is_some() { Lock::default() } else { before.clone() };
     let board = Board::start(output.is_quiet());
     let locked = signals::run(async {
-        let one = |reference: &String| cache.get(reference).progress(board.progress(reference)).lock();
+        let one = |reference: &RefText| cache.get(reference).progress(board.progress(&reference.public())).lock();
         Ok(join_all(refs.iter().map(one)).await)
     });
     drop(board);
@@ -39,6 +39,12 @@ pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8>
     // Half a lock would be taken for a whole one.
     if errors.is_empty() {
         lock.write(&args.file)?;
+        for reference in refs.iter().filter(|reference| reference.has_secrets()) {
+            output.remark(format_args!(
+                "warning: {reference}: secret parameters are not written to the lock file; give the whole URL to \
+                 `get --locked`"
+            ));
+        }
     }
     answer(args, output, &rows, &errors);
     Ok(failure::worst(errors.iter().map(Error::kind)))
@@ -64,28 +70,28 @@ fn answer(args: &LockArgs, output: &Output, rows: &[(String, LockedModel)], erro
 fn moved(before: &Lock, model: &LockedModel) -> String {
     match before.models().find(|known| known.reference == model.reference) {
         None => "new".to_owned(),
-        Some(known) if known == model => "as before".to_owned(),
-        Some(known) if known.commit == model.commit => "other files than before".to_owned(),
+        Some(known) if known == model => "unchanged".to_owned(),
+        Some(known) if known.commit == model.commit => "other files".to_owned(),
         Some(known) => format!("was {}", short(&known.commit)),
     }
 }
 
 /// The references to lock: those given, those in the list, or those in the file.
-fn wanted(args: &LockArgs, before: &Lock) -> Result<Vec<String>> {
-    let mut refs: Vec<String> = match &args.from {
+fn wanted(args: &LockArgs, before: &Lock) -> Result<Vec<RefText>> {
+    let mut refs: Vec<RefText> = match &args.from {
         Some(list) => {
             let text = super::registry::read(list)?;
             let lines = text.lines().map(|line| line.split_once(" #").map_or(line, |(line, _)| line).trim());
-            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect()
+            lines.filter(|line| !line.is_empty() && !line.starts_with('#')).map(RefText::from).collect()
         }
-        None if args.refs.is_empty() => before.models().map(|model| model.reference.clone()).collect(),
+        None if args.refs.is_empty() => before.models().map(|model| model.reference.as_str().into()).collect(),
         None => args.refs.clone(),
     };
     refs.sort();
     refs.dedup();
     if refs.is_empty() {
-        return Err(Error::new(ErrorKind::Usage, "there is nothing to lock")
-            .with_hint(format!("name models: model-cache lock {} REF…", args.file.display())));
+        return Err(Error::new(ErrorKind::Usage, "no models to lock")
+            .with_hint(format!("name models: `model-cache lock {} REF…`", args.file.display())));
     }
     Ok(refs)
 }

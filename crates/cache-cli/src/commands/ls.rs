@@ -25,21 +25,21 @@ pub(super) fn run(cache: &Cache, args: &LsArgs, output: &Output) -> Result<u8> {
             "quota": inventory.quota,
             "partial_bytes": inventory.debris.partial.bytes,
             "quarantine_bytes": inventory.debris.quarantine.bytes,
-            "models": versions.iter().map(|version| entry(&inventory, version)).collect::<Vec<_>>(),
+            "models": versions.iter().map(|version| entry(cache, &inventory, version)).collect::<Vec<_>>(),
         }));
         return Ok(0);
     }
-    let head = ["MODEL", "REVISION", "COMMIT", "FILES", "SIZE", "USED", ""];
+    let head = ["MODEL", "REVISION", "COMMIT", "FILES", "SIZE", "USED", "PINNED"];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(versions.iter().map(|version| row(&inventory, version)));
     if versions.is_empty() {
-        output.remark(format_args!("nothing in {}", cache.store().root().display()));
+        output.remark(format_args!("no models in {}", cache.store().root().display()));
         return Ok(0);
     }
     output.write(&table(&rows));
     let quota = inventory.quota.map(|quota| format!(" of {}", Size(quota))).unwrap_or_default();
     output.remark(format_args!(
-        "{} and {}{quota} in {}",
+        "{}, {}{quota} in {}",
         count(versions.len(), "version"),
         Size(inventory.size()),
         cache.store().root().display()
@@ -75,11 +75,11 @@ fn row(inventory: &Inventory, version: &VersionUse) -> Vec<String> {
         files,
         Size(size(inventory, version)).to_string(),
         if unused.as_secs() < 60 { "just now".to_owned() } else { format!("{} ago", Span(unused)) },
-        if version.pinned { "pinned".to_owned() } else { String::new() },
+        if version.pinned { "pinned".to_owned() } else { "-".to_owned() },
     ]
 }
 
-fn entry(inventory: &Inventory, version: &VersionUse) -> Value {
+fn entry(cache: &Cache, inventory: &Inventory, version: &VersionUse) -> Value {
     let since_epoch = version.last_use.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     json!({
         "model": version.version.model,
@@ -90,5 +90,6 @@ fn entry(inventory: &Inventory, version: &VersionUse) -> Value {
         "bytes": size(inventory, version),
         "last_used": since_epoch.as_secs(),
         "pinned": version.pinned,
+        "visibility": cache.visibility(&version.version.model).as_str(),
     })
 }

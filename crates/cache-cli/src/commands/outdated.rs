@@ -1,4 +1,4 @@
-//! `outdated` and `update`: what has moved at its source, and fetching that.
+//! `outdated` and `update`: newer commits at the source, and downloading them.
 
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, Moving, Outcome, Result, Snapshot, UpdatePlan};
@@ -10,18 +10,25 @@ use crate::output::{Output, table};
 use crate::progress::Board;
 use crate::{failure, signals};
 
+/// What the state of such a line means.
+const NO_VALIDATOR: &str = "no validator: the server gives no checksum, ETag or date, so a change of the same size \
+                            is not noticed; give --sha256, or `model-cache rm` it and download it again";
+
 pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> Result<u8> {
     let found = signals::run(cache.outdated(&args.refs))?;
     let moved = found.iter().filter(|moving| moving.moved()).count();
     if output.is_json() {
         output.json(&json!({ "moved": moved, "models": found.iter().map(entry).collect::<Vec<_>>() }));
     } else if found.is_empty() {
-        output.remark("nothing here that could move");
+        output.remark("no models with branches or tags in the store");
     } else {
-        let mut rows = vec![["MODEL", "REVISION", "HERE", "THERE", "CHANGED", ""].map(str::to_owned).to_vec()];
+        let mut rows = vec![["MODEL", "REVISION", "LOCAL", "REMOTE", "CHANGED", "STATE"].map(str::to_owned).to_vec()];
         rows.extend(found.iter().map(row));
         output.write(&table(&rows));
-        output.remark(format_args!("{moved} of {} moved", found.len()));
+        output.remark(format_args!("{moved} of {} outdated", found.len()));
+        if found.iter().any(|moving| moving.no_validator) {
+            output.remark(NO_VALIDATOR);
+        }
     }
     let failed = tell(output, &found);
     Ok(if failed == 0 { u8::from(args.exit_code && moved > 0) } else { failed })
@@ -36,11 +43,12 @@ fn tell(output: &Output, found: &[Moving]) -> u8 {
 
 fn state(moving: &Moving) -> &'static str {
     match (&moving.there, &moving.here) {
-        (Err(_), _) => "not asked",
-        (Ok(_), None) => "not here",
-        (Ok(_), Some(_)) if !moving.moved() => "",
-        (Ok(_), Some(_)) if moving.held => "moved, held by the registry",
-        (Ok(_), Some(_)) => "moved",
+        (Err(_), _) => "failed",
+        (Ok(_), None) => "not local",
+        (Ok(_), Some(_)) if !moving.moved() && moving.no_validator => "no validator",
+        (Ok(_), Some(_)) if !moving.moved() => "current",
+        (Ok(_), Some(_)) if moving.held => "outdated, pinned by the registry",
+        (Ok(_), Some(_)) => "outdated",
     }
 }
 
@@ -66,6 +74,7 @@ fn entry(moving: &Moving) -> Value {
         "there": moving.there.as_ref().ok(),
         "changed": moving.published,
         "held": moving.held,
+        "no_validator": moving.no_validator,
         "moved": moving.moved(),
         "error": moving.there.as_ref().err().map(failure::json),
     })
@@ -79,7 +88,7 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
             plans.push((moving, plan));
         } else if moving.moved() {
             output.remark(format_args!(
-                "{} is held at {}; `model-cache registry add … --pin --replace` moves it",
+                "{} is pinned at {} by the registry; run `model-cache registry add … --pin --replace` to update it",
                 moving.name.as_deref().unwrap_or_default(),
                 moving.here.as_ref().map_or("", short)
             ));
@@ -112,7 +121,7 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
 fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Result<Value> {
     let whole = plan.only.is_none();
     let part = match &plan.only {
-        Some(only) => format!("the {} that are here", count(only.len(), "file")),
+        Some(only) => format!("{} as before", count(only.len(), "file")),
         None => "all files".to_owned(),
     };
     let (paths, bytes): (Vec<String>, u64) = if dry_run {
@@ -128,9 +137,9 @@ fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Res
     };
     let (here, there) = (moving.here.as_ref().map_or("-", short), moving.there.as_ref().map_or("?", short));
     if !output.is_json() {
-        let verb = if dry_run { "would take" } else { "took" };
+        let verb = if dry_run { "would update" } else { "updated" };
         output.line(format_args!("{} {here} -> {there}", moving.reference()));
-        output.remark(format_args!("  {verb} {part}: {} new ({})", count(paths.len(), "file"), Size(bytes)));
+        output.remark(format_args!("  {verb} {part}: {} to download ({})", count(paths.len(), "file"), Size(bytes)));
     }
     Ok(json!({
         "model": moving.model, "revision": moving.revision, "from": moving.here, "to": moving.there.as_ref().ok(),

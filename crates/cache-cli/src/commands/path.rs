@@ -30,7 +30,7 @@ pub(super) fn run(cache: &Cache, args: &PathArgs, output: &Output) -> Result<u8>
             "files": files(&snapshot),
         }));
     } else {
-        output.line(snapshot.path().display());
+        output.path(snapshot.path());
     }
     Ok(0)
 }

@@ -1,6 +1,6 @@
 //! `pin` and `unpin`.
 
-use cache_lib::{Cache, Error, ErrorKind, Result};
+use cache_lib::{Cache, Error, ErrorKind, RefText, Result};
 use serde_json::json;
 
 use crate::args::ManyArgs;
@@ -17,11 +17,11 @@ pub(super) fn unpin(cache: &Cache, args: &ManyArgs, output: &Output) -> Result<u
             return Ok(());
         }
         Err(Error::new(ErrorKind::NotFound, format!("{reference} is not pinned"))
-            .with_hint("`model-cache ls` shows what is; name the version if a version was pinned"))
+            .with_hint("run `model-cache ls` for pinned models; name the version if a version was pinned"))
     })
 }
 
-fn each(args: &ManyArgs, output: &Output, done: &str, work: impl Fn(&String) -> Result<()>) -> Result<u8> {
+fn each(args: &ManyArgs, output: &Output, done: &str, work: impl Fn(&RefText) -> Result<()>) -> Result<u8> {
     let mut fine = Vec::new();
     let mut errors: Vec<Error> = Vec::new();
     for reference in &args.refs {

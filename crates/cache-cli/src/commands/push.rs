@@ -1,7 +1,7 @@
 //! `push`: a model into a bucket.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Pushed, Result};
+use cache_lib::{Cache, PushReport, Result};
 use serde_json::json;
 
 use super::{count, short};
@@ -16,7 +16,7 @@ pub(super) fn run(cache: &Cache, args: &PushArgs, output: &Output) -> Result<u8>
         .push(&args.reference, &args.target)
         .as_files(args.as_files)
         .read_back(args.read_back)
-        .progress(board.progress(&args.reference));
+        .progress(board.progress(&args.reference.public()));
     if let Some(revision) = &args.revision {
         push = push.revision(revision);
     }
@@ -26,10 +26,11 @@ pub(super) fn run(cache: &Cache, args: &PushArgs, output: &Output) -> Result<u8>
     Ok(0)
 }
 
-fn report(args: &PushArgs, pushed: &Pushed, output: &Output) {
-    let target = args.target.trim_end_matches('/');
+fn report(args: &PushArgs, pushed: &PushReport, output: &Output) {
+    let target = args.target.public();
+    let target = target.trim_end_matches('/');
     output.remark(format_args!(
-        "{target}: {} is {} now; {} sent ({}), {} there already",
+        "{target}: {} is now {}; uploaded {} ({}), {} already there",
         pushed.revision,
         short(&pushed.commit),
         count(pushed.uploaded, "object"),

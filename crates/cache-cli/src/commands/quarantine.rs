@@ -26,10 +26,10 @@ fn list(cache: &Cache, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     if entries.is_empty() {
-        output.remark("nothing in quarantine");
+        output.remark("no files in quarantine");
         return Ok(0);
     }
-    let mut rows = vec![["ID", "SIZE", "SINCE", "FILE", "WHY"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["ID", "SIZE", "AGE", "FILE", "REASON"].map(str::to_owned).to_vec()];
     rows.extend(entries.iter().map(|entry| {
         vec![
             entry.id.clone(),
@@ -75,8 +75,8 @@ fn restore(cache: &Cache, id: &str, output: &Output) -> Result<u8> {
     if output.is_json() {
         output.json(&json!({ "restored": id, "sha256": blob.name, "path": blob.path, "size": blob.size }));
     } else {
-        output.line(blob.path.display());
-        output.remark("restored under the digest that it really has, not under the one that was expected");
+        output.path(&blob.path);
+        output.remark("restored under its actual checksum, not the expected one");
     }
     Ok(0)
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use cache_lib::registry::{Discovered, Name, Search};
 use cache_lib::units::Size;
-use cache_lib::{Cache, Entry, EntryVersion, Error, ErrorKind, Registry, Result, semver};
+use cache_lib::{Cache, Entry, EntryVersion, Error, ErrorKind, RefText, Registry, Result, semver};
 use serde_json::{Value, json};
 
 use super::count;
@@ -18,6 +18,7 @@ use crate::{failure, signals};
 const MAX_IMPORT: u64 = 16 << 20;
 
 pub(super) fn run(cache: &Cache, command: &RegistryCommand, output: &Output) -> Result<u8> {
+    warn_of_secrets(cache, output);
     match command {
         RegistryCommand::Add(args) => add(cache, args, output),
         RegistryCommand::Ls => list(cache, output),
@@ -26,6 +27,21 @@ pub(super) fn run(cache: &Cache, command: &RegistryCommand, output: &Output) -> 
         RegistryCommand::Discover(args) => discover(cache, args, output),
         RegistryCommand::Import { file, replace } => import(cache, file, *replace, output),
         RegistryCommand::Export { file } => export(cache, file.as_deref(), output),
+    }
+}
+
+/// Warns of secrets that the registry's file holds.
+fn warn_of_secrets(cache: &Cache, output: &Output) {
+    // What is wrong with the registry is said by the command.
+    let Ok(registry) = cache.registry() else { return };
+    for (name, entry) in registry.iter() {
+        for (version, found) in &entry.versions {
+            if std::iter::once(&found.reference).chain(&found.fallbacks).any(RefText::has_secrets) {
+                output.remark(format_args!(
+                    "warning: {name}@{version}: the registry file holds secret parameters; its next change removes them"
+                ));
+            }
+        }
     }
 }
 
@@ -55,9 +71,7 @@ fn add(cache: &Cache, args: &AddArgs, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     output.line(format_args!("{name}@{added} is {reference}"));
-    output.remark(format_args!(
-        "`{name}` now means this and not the Hub's model of that name; hf://{name} means the Hub's"
-    ));
+    output.remark(format_args!("{name} now means this model; the Hub's model of that name is hf://{name}"));
     Ok(0)
 }
 
@@ -68,7 +82,7 @@ fn list(cache: &Cache, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     if registry.is_empty() {
-        output.remark("no names; `model-cache registry add NAME REF` gives one");
+        output.remark("no names; run `model-cache registry add NAME REF` to add one");
         return Ok(0);
     }
     let mut rows = vec![["NAME", "VERSION", "REFERENCE", "COMMIT", "PLATFORMS", "TAGS"].map(str::to_owned).to_vec()];
@@ -88,7 +102,7 @@ fn row(name: &Name, entry: &Entry, version: &semver::Version, found: &EntryVersi
     vec![
         name.to_string(),
         version.to_string(),
-        found.reference.clone(),
+        found.reference.public(),
         found.commit.as_ref().map_or("-", super::short).to_owned(),
         list(&found.platforms),
         list(&tags),
@@ -111,7 +125,8 @@ fn show(cache: &Cache, text: &str, output: &Output) -> Result<u8> {
     if let Some(sha256) = &found.sha256 {
         output.line(format_args!("digest     sha256:{sha256}"));
     }
-    for (label, words) in [("platforms", &found.platforms), ("fallbacks", &found.fallbacks), ("tags", &found.tags)] {
+    let fallbacks: Vec<String> = found.fallbacks.iter().map(RefText::public).collect();
+    for (label, words) in [("platforms", &found.platforms), ("fallbacks", &fallbacks), ("tags", &found.tags)] {
         if !words.is_empty() {
             output.line(format_args!("{label:<9}  {}", words.join(", ")));
         }
@@ -121,7 +136,10 @@ fn show(cache: &Cache, text: &str, output: &Output) -> Result<u8> {
     }
     let others = registry.get(name.as_str()).map_or(0, |entry| entry.versions.len());
     if others > 1 {
-        output.remark(format_args!("{name} has {}; `model-cache registry ls` shows them", count(others, "version")));
+        output.remark(format_args!(
+            "{name} has {}; run `model-cache registry ls` to list them",
+            count(others, "version")
+        ));
     }
     Ok(0)
 }
@@ -178,13 +196,13 @@ fn discover(cache: &Cache, args: &DiscoverArgs, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     if found.is_empty() {
-        output.remark("nothing found that has no name");
+        output.remark("no models without a name");
         return Ok(0);
     }
     let mut rows = vec![["NAME", "SIZE", "REFERENCE"].map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(found_row));
     output.write(&table(&rows));
-    output.remark("`--add` registers them under these names");
+    output.remark("  hint: add --add to register them under these names");
     Ok(0)
 }
 
@@ -212,18 +230,18 @@ fn import(cache: &Cache, file: &Path, replace: bool, output: &Output) -> Result<
 pub(super) fn read(file: &Path) -> Result<String> {
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{error}")),
-        std::io::ErrorKind::InvalidData => Error::new(ErrorKind::Usage, format!("{} is no text", file.display())),
+        std::io::ErrorKind::InvalidData | std::io::ErrorKind::IsADirectory => {
+            Error::new(ErrorKind::Usage, error.to_string()).with_hint("name a text file, or - for stdin")
+        }
         _ => Error::storage(format_args!("read {}", file.display()), error),
     };
+    if file != Path::new("-") {
+        return cache_fs::read_text(file, MAX_IMPORT).map_err(failed);
+    }
     let mut text = String::new();
-    let mut reader: Box<dyn std::io::Read> = if file == Path::new("-") {
-        Box::new(std::io::stdin())
-    } else {
-        Box::new(fs_err::File::open(file).map_err(failed)?)
-    };
-    let read = reader.by_ref().take(MAX_IMPORT).read_to_string(&mut text).map_err(failed)?;
+    let read = std::io::stdin().take(MAX_IMPORT).read_to_string(&mut text).map_err(failed)?;
     if read as u64 == MAX_IMPORT {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is too large to be meant", file.display())));
+        return Err(Error::new(ErrorKind::Usage, format!("{} is too large for a list", file.display())));
     }
     Ok(text)
 }
@@ -232,7 +250,7 @@ fn export(cache: &Cache, file: Option<&Path>, output: &Output) -> Result<u8> {
     let registry = cache.registry()?;
     let text = registry.to_text()?;
     match file {
-        None => output.write(&text),
+        None => output.exact(text.as_bytes()),
         Some(path) => {
             fs_err::write(path, text).map_err(|error| Error::storage("export the registry", error))?;
             let versions = registry.iter().map(|(_, entry)| entry.versions.len()).sum();

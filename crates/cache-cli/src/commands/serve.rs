@@ -1,8 +1,8 @@
 //! `serve`: the store as a Hub.
 
 use cache_lib::config::{Config, Settings, TokenRef};
-use cache_lib::{Cache, Result};
-use cache_server::{Address, Listen, NewToken, Server, ServerConfig, TlsFiles};
+use cache_lib::{Cache, Error, ErrorKind, Result};
+use cache_server::{Address, Closed, Listen, NewToken, Server, ServerConfig, TlsFiles};
 use serde_json::json;
 
 use crate::args::Shared;
@@ -18,7 +18,7 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
     if let Some(bytes) = args.max_size {
         builder = builder.quota(bytes);
     }
-    let cache = builder.build()?;
+    let cache = super::build(builder, output)?;
     let mut config = configuration(shared.config.loaded.settings(), args)?;
     let made = made_token(&config)?;
     if made.is_some() {
@@ -33,8 +33,15 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
     };
     signals::serve(|stop, hangup| async move {
         let tls = config.tls.is_some();
+        let has_users = !config.users.is_empty();
+        let has_aliases = !config.models.is_empty() && !has_users;
         let server = Server::bind(cache.clone(), config).await?.reloading(reload);
         announce(&cache, &server.addresses()?, shown.as_deref(), tls, output);
+        if cache.is_offline() {
+            tell_closed(&server.closed().await?, has_users, output);
+        } else if has_aliases {
+            tell_closed_aliases(server.closed().await?.aliases, output);
+        }
         server.run(stop, hangup).await
     })?;
     output.remark("stopped");
@@ -48,6 +55,11 @@ fn configuration(settings: &Settings, args: &ServeArgs) -> Result<ServerConfig> 
     }
     config.hosts.extend(args.host.iter().cloned());
     config.insecure_public = args.insecure_public;
+    config.assume_public = args.assume_public;
+    if config.assume_public && !config.users.is_empty() {
+        return Err(Error::new(ErrorKind::Usage, "--assume-public cannot be used with users")
+            .with_hint("leave it out, and list models without a token in server.anonymous"));
+    }
     config.refresh = args.refresh.unwrap_or(config.refresh);
     if let Some(file) = &args.admin_token_file {
         config.admin_token = Some(TokenRef::File(file.clone()).read()?);
@@ -84,9 +96,47 @@ fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool
     }
     output.remark(format_args!("serving {}", cache.store().root().display()));
     if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
-        output.remark(format_args!("use it: export HF_ENDPOINT={url}"));
+        output.remark(format_args!("to use it: export HF_ENDPOINT={url}"));
         if let Some(token) = token {
-            output.remark(format_args!("look at it: {url}/#admin={token}"));
+            output.remark(format_args!("open in a browser: {url}/#admin={token}"));
         }
+    }
+}
+
+/// Says how much is closed to strangers, and how it is opened. No model is named: this ends up in logs.
+fn tell_closed(closed: &Closed, has_users: bool, output: &Output) {
+    if closed.models == 0 {
+        return;
+    }
+    let Closed { models, all, restricted, .. } = *closed;
+    if has_users {
+        output.remark(format_args!(
+            "{models} of {all} models are closed to clients without a token; to open some to everyone, list them in \
+             server.anonymous"
+        ));
+        return;
+    }
+    output.remark(format_args!(
+        "{models} of {all} models are closed while offline: {restricted} private or gated, {} of unknown visibility",
+        models - restricted
+    ));
+    let assume = if models > restricted { ", or add --assume-public for those of unknown visibility" } else { "" };
+    output.remark(format_args!(
+        "to open them, set `server.anonymous = [\"org/name\"]` in the configuration, or add users (`model-cache token new \
+         NAME`){assume}"
+    ));
+    output.remark("run `model-cache ls --json` for the visibility of each model");
+    if models > restricted {
+        output.remark("run `model-cache get` while online to record the visibility of a model");
+    }
+}
+
+/// Says that other sources are not open to everyone because the configuration names them.
+fn tell_closed_aliases(closed: usize, output: &Output) {
+    if closed > 0 {
+        output.remark(format_args!(
+            "{closed} of [models] are closed to clients without a token: not known to be public; \
+             to open them, list them in server.anonymous, or add users (`model-cache token new NAME`)"
+        ));
     }
 }

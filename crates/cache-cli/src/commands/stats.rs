@@ -18,10 +18,10 @@ pub(super) fn run(cache: &Cache, args: &StatsArgs, output: &Output) -> Result<u8
     }
     output.write(&page(&stats));
     if stats.broken_lines > 0 {
-        output.remark(format_args!("{} of the statistics could not be read", lines(stats.broken_lines)));
+        output.remark(format_args!("warning: {} of the statistics could not be read", lines(stats.broken_lines)));
     }
     if args.reset {
-        output.remark("counting begins anew");
+        output.remark("counters reset");
     }
     Ok(0)
 }
@@ -34,13 +34,17 @@ fn page(stats: &Stats) -> String {
     let mut text = match stats.since.and_then(|since| i64::try_from(since).ok()) {
         Some(since) => {
             let since = jiff::Timestamp::from_second(since).unwrap_or_default();
-            format!("since {since}, {} gets\n\n", stats.gets)
+            format!("since {since}, {} downloads and hits\n\n", stats.gets)
         }
-        None => "nothing was got yet\n\n".to_owned(),
+        None => "no downloads yet\n\n".to_owned(),
     };
     let mut rows = vec![
         vec!["hits".to_owned(), format!("{} files", stats.hits), Size(stats.hit_bytes).to_string()],
-        vec!["misses".to_owned(), format!("{} files", stats.misses), format!("{} fetched", Size(stats.fetched_bytes))],
+        vec![
+            "misses".to_owned(),
+            format!("{} files", stats.misses),
+            format!("{} downloaded", Size(stats.fetched_bytes)),
+        ],
         vec!["retries".to_owned(), stats.retries.to_string()],
         vec!["failures".to_owned(), stats.failures.values().sum::<u64>().to_string(), failures(stats)],
     ];
@@ -58,7 +62,7 @@ fn page(stats: &Stats) -> String {
         text += &format!("\nsources\n{}", table(&rows));
     }
     if !stats.models.is_empty() {
-        let mut rows = vec![["on disk", "fetched", "hits", "misses", "model"].map(str::to_owned).to_vec()];
+        let mut rows = vec![["ON DISK", "DOWNLOADED", "HITS", "MISSES", "MODEL"].map(str::to_owned).to_vec()];
         rows.extend(stats.models.iter().map(|model| {
             vec![
                 Size(model.disk_bytes).to_string(),

@@ -44,7 +44,7 @@ fn list(args: &SyncArgs) -> Result<SyncList> {
 /// One file is one list, whichever way it is written.
 fn known_as(file: &Path) -> Result<String> {
     let path = fs_err::canonicalize(file).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("the list cannot be found: {error}"))
+        Error::new(ErrorKind::Usage, format!("list not found: {error}"))
             .with_hint("name a text file with a reference on each line")
     })?;
     Ok(path.display().to_string())
@@ -91,7 +91,7 @@ fn tell(report: &SyncReport, prune: bool, output: &Output) {
     let rows: Vec<Vec<String>> = report.models.iter().map(row).chain(report.fallen.iter().map(fallen_row)).collect();
     output.write(&table(&rows));
     if !prune && report.fallen.iter().any(|fallen| matches!(fallen.state, FallenState::WouldGo)) {
-        output.remark("  hint: --prune removes what fell off the list");
+        output.remark("  hint: add --prune to remove what is no longer listed");
     }
 }
 
@@ -106,13 +106,23 @@ fn word(state: &SyncState) -> &'static str {
     }
 }
 
+/// A state in the terms of the table.
+fn shown(word: &'static str) -> &'static str {
+    match word {
+        "moved" => "updated",
+        "same" => "current",
+        "would go" => "would remove",
+        other => other,
+    }
+}
+
 fn row(model: &Synced) -> Vec<String> {
     let commit = model.version.as_ref().map_or("-", |version| short(&version.commit)).to_owned();
     let commit = match &model.state {
         SyncState::Moved { from } => format!("{} -> {commit}", short(from)),
         _ => commit,
     };
-    vec![word(&model.state).to_owned(), Size(model.bytes).to_string(), model.reference.clone(), commit]
+    vec![shown(word(&model.state)).to_owned(), Size(model.bytes).to_string(), model.reference.public(), commit]
 }
 
 fn entry(model: &Synced) -> Value {
@@ -145,9 +155,9 @@ fn fate(fallen: &Fallen) -> (&'static str, u64, Option<&str>) {
 
 fn fallen_row(fallen: &Fallen) -> Vec<String> {
     let (word, bytes, why) = fate(fallen);
-    let why = why.map_or_else(|| "fell off the list".to_owned(), |why| format!("fell off the list, but {why}"));
+    let why = why.map_or_else(|| "no longer listed".to_owned(), |why| format!("no longer listed, but {why}"));
     let commit = short(&fallen.version.commit).to_owned();
-    vec![word.to_owned(), Size(bytes).to_string(), fallen.version.model.to_string(), commit, why]
+    vec![shown(word).to_owned(), Size(bytes).to_string(), fallen.version.model.to_string(), commit, why]
 }
 
 fn fallen(fallen: &Fallen) -> Value {

@@ -39,10 +39,10 @@ pub(super) fn values(look: &Look, variants: &[Variant]) -> Vec<Value> {
 
 /// The variants, for people.
 pub(super) fn text(look: &Look, variants: &[Variant]) -> String {
-    let mut rows = vec![["", "size", "variant", "files", "memory here"].map(str::to_owned).to_vec()];
+    let mut rows = vec![["STATE", "SIZE", "VARIANT", "FILES", "MEMORY"].map(str::to_owned).to_vec()];
     rows.extend(variants.iter().map(|variant| {
         vec![
-            if here(look, variant) { "here" } else { "-" }.to_owned(),
+            if here(look, variant) { "local" } else { "remote" }.to_owned(),
             variant.size.map_or_else(|| "?".to_owned(), |size| Size(size).to_string()),
             variant.name.clone(),
             match variant.missing_parts {

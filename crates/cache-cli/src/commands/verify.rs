@@ -1,7 +1,7 @@
-//! `verify`: read stored files again, and mend what is broken.
+//! `verify`: checks stored files, and repairs corrupted ones.
 
 use cache_lib::units::Size;
-use cache_lib::{BadFile, Cache, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
+use cache_lib::{BadFile, Cache, Error, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
 use serde_json::{Value, json};
 
 use super::count;
@@ -43,8 +43,11 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
         report.bad.iter().for_each(|bad| output.line(line(bad)));
         output.line(summary(&report));
     }
-    if !report.is_sound() && !args.repair {
-        output.remark("  hint: `model-cache verify --repair` fetches what is broken again");
+    if report.bad.iter().any(|bad| matches!(bad.trouble, Trouble::Unreadable(_))) {
+        output.remark("  hint: check the permissions of the store, and the disk");
+    }
+    if !args.repair && report.bad.iter().any(|bad| !matches!(bad.trouble, Trouble::Unreadable(_))) {
+        output.remark("  hint: run `model-cache verify --repair` to download corrupted files again");
     }
     Ok(code(&report))
 }
@@ -52,6 +55,13 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
 fn code(report: &VerifyReport) -> u8 {
     if report.is_sound() {
         return 0;
+    }
+    if report
+        .bad
+        .iter()
+        .all(|bad| matches!(bad.trouble, Trouble::Unreadable(_)) || matches!(bad.repaired, Some(Ok(()))))
+    {
+        return ErrorKind::Storage.exit_code();
     }
     // What could not be mended is an integrity failure, whatever kept it from being mended.
     ErrorKind::Integrity.exit_code()
@@ -68,14 +78,18 @@ fn names(bad: &BadFile) -> String {
 fn line(bad: &BadFile) -> String {
     let trouble = match &bad.trouble {
         Trouble::Missing => "missing".to_owned(),
-        Trouble::Damaged { actual } => format!("damaged: expected sha256:{}, got sha256:{actual}", bad.blob),
-        _ => "not sound".to_owned(),
+        Trouble::Damaged { actual, quarantine } => {
+            let moved = quarantine.as_ref().map(|id| format!("; moved to quarantine as {id}")).unwrap_or_default();
+            format!("corrupted: checksum mismatch: expected sha256:{}, got sha256:{actual}{moved}", bad.blob)
+        }
+        Trouble::Unreadable(reason) => format!("unreadable: {reason}"),
+        _ => "corrupted".to_owned(),
     };
     let repair = match &bad.repaired {
         None => String::new(),
         Some(Ok(())) => "; repaired".to_owned(),
         Some(Err(error)) => {
-            let hint = error.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+            let hint = crate::hints::hint(error).map(|hint| format!(" ({hint})")).unwrap_or_default();
             format!("; not repaired: {error}{hint}")
         }
     };
@@ -84,12 +98,12 @@ fn line(bad: &BadFile) -> String {
 
 fn summary(report: &VerifyReport) -> String {
     let repaired = report.bad.iter().filter(|bad| matches!(bad.repaired, Some(Ok(())))).count();
-    let all = format!("{} ({}) checked", count(report.checked, "file"), Size(report.bytes));
+    let all = format!("{} verified ({})", count(report.checked, "file"), Size(report.bytes));
     match (report.bad.len(), repaired) {
-        (0, _) => format!("{all}, all sound"),
-        (bad, 0) => format!("{all}, {bad} not sound"),
-        (bad, repaired) if bad == repaired => format!("{all}, {bad} repaired"),
-        (bad, repaired) => format!("{all}, {bad} not sound, {repaired} of them repaired"),
+        (0, _) => format!("{all}, no errors"),
+        (bad, 0) => format!("{all}, {bad} corrupted"),
+        (bad, repaired) if bad == repaired => format!("{all}, {bad} corrupted and repaired"),
+        (bad, repaired) => format!("{all}, {bad} corrupted, {repaired} of them repaired"),
     }
 }
 
@@ -99,16 +113,24 @@ fn entry(bad: &BadFile) -> Value {
         .iter()
         .map(|(version, file)| json!({ "model": version.model, "commit": version.commit, "path": file.path }))
         .collect();
-    let (trouble, actual) = match &bad.trouble {
-        Trouble::Damaged { actual } => ("damaged", Some(actual)),
-        _ => ("missing", None),
+    let (trouble, actual, quarantine) = match &bad.trouble {
+        Trouble::Damaged { actual, quarantine } => ("damaged", Some(actual), quarantine.as_ref()),
+        Trouble::Unreadable(_) => ("unreadable", None, None),
+        _ => ("missing", None, None),
+    };
+    let repair = bad.repaired.as_ref().and_then(|repaired| repaired.as_ref().err()).map(failure::json);
+    let error = match &bad.trouble {
+        Trouble::Unreadable(reason) => Some(failure::json(&Error::new(ErrorKind::Storage, reason.as_str()))),
+        _ => repair,
     };
     json!({
         "sha256": bad.blob,
         "trouble": trouble,
         "actual": actual,
+        "quarantine": quarantine,
         "files": files,
+        "warnings": bad.warnings,
         "repaired": bad.repaired.as_ref().map(Result::is_ok),
-        "error": bad.repaired.as_ref().and_then(|repaired| repaired.as_ref().err()).map(failure::json),
+        "error": error,
     })
 }

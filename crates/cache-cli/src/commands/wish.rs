@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use cache_lib::{Cache, Error, ErrorKind, Get, ModelRef, Result, Revision, Sha256};
+use cache_lib::{Cache, Error, ErrorKind, Get, RefText, Result, Revision, Sha256, redact_text};
 
 use crate::args::{self, GetArgs};
 
@@ -14,7 +14,7 @@ const MAX_LIST: u64 = 16 << 20;
 /// One reference and what was said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Wish {
-    pub(super) reference: String,
+    pub(super) reference: RefText,
     revision: Option<String>,
     include: Vec<String>,
     exclude: Vec<String>,
@@ -24,9 +24,9 @@ pub(super) struct Wish {
 }
 
 impl Wish {
-    pub(super) fn of(reference: &str, args: &GetArgs) -> Self {
+    pub(super) fn of(reference: RefText, args: &GetArgs) -> Self {
         Self {
-            reference: reference.to_owned(),
+            reference,
             revision: args.revision.clone(),
             include: args.include.clone(),
             exclude: args.exclude.clone(),
@@ -63,19 +63,19 @@ impl Wish {
     }
 
     /// Reads a line; `None` when there is nothing on it.
-    fn line(line: &str, args: &GetArgs) -> Result<Option<Self>, Vec<String>> {
+    fn line(line: &str, args: &GetArgs, cache: &Cache) -> Result<Option<Self>, Vec<String>> {
         let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
         let Some(reference) = words.next() else { return Ok(None) };
-        let mut wish = Self::of(reference, args);
+        let mut wish = Self::of(reference.into(), args);
         let mut mistakes = Vec::new();
-        if let Err(error) = reference.parse::<ModelRef>() {
+        if let Err(error) = cache.reference(reference) {
             mistakes.push(error.to_string());
         }
         // What the line says of files counts instead of what the options say.
         let (mut include, mut exclude) = (Vec::new(), Vec::new());
         for word in words {
             let Some((key, value)) = word.split_once('=').filter(|(_, value)| !value.is_empty()) else {
-                mistakes.push(format!("{word:?} is not key=value"));
+                mistakes.push(format!("{:?} is not key=value", redact_text(word)));
                 continue;
             };
             let read = match key {
@@ -94,9 +94,9 @@ impl Wish {
                     wish.to = Some(PathBuf::from(value));
                     Ok(())
                 }
-                _ => Err("no such key; there are revision, sha256, include, exclude, to and priority".to_owned()),
+                _ => Err("unknown key; known are revision, sha256, include, exclude, to and priority".to_owned()),
             };
-            mistakes.extend(read.err().map(|why| format!("{key}={value}: {why}")));
+            mistakes.extend(read.err().map(|why| format!("{}: {why}", redact_text(word))));
         }
         if !include.is_empty() {
             wish.include = include;
@@ -116,13 +116,13 @@ fn read<T>(result: std::result::Result<T, impl Display>) -> Result<T, String> {
 ///
 /// # Errors
 /// `Usage` when a file cannot be read or has a mistake; all mistakes of all files are named at once.
-pub(super) fn read_all(args: &GetArgs) -> Result<Vec<Wish>> {
-    let mut wishes: Vec<Wish> = args.refs.iter().map(|reference| Wish::of(reference, args)).collect();
+pub(super) fn read_all(args: &GetArgs, cache: &Cache) -> Result<Vec<Wish>> {
+    let mut wishes: Vec<Wish> = args.refs.iter().map(|reference| Wish::of(reference.clone(), args)).collect();
     let mut mistakes = Vec::new();
     for file in &args.batch.from {
         let (name, text) = contents(file)?;
         for (number, line) in text.lines().enumerate() {
-            match Wish::line(line, args) {
+            match Wish::line(line, args, cache) {
                 Ok(wish) => wishes.extend(wish),
                 Err(more) => mistakes.extend(more.into_iter().map(|why| format!("{name}:{}: {why}", number + 1))),
             }
@@ -132,21 +132,21 @@ pub(super) fn read_all(args: &GetArgs) -> Result<Vec<Wish>> {
         return Ok(wishes);
     }
     Err(Error::new(ErrorKind::Usage, mistakes.join("\n       "))
-        .with_hint("nothing was fetched; a line is REF [key=value …], and # begins a comment"))
+        .with_hint("nothing was downloaded; a line is REF [key=value …], and # begins a comment"))
 }
 
 fn contents(file: &Path) -> Result<(String, String)> {
     let stdin = file == Path::new("-");
     let name = if stdin { "stdin".to_owned() } else { file.display().to_string() };
-    let mut text = String::new();
     let read = if stdin {
-        std::io::stdin().lock().take(MAX_LIST).read_to_string(&mut text)
+        let mut text = String::new();
+        std::io::stdin().lock().take(MAX_LIST).read_to_string(&mut text).map(|_| text)
     } else {
-        fs_err::File::open(file).and_then(|file| file.take(MAX_LIST).read_to_string(&mut text))
+        cache_fs::read_text(file, MAX_LIST)
     };
     match read {
-        Ok(_) => Ok((name, text)),
-        Err(error) => Err(Error::new(ErrorKind::Usage, format!("the list {name} cannot be read: {error}"))
+        Ok(text) => Ok((name, text)),
+        Err(error) => Err(Error::new(ErrorKind::Usage, format!("could not read the list {name}: {error}"))
             .with_hint("name a text file with a reference on each line, or - for stdin")
             .with_source(error)),
     }

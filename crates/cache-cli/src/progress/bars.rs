@@ -6,11 +6,12 @@ use cache_lib::units::Size;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::tally::{Active, Key, Tally};
+use crate::output::{shortened, words};
 
 /// Most bars of single files.
 const MOST: usize = 8;
 /// Longest name shown.
-const NAME: usize = 32;
+const NAME: usize = 28;
 
 #[derive(Debug)]
 pub(super) struct Bars {
@@ -29,8 +30,7 @@ impl Bars {
     pub(super) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
         let total = all.add(ProgressBar::new(1));
-        total.set_style(style("{prefix:32} {bar:24.green} {msg}"));
-        total.set_prefix("all");
+        total.set_style(style("{bar:12.green} {wide_msg}"));
         Self { all, total, files: HashMap::new() }
     }
 
@@ -49,21 +49,22 @@ impl Bars {
         for (key, file) in shown {
             let bar = self.files.entry((*key).clone()).or_insert_with(|| {
                 let bar = self.all.insert_before(&self.total, ProgressBar::new(1));
-                bar.set_style(style("{prefix:32} {bar:24.cyan} {msg}"));
-                bar.set_prefix(name(key, several));
+                bar.set_style(style("{prefix:28} {bar:12.cyan} {wide_msg}"));
+                bar.set_prefix(words(&name(key, several)));
                 bar
             });
             bar.set_length(file.size.unwrap_or(file.done).max(1));
             bar.set_position(file.done);
-            bar.set_message(message(file));
+            bar.set_message(words(&message(file)));
         }
         let (done, all) = tally.bytes();
         self.total.set_length(all.max(1));
         self.total.set_position(done);
-        self.total.set_message(match (tally.line(), active.len().saturating_sub(MOST)) {
+        let line = tally.line().map(|line| words(&line));
+        self.total.set_message(match (line, active.len().saturating_sub(MOST)) {
             (Some(line), 0) => line,
-            (Some(line), more) => format!("{line}, {more} more under way"),
-            (None, _) => "asking".to_owned(),
+            (Some(line), more) => format!("{line}, {more} more files"),
+            (None, _) => "resolving".to_owned(),
         });
         self.total.tick();
     }
@@ -72,7 +73,7 @@ impl Bars {
     pub(super) fn print(&self, lines: &[String]) {
         for line in lines {
             // A terminal that went away is no failure of the work.
-            let _ = self.all.println(line);
+            let _ = self.all.println(words(line));
         }
     }
 
@@ -87,17 +88,16 @@ fn message(file: &Active) -> String {
         None => Size(file.done).to_string(),
     };
     match (file.waiting, file.host.as_str()) {
-        (true, _) => format!("{done}, another process fetches it"),
+        (true, _) => format!("{done}, downloaded by another process"),
         (false, "") => done,
         (false, host) => format!("{done}, {host}"),
     }
 }
 
-/// The end of a path says more than its beginning.
+/// The name of a file, shortened in the middle to fit its column.
 fn name((label, path): &Key, several: bool) -> String {
     let whole = if several { format!("{label}/{path}") } else { path.to_string() };
-    let count = whole.chars().count();
-    if count <= NAME { whole } else { format!("…{}", whole.chars().skip(count - NAME + 1).collect::<String>()) }
+    shortened(&whole, NAME).into_owned()
 }
 
 #[cfg(test)]
@@ -106,10 +106,10 @@ mod tests {
     use cache_lib::RepoPath;
 
     #[test]
-    fn long_names_keep_their_end() {
+    fn long_name_keeps_both_ends() {
         let key = ("o/n".to_owned(), RepoPath::parse(&format!("{}/model.bin", "d".repeat(60))).unwrap());
         let name = name(&key, true);
         assert_eq!(name.chars().count(), NAME);
-        assert!(name.starts_with('…') && name.ends_with("/model.bin"));
+        assert!(name.starts_with("o/n/d") && name.contains('…') && name.ends_with("/model.bin"));
     }
 }

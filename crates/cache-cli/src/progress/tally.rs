@@ -1,14 +1,14 @@
-//! What has happened so far, added up.
+//! The state of all transfers, from their events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use cache_lib::units::{Size, Span};
-use cache_lib::{Event, Outcome, RepoPath};
+use cache_lib::{Error, ErrorKind, Event, Outcome, RepoPath};
 
 /// Weight of the newest second in the shown rate.
 const NEWEST: f64 = 0.3;
-/// How long a host that failed is shown as being retried.
+/// How long a failed attempt is shown.
 const RETRY_SHOWN: Duration = Duration::from_secs(10);
 
 /// Which file: the reference it belongs to, and its path there.
@@ -28,6 +28,7 @@ pub(super) struct Active {
 struct Trouble {
     host: String,
     attempt: u32,
+    limit: u32,
     reason: String,
     since: Instant,
 }
@@ -48,9 +49,11 @@ pub(super) struct Tally {
     retries: u32,
     trouble: Option<Trouble>,
     active: BTreeMap<Key, Active>,
-    /// References whose source has not said yet what they are, and since when.
+    /// References that are being resolved, and since when.
     asking: BTreeMap<String, Instant>,
     remarks: Vec<String>,
+    /// References that were added, for warnings of several.
+    labels: BTreeSet<String>,
 }
 
 impl Tally {
@@ -70,12 +73,14 @@ impl Tally {
             active: BTreeMap::new(),
             asking: BTreeMap::new(),
             remarks: Vec::new(),
+            labels: BTreeSet::new(),
         }
     }
 
-    /// A reference whose source is being asked.
+    /// A reference that is being resolved.
     pub(super) fn ask(&mut self, label: &str) {
         self.asking.insert(label.to_owned(), self.now);
+        self.labels.insert(label.to_owned());
     }
 
     pub(super) fn take(&mut self, label: &str, event: &Event<'_>) {
@@ -113,11 +118,12 @@ impl Tally {
                 let new = Active { size: None, done: 0, host: String::new(), waiting: true, began };
                 self.active.entry(key(path)).or_insert(new).waiting = true;
             }
-            Event::Retrying { host, attempt, reason, .. } => {
+            Event::Retrying { host, attempt, limit, reason, .. } => {
                 self.retries += 1;
                 self.trouble = Some(Trouble {
                     host: (*host).to_owned(),
                     attempt: *attempt,
+                    limit: *limit,
                     reason: (*reason).to_owned(),
                     since: self.now,
                 });
@@ -135,6 +141,7 @@ impl Tally {
                     self.done = self.done.saturating_sub(file.done);
                 }
             }
+            Event::Warning(text) if self.labels.len() > 1 => self.remarks.push(format!("warning: {label}: {text}")),
             Event::Warning(text) => self.remarks.push(format!("warning: {text}")),
             _ => {}
         }
@@ -176,12 +183,12 @@ impl Tally {
         active
     }
 
-    /// How it stands: `3 of 10 files, 1.2 GB of 4.5 GB (27 %), 45 MB/s, 1 min 13 s left, cdn.host, 2 retries`.
+    /// The state of all files: `3 of 10 files, 1.2 GB of 4.5 GB (27 %), 45 MB/s, 1 min 13 s left, cdn.host, 2 retries`.
     pub(super) fn line(&self) -> Option<String> {
         if self.files == 0 && self.active.is_empty() {
             let (label, since) = self.asking.iter().next()?;
-            let trouble = self.trouble().map(|trouble| format!(", {trouble}")).unwrap_or_default();
-            return Some(format!("asking for {label}, {}{trouble}", Span(self.now.duration_since(*since))));
+            let waited = || format!("resolving {label}, {}", Span(self.now.duration_since(*since)));
+            return Some(self.trouble().unwrap_or_else(waited));
         }
         let mut parts = Vec::new();
         if self.files > 0 {
@@ -218,7 +225,7 @@ impl Tally {
         }
         let waiting = self.active.values().filter(|file| file.waiting).count();
         if waiting > 0 {
-            parts.push(format!("{waiting} fetched by another process"));
+            parts.push(format!("{waiting} downloaded by another process"));
         }
         if self.retries > 0 {
             parts.push(format!("{} {}", self.retries, if self.retries == 1 { "retry" } else { "retries" }));
@@ -229,7 +236,15 @@ impl Tally {
 
     fn trouble(&self) -> Option<String> {
         let trouble = self.trouble.as_ref()?;
-        Some(format!("attempt {} at {} failed ({})", trouble.attempt, trouble.host, trouble.reason))
+        let Trouble { host, attempt, limit, reason, .. } = trouble;
+        let cause = Error::new(ErrorKind::Network, reason).cause();
+        let what = match cause.as_str() {
+            "connection refused" => format!("connection to {host} refused"),
+            cause => format!("{host}: {cause}"),
+        };
+        let next = attempt.saturating_add(1);
+        let count = if next <= *limit { format!("{next} of {limit}") } else { next.to_string() };
+        Some(format!("{what}; retrying ({count})"))
     }
 }
 
@@ -251,7 +266,7 @@ mod tests {
         assert_eq!(tally.line(), None);
         tally.ask("o/n");
         tally.tick(start + Duration::from_secs(2));
-        assert_eq!(tally.line().unwrap(), "asking for o/n, 2 s");
+        assert_eq!(tally.line().unwrap(), "resolving o/n, 2 s");
         let start = start + Duration::from_secs(2);
         let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
         let (a, b) = (RepoPath::parse("a").unwrap(), RepoPath::parse("b").unwrap());
@@ -265,8 +280,11 @@ mod tests {
         tally.take("o/n", &Event::Advanced { path: &a, bytes: -1_500_000 });
         assert_eq!(tally.bytes(), (1_000_000, 4_000_000));
         let wait = Duration::from_secs(1);
-        tally.take("o/n", &Event::Retrying { host: "cdn.host", attempt: 1, wait, reason: "reset" });
-        assert!(tally.line().unwrap().ends_with("1 retry, attempt 1 at cdn.host failed (reset)"));
+        tally.take(
+            "o/n",
+            &Event::Retrying { host: "cdn.host", attempt: 1, limit: 6, wait, reason: "GET /x: Connection reset" },
+        );
+        assert!(tally.line().unwrap().ends_with("1 retry, cdn.host: connection reset; retrying (2 of 6)"));
         tally.take("o/n", &Event::Finished { path: &a, size: 3_000_000, outcome: Outcome::Fetched, verified: true });
         assert_eq!(tally.bytes(), (4_000_000, 4_000_000));
         assert!(tally.active().is_empty());

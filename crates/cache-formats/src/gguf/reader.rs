@@ -1,6 +1,6 @@
 //! Numbers, texts and lists, out of the beginning of a file.
 
-use super::{ByteOrder, HeaderError};
+use super::error::{ByteOrder, HeaderError};
 
 /// Longest text that is kept, in bytes. What is longer is cut.
 const KEPT: usize = 256;
@@ -9,7 +9,7 @@ const DEPTH: u32 = 4;
 
 /// A metadata value, as far as it is of use.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum MetadataValue {
     /// A whole number that is not negative.
     Number(u64),
     /// A text, without control characters.
@@ -20,13 +20,13 @@ pub(super) enum Value {
 
 /// A place in the beginning of a file.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(super) struct ByteReader<'a> {
     bytes: &'a [u8],
     at: usize,
     order: ByteOrder,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, at: 0, order: ByteOrder::Little }
     }
@@ -68,7 +68,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next value, with its type before it.
-    pub(super) fn value(&mut self) -> Result<Value, HeaderError> {
+    pub(super) fn value(&mut self) -> Result<MetadataValue, HeaderError> {
         let kind = self.u32()?;
         let number = match kind {
             0 => u64::from(u8::from_le_bytes(self.array()?)),
@@ -80,11 +80,11 @@ impl<'a> Reader<'a> {
             11 => return Ok(not_negative(i64::from_le_bytes(self.array()?))),
             8 => {
                 let length = self.u64()?;
-                return self.take(length).map(|text| Value::Text(clean(text)));
+                return self.take(length).map(|text| MetadataValue::Text(clean(text)));
             }
-            other => return self.skip(other, DEPTH).map(|()| Value::Other),
+            other => return self.skip(other, DEPTH).map(|()| MetadataValue::Other),
         };
-        Ok(Value::Number(number))
+        Ok(MetadataValue::Number(number))
     }
 
     /// Passes over one value of a type.
@@ -126,8 +126,8 @@ fn width(kind: u32) -> Option<u64> {
     }
 }
 
-fn not_negative(number: i64) -> Value {
-    u64::try_from(number).map_or(Value::Other, Value::Number)
+fn not_negative(number: i64) -> MetadataValue {
+    u64::try_from(number).map_or(MetadataValue::Other, MetadataValue::Number)
 }
 
 /// A text from outside, short and fit to be shown.

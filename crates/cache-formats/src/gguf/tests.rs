@@ -100,7 +100,7 @@ fn a_whole_header_tells_all() {
 }
 
 #[test]
-fn the_beginning_is_enough_once_the_file_type_is_known() {
+fn header_prefix_suffices_for_the_file_type() {
     let bytes = llama(File::new()).tokens(1000).u16("split.no", 0).u16("split.count", 3).finish(2);
     let header = Header::parse(&bytes[..400]).unwrap();
     assert!(!header.whole);
@@ -109,7 +109,7 @@ fn the_beginning_is_enough_once_the_file_type_is_known() {
 }
 
 #[test]
-fn what_comes_late_is_asked_for_with_a_size_that_gets_further() {
+fn late_keys_ask_for_a_longer_prefix() {
     let bytes = File::new().text("general.architecture", "bert").tokens(5000).u32("general.file_type", 7).finish(3);
     let (mut have, mut turns) = (10, 0);
     let header = loop {
@@ -186,7 +186,7 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_header_is_read_refused_or_asked_more_of(at in 0_usize..300, byte in any::<u8>(), cut in 0_usize..600) {
+    fn damaged_header_never_panics(at in 0_usize..300, byte in any::<u8>(), cut in 0_usize..600) {
         let mut bytes = llama(File::new()).tokens(5).finish(3);
         let at = at % bytes.len();
         bytes[at] = byte;

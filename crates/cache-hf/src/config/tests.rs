@@ -62,7 +62,7 @@ fn the_token_in_its_order_and_where_it_was_found() {
 }
 
 #[test]
-fn empty_tokens_are_none_and_a_useless_file_is_told() {
+fn unusable_token_file_is_reported() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().to_str().unwrap();
     assert_eq!(read(&[("HF_TOKEN", "  "), ("HF_HOME", home)]).unwrap().found.token, Provenance::Default);
@@ -75,7 +75,7 @@ fn empty_tokens_are_none_and_a_useless_file_is_told() {
 }
 
 #[test]
-fn a_token_that_is_none_is_refused_and_not_repeated() {
+fn invalid_token_is_refused_and_not_printed() {
     let error = read(&[("HF_TOKEN", "hf_a\nX-Evil: 1")]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.message().contains("HF_TOKEN") && !format!("{error:?}").contains("hf_a"), "{error}");

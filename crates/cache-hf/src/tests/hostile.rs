@@ -50,7 +50,7 @@ fn has_token(head: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_next_page_of_a_listing_is_not_asked_for_elsewhere() {
+async fn cross_origin_page_is_not_requested() {
     let elsewhere = Server::start(|_| reply("200 OK", "", "[]")).await;
     let link = format!("Link: <{}p2>; rel=\"next\"\r\n", elsewhere.url());
     let hub = Server::start(move |_| reply("200 OK", &link, "[]")).await;
@@ -74,7 +74,7 @@ async fn metadata_is_not_taken_from_elsewhere() {
 }
 
 #[tokio::test]
-async fn the_token_stays_at_the_hub_and_no_tag_reaches_the_cdn() {
+async fn cdn_gets_no_token_and_no_tag() {
     let cdn =
         Server::start(|_| reply("206 Partial Content", "Content-Range: bytes 2-4/9\r\nETag: \"other\"\r\n", "cde"))
             .await;
@@ -125,7 +125,7 @@ async fn bytes_of_another_commit_are_refused() {
 }
 
 #[tokio::test]
-async fn a_link_that_has_expired_is_asked_for_again_once() {
+async fn expired_link_is_renewed_once() {
     // Each link is good for one request.
     let cdn = Server::start({
         let used = std::sync::Mutex::new(std::collections::HashSet::new());
@@ -150,13 +150,19 @@ async fn a_link_that_has_expired_is_asked_for_again_once() {
 }
 
 #[tokio::test]
-async fn a_cdn_that_refuses_fresh_links_is_an_error_of_the_network() {
-    let cdn = Server::start(|_| reply("403 Forbidden", "", "")).await;
+async fn denying_storage_host_ends_unauthorized() {
+    let body = "<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
+    let cdn = Server::start(move |_| reply("403 Forbidden", "", body)).await;
     let location = format!("Location: {}blob?Signature=s3cret\r\n", cdn.url());
     let hub = Server::start(move |_| reply("302 Found", &location, "")).await;
     let error = read(&source(hub.url()), &file(None), OpenOptions::whole()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Network);
-    assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
+    assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Unauthorized, false));
+    let text = format!("{error:?}");
+    assert!(text.contains("access denied by the storage host") && text.contains("Request has expired"), "{text}");
+    assert!(["clock", "region", "link"].iter().all(|word| error.hint().unwrap().contains(word)), "{text}");
+    assert!(!text.contains("s3cret"), "{text}");
+    // One fresh link after the first was refused, and no more.
+    assert_eq!((hub.heard().len(), cdn.heard().len()), (2, 2));
 }
 
 #[tokio::test]
@@ -215,9 +221,9 @@ async fn a_cdn_that_has_gone_is_not_asked_for_ever() {
     })
     .await;
     let better = Server::start(|_| reply("200 OK", "", "abc")).await;
-    let places = std::sync::Mutex::new(vec![better.url().clone(), gone.url().clone()]);
+    let redirects = std::sync::Mutex::new(vec![better.url().clone(), gone.url().clone()]);
     let hub = Server::start(move |_| {
-        let place = places.lock().unwrap().pop().unwrap();
+        let place = redirects.lock().unwrap().pop().unwrap();
         reply("302 Found", &format!("Location: {place}blob\r\n"), "")
     })
     .await;

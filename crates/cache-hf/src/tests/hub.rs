@@ -51,7 +51,7 @@ fn asked(hub: &Hub, origin: Origin) -> usize {
 }
 
 #[tokio::test]
-async fn a_moving_revision_costs_two_requests_and_a_commit_one() {
+async fn branch_costs_two_requests_and_commit_one() {
     let hub = Hub::start(HubConfig::default()).await;
     let commit = hub.add_model("org/name", files());
     let source = source(&hub, None);
@@ -74,7 +74,7 @@ async fn a_moving_revision_costs_two_requests_and_a_commit_one() {
 }
 
 #[tokio::test]
-async fn each_kind_of_repository_and_each_name_of_a_version() {
+async fn every_repo_kind_and_revision_resolves() {
     let hub = Hub::start(HubConfig::default()).await;
     for (id, name) in
         [("models/gpt2", "gpt2"), ("datasets/o/d", "hf://datasets/o/d"), ("spaces/o/s", "hf://spaces/o/s")]
@@ -106,7 +106,7 @@ async fn many_pages() {
 }
 
 #[tokio::test]
-async fn bytes_of_small_and_large_files_whole_and_in_part() {
+async fn files_open_whole_and_by_range() {
     for relative in [false, true] {
         let hub = Hub::start(HubConfig::default().relative_redirects(relative).xet(true)).await;
         hub.add_model("org/name", files());
@@ -126,7 +126,7 @@ async fn bytes_of_small_and_large_files_whole_and_in_part() {
 }
 
 #[tokio::test]
-async fn many_ranges_of_a_file_cost_the_hub_one_request() {
+async fn ranges_of_a_file_share_one_hub_request() {
     let hub = Hub::start(HubConfig::default()).await;
     hub.add_model("org/name", files());
     let source = Arc::new(source(&hub, None));

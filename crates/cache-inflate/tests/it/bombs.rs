@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use cache_inflate::Inflated;
+use cache_inflate::InflateSource;
 use futures::StreamExt as _;
 
 use crate::corpus::{self, Hostile};
@@ -52,7 +52,7 @@ fn run_corpus() {
 }
 
 async fn judge(Hostile { name, memory, limits, size, kind }: Hostile) {
-    let source = Inflated::new(Arc::new(memory)).with_limits(limits);
+    let source = InflateSource::new(Arc::new(memory)).with_limits(limits);
     let manifest = listed(&source).await;
     let mut file = manifest.files[0].clone();
     file.size = size;

@@ -1,7 +1,7 @@
 //! Bombs, and whatever else somebody may put behind a name that ends in `.zst`.
 
 use bytes::Bytes;
-use cache_core::{Digest, ErrorKind, Packing};
+use cache_core::{Compression, Digest, ErrorKind};
 use cache_inflate::InflateLimits;
 use cache_testkit::{Content, fixtures};
 
@@ -21,10 +21,10 @@ pub(crate) struct Hostile {
     pub(crate) kind: ErrorKind,
 }
 
-fn hostile(name: &str, packing: Packing, parts: Vec<(Bytes, u64)>) -> Hostile {
+fn hostile(name: &str, compression: Compression, parts: Vec<(Bytes, u64)>) -> Hostile {
     Hostile {
-        name: format!("{packing}, {name}"),
-        memory: Memory::parts(&format!("m{}", packing.ending()), parts),
+        name: format!("{compression}, {name}"),
+        memory: Memory::parts(&format!("m{}", compression.extension()), parts),
         limits: InflateLimits::default(),
         size: None,
         kind: ErrorKind::Integrity,
@@ -38,8 +38,8 @@ fn once(bytes: impl Into<Bytes>) -> Vec<(Bytes, u64)> {
 /// All of them.
 pub(crate) async fn all() -> Vec<Hostile> {
     let mut all = Vec::new();
-    for packing in Packing::ALL {
-        all.extend(of_every_kind(packing).await);
+    for compression in Compression::ALL {
+        all.extend(of_every_kind(compression).await);
     }
     all.extend(zstd().await);
     all.extend(xz().await);
@@ -47,16 +47,16 @@ pub(crate) async fn all() -> Vec<Hostile> {
     all
 }
 
-async fn of_every_kind(packing: Packing) -> Vec<Hostile> {
-    let make = |name, parts| hostile(name, packing, parts);
+async fn of_every_kind(compression: Compression) -> Vec<Hostile> {
+    let make = |name, parts| hostile(name, compression, parts);
     let noise = fixtures::bytes(8, 60_000);
-    let whole: Bytes = pack(packing, &noise).await.into();
+    let whole: Bytes = pack(compression, &noise).await.into();
     let half = whole.len() / 2;
     let mut flipped = whole.to_vec();
     flipped[half] ^= 0x10;
-    let zero_member: Bytes = zeros(packing, 8 << 20).await.into();
-    let empty: Bytes = pack(packing, b"").await.into();
-    let other = if packing == Packing::Gzip { Packing::Bzip2 } else { Packing::Gzip };
+    let zero_member: Bytes = zeros(compression, 8 << 20).await.into();
+    let empty: Bytes = pack(compression, b"").await.into();
+    let other = if compression == Compression::Gzip { Compression::Bzip2 } else { Compression::Gzip };
 
     let mut too_much = make("more than it should hold", once(whole.clone()));
     too_much.size = Some(1000);
@@ -79,7 +79,7 @@ async fn of_every_kind(packing: Packing) -> Vec<Hostile> {
         make("noise after the end", vec![(whole.clone(), 1), (noise.into(), 1)]),
         make("another packing", once(pack(other, b"plain").await)),
         make("one wrong bit", once(flipped)),
-        make("zeros in one member", once(zeros(packing, 40 << 20).await)),
+        make("zeros in one member", once(zeros(compression, 40 << 20).await)),
         make("zeros in members without end", vec![(zero_member, FOREVER)]),
         make("empty members without end", vec![(empty, FOREVER)]),
         too_much,
@@ -102,19 +102,19 @@ fn rle_block() -> Bytes {
 }
 
 async fn zstd() -> Vec<Hostile> {
-    let make = |name, parts| hostile(name, Packing::Zstd, parts);
+    let make = |name, parts| hostile(name, Compression::Zstd, parts);
     let mut all = Vec::new();
     for window in [26, 27, 31, 41] {
         let name = format!("a window of 2^{window} bytes");
-        let mut huge = hostile(&name, Packing::Zstd, vec![(zstd_frame(window).into(), 1), (rle_block(), FOREVER)]);
+        let mut huge = hostile(&name, Compression::Zstd, vec![(zstd_frame(window).into(), 1), (rle_block(), FOREVER)]);
         huge.kind = ErrorKind::Unsupported;
         all.push(huge);
     }
     let skippable = [[0x50, 0x2a, 0x4d, 0x18, 0xff, 0xff, 0xff, 0xff].as_slice(), &[0; 1000]].concat();
     // What bombs in archives do: a small file that unpacks to many that do.
-    let inner = zeros(Packing::Gzip, 1 << 20).await;
+    let inner = zeros(Compression::Gzip, 1 << 20).await;
     let nested = inner.repeat((24 << 20) / inner.len());
-    let nested = pack(Packing::Zstd, &nested).await;
+    let nested = pack(Compression::Zstd, &nested).await;
     all.extend([
         make("repeated bytes without end", vec![(zstd_frame(20).into(), 1), (rle_block(), FOREVER)]),
         make("in the largest window there may be", vec![(zstd_frame(25).into(), 1), (rle_block(), FOREVER)]),
@@ -125,8 +125,8 @@ async fn zstd() -> Vec<Hostile> {
 }
 
 async fn xz() -> Vec<Hostile> {
-    let make = |name, parts| hostile(name, Packing::Xz, parts);
-    let whole = zeros(Packing::Xz, 1 << 20).await;
+    let make = |name, parts| hostile(name, Compression::Xz, parts);
+    let whole = zeros(Compression::Xz, 1 << 20).await;
     let mut all = Vec::new();
     // 64 MiB, 1.5 GiB, 4 GiB - 1 (the .xz format, 5.3.1).
     for bits in [28, 37, 40] {
@@ -136,7 +136,7 @@ async fn xz() -> Vec<Hostile> {
         patched[16] = bits;
         let crc = crc32(&patched[12..20]);
         patched[20..24].copy_from_slice(&crc.to_le_bytes());
-        let mut huge = hostile(&format!("dictionary {bits}"), Packing::Xz, once(patched));
+        let mut huge = hostile(&format!("dictionary {bits}"), Compression::Xz, once(patched));
         huge.kind = ErrorKind::Unsupported;
         all.push(huge);
     }
@@ -145,9 +145,9 @@ async fn xz() -> Vec<Hostile> {
 }
 
 async fn gzip() -> Vec<Hostile> {
-    let make = |name, parts| hostile(name, Packing::Gzip, parts);
+    let make = |name, parts| hostile(name, Compression::Gzip, parts);
     let named = [0x1f, 0x8b, 8, 0x08, 0, 0, 0, 0, 0, 0xff];
-    let mut wrong_sum = pack(Packing::Gzip, b"plain").await;
+    let mut wrong_sum = pack(Compression::Gzip, b"plain").await;
     let at = wrong_sum.len() - 8;
     wrong_sum[at] ^= 1;
     vec![

@@ -9,4 +9,5 @@ mod corpus;
 mod memory;
 mod pack;
 mod properties;
+mod seekable;
 mod streams;

@@ -10,7 +10,7 @@ use cache_core::{
     Body, ByteRange, Commit, Digests, Error, ErrorKind, FileEntry, Manifest, ModelId, ModelUrl, OpenOptions, Opened,
     RepoPath, Result, Retry, RetryBudget, Revision, Source, Version,
 };
-use cache_inflate::Inflated;
+use cache_inflate::InflateSource;
 use futures::{StreamExt as _, stream};
 
 /// One file, given as parts and how often each is repeated, and beside it whatever else the listing names.
@@ -77,23 +77,23 @@ pub(crate) fn model() -> ModelId {
     ModelId::Url(ModelUrl::parse("http://memory/file").unwrap())
 }
 
-/// What [`Inflated`] makes of it.
-pub(crate) async fn listed(source: &Inflated) -> Manifest {
+/// What [`InflateSource`] makes of it.
+pub(crate) async fn listed(source: &InflateSource) -> Manifest {
     source.resolve(&model(), &Revision::main(), &RetryBudget::none()).await.unwrap()
 }
 
 /// All plain bytes of its first file.
 pub(crate) async fn read(memory: Memory) -> Result<Vec<u8>> {
-    read_from(&Inflated::new(Arc::new(memory))).await
+    read_from(&InflateSource::new(Arc::new(memory))).await
 }
 
 /// All plain bytes of the first file.
-pub(crate) async fn read_from(source: &Inflated) -> Result<Vec<u8>> {
+pub(crate) async fn read_from(source: &InflateSource) -> Result<Vec<u8>> {
     let manifest = listed(source).await;
     drain(open(source, &manifest.version, &manifest.files[0]).await?).await
 }
 
-pub(crate) async fn open(source: &Inflated, version: &Version, file: &FileEntry) -> Result<Body> {
+pub(crate) async fn open(source: &InflateSource, version: &Version, file: &FileEntry) -> Result<Body> {
     match source.open(version, file, OpenOptions::whole().budget(RetryBudget::none())).await? {
         Opened::Stream(body) => Ok(body),
         Opened::File(path) => panic!("{}", path.display()),

@@ -1,15 +1,15 @@
 //! Properties of unpacking, for any bytes.
 
 use bytes::Bytes;
-use cache_core::{Digest, Digests, Packing};
+use cache_core::{Compression, Digest, Digests};
 use cache_testkit::Content;
 use proptest::prelude::*;
 
 use crate::memory::{Memory, read};
 use crate::pack::pack;
 
-fn packing() -> impl Strategy<Value = Packing> {
-    proptest::sample::select(Packing::ALL.to_vec())
+fn compression() -> impl Strategy<Value = Compression> {
+    proptest::sample::select(Compression::ALL.to_vec())
 }
 
 /// Bytes that compress, and bytes that do not.
@@ -29,16 +29,16 @@ proptest! {
 
     #[test]
     fn what_was_packed_comes_back_however_it_is_cut(
-        packing in packing(),
+        compression in compression(),
         plain in plain(),
         split in any::<prop::sample::Index>(),
         chunk in 1..300_usize,
     ) {
         let at = split.index(plain.len() + 1);
         let back = run(async {
-            let mut packed = pack(packing, &plain[..at]).await;
-            packed.extend(pack(packing, &plain[at..]).await);
-            let mut memory = Memory::new(&format!("m{}", packing.ending()), packed);
+            let mut packed = pack(compression, &plain[..at]).await;
+            packed.extend(pack(compression, &plain[at..]).await);
+            let mut memory = Memory::new(&format!("m{}", compression.extension()), packed);
             memory.chunk = chunk;
             read(memory).await
         });
@@ -46,14 +46,14 @@ proptest! {
     }
 
     #[test]
-    fn a_change_is_noticed_with_a_digest_and_harmless_without(
-        packing in packing(),
+    fn changed_stream_is_noticed_by_digest(
+        compression in compression(),
         plain in plain(),
         changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in proptest::option::of(any::<prop::sample::Index>()),
     ) {
         run(async {
-            let packed = pack(packing, &plain).await;
+            let packed = pack(compression, &plain).await;
             let mut changed = packed.clone();
             for (at, byte) in changes {
                 let at = at.index(changed.len());
@@ -62,7 +62,7 @@ proptest! {
             if let Some(cut) = cut {
                 changed.truncate(cut.index(packed.len() + 1));
             }
-            let name = format!("m{}", packing.ending());
+            let name = format!("m{}", compression.extension());
             let memory = || Memory::new(&name, Bytes::from(changed.clone()));
             // Any answer will do, but no panic.
             let _ = read(memory()).await;
@@ -73,12 +73,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_at_all_end_in_an_answer(packing in packing(), bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
+    fn any_bytes_at_all_end_in_an_answer(compression in compression(), bytes in proptest::collection::vec(any::<u8>(), 0..500)) {
         run(async {
-            let mut start = pack(packing, b"").await;
+            let mut start = pack(compression, b"").await;
             start.truncate(4);
             start.extend(&bytes);
-            let _ = read(Memory::new(&format!("m{}", packing.ending()), start)).await;
+            let _ = read(Memory::new(&format!("m{}", compression.extension()), start)).await;
         });
     }
 }

@@ -18,7 +18,7 @@ const MOST: u64 = 16 << 20;
 /// [`ErrorKind::Integrity`] when the header is none or the file ends in it; else those of reading.
 pub(super) fn check(path: &Path) -> Result<()> {
     let broken = |why: &str| {
-        Error::new(ErrorKind::Integrity, format!("{} is no intact GGUF file: {why}", path.display()))
+        Error::new(ErrorKind::Integrity, format!("{}: corrupted GGUF file: {why}", path.display()))
             .with_hint("delete it and download it again")
     };
     let failed = |error| Error::storage("read a header", error);

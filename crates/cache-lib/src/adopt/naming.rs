@@ -3,7 +3,7 @@
 //! Ollama's `llama3.2:1b` becomes `llama3.2@1b`, a tag of a registered name: like Ollama's it moves to a newer version
 //! when there is one. `llama3.2` alone is Ollama's `latest`, for which the versions from 1.0.0 on are kept.
 
-use cache_local::caches::Called;
+use cache_local::caches::CachedName;
 
 use crate::registry::Name;
 use crate::registry::check_tag;
@@ -14,7 +14,7 @@ use crate::{Cache, EntryVersion, ModelId, Registry, Result, Version};
 const LATEST: &str = "latest";
 
 /// Registers a version. The text that means it from now on; `None` when all names it could have mean something else.
-pub(super) fn register(cache: &Cache, called: &Called, version: &Version) -> Result<Option<String>> {
+pub(super) fn register(cache: &Cache, called: &CachedName, version: &Version) -> Result<Option<String>> {
     cache.change_registry(|registry| {
         for name in names(called) {
             if !is_free(registry, &name, called, &version.model) {
@@ -30,14 +30,14 @@ pub(super) fn register(cache: &Cache, called: &Called, version: &Version) -> Res
 }
 
 /// The names it could have, the shortest first.
-fn names(called: &Called) -> impl Iterator<Item = Name> {
+fn names(called: &CachedName) -> impl Iterator<Item = Name> {
     let short = called.tag.is_none().then(|| Name::derived(&called.name)).flatten();
     let long = Name::derived(&called.name.replace('/', "-"));
     short.into_iter().chain(long)
 }
 
 /// Whether a name means nothing, or this model and other tags of it.
-fn is_free(registry: &Registry, name: &Name, called: &Called, model: &ModelId) -> bool {
+fn is_free(registry: &Registry, name: &Name, called: &CachedName, model: &ModelId) -> bool {
     let same = |reference: &str| match (model, &called.tag) {
         // Its tags lie side by side.
         (ModelId::Folder(own), Some(_)) => reference.strip_prefix("file://").is_some_and(|path| {
@@ -46,13 +46,16 @@ fn is_free(registry: &Registry, name: &Name, called: &Called, model: &ModelId) -
         }),
         _ => reference == model.to_string(),
     };
-    registry.get(name.as_str()).is_none_or(|entry| entry.versions.values().all(|version| same(&version.reference)))
+    registry
+        .get(name.as_str())
+        .is_none_or(|entry| entry.versions.values().all(|version| same(version.reference.expose())))
 }
 
 fn add(registry: &mut Registry, name: &Name, tag: Option<String>, version: &Version) -> Result<()> {
     let reference = version.model.to_string();
     let known: Vec<_> = registry.get(name.as_str()).into_iter().flat_map(|entry| entry.versions.clone()).collect();
-    let is_this = |one: &EntryVersion| one.reference == reference && one.commit.as_ref() == Some(&version.commit);
+    let is_this =
+        |one: &EntryVersion| one.reference.expose() == reference && one.commit.as_ref() == Some(&version.commit);
     if known.iter().any(|(_, one)| is_this(one)) {
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{AdoptKind, Error, RepoPath, Revision, Version};
+use crate::{AdoptKind, AdoptPlan, CopyReason, Error, RepoPath, Revision, Version};
 
 /// What came of each file.
 #[derive(Debug, Clone)]
@@ -14,8 +14,8 @@ pub enum AdoptState {
     Copied,
     /// The store had it.
     Here,
-    /// It would be adopted: this is a dry run.
-    Planned,
+    /// It would be linked or copied: this is a dry run.
+    Planned(AdoptPlan),
     /// It is damaged, missing or cannot be read, and was left as it is.
     Refused(Error),
 }
@@ -32,6 +32,8 @@ pub struct AdoptedFile {
     pub verified: bool,
     /// What came of it.
     pub state: AdoptState,
+    /// Why it was copied, or would be, although the file system could have linked it.
+    pub apart: Option<CopyReason>,
 }
 
 /// One version.

@@ -1,19 +1,19 @@
 //! One version of a folder: its files first, then manifest, refs and view, as after a get.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cache_local::caches::Found;
-use cache_store::Lease;
+use cache_local::caches::CachedVersion;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Adopt, AdoptState, AdoptedFile, AdoptedModel, gguf, naming};
 use crate::cache::blocking;
-use crate::finish::{retrying, vanish};
 use crate::listing::joined;
 use crate::look::recall;
 use crate::{
-    AdoptOptions, Blob, Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome, Progress, Result, Sha256,
+    AdoptOptions, AdoptPlan, Blob, Cache, CopyReason, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome,
+    Progress, Result,
 };
 
 /// Files that are hashed side by side.
@@ -29,13 +29,9 @@ struct Taking {
 }
 
 impl Adopt {
-    pub(super) async fn version(&self, mut found: Found) -> Result<AdoptedModel> {
-        let taking = Taking {
-            cache: self.cache.clone(),
-            options: AdoptOptions::default().with_hard_link(true).with_copy(self.copy),
-            dry_run: self.dry_run,
-            progress: Arc::clone(&self.progress),
-        };
+    pub(super) async fn version(&self, mut found: CachedVersion, options: AdoptOptions) -> Result<AdoptedModel> {
+        let taking =
+            Taking { cache: self.cache.clone(), options, dry_run: self.dry_run, progress: Arc::clone(&self.progress) };
         let (cache, version) = (self.cache.clone(), found.manifest.version.clone());
         let stored = blocking(move || cache.store().manifest(&version)).await?;
         recall(&mut found.manifest, stored.as_ref());
@@ -59,30 +55,17 @@ impl Adopt {
     }
 }
 
-/// What came of a file, and its blob, which nobody evicts until it belongs to a version.
+/// What came of a file, and its blob, leased until it belongs to a version.
 struct Taken {
     file: AdoptedFile,
-    blob: Option<Kept>,
-}
-
-struct Kept {
-    blob: Blob,
-    _lease: Lease,
-}
-
-impl Kept {
-    /// A blob, leased before it is looked for: what is found stays.
-    fn of(cache: &Cache, blob: &Blob) -> Result<Option<Self>> {
-        let lease = cache.store().lease(&[blob.name])?;
-        let there = cache.store().blob(&blob.name)?;
-        Ok(there.map(|blob| Self { blob, _lease: lease }))
-    }
+    blob: Option<Blob>,
 }
 
 impl Taking {
     fn file(&self, entry: &FileEntry, place: Result<PathBuf>) -> Result<Taken> {
         let path = entry.path.clone();
-        let taken = self.one(entry, place);
+        let mut apart = None;
+        let taken = self.one(entry, place, &mut apart);
         let (state, blob, size) = match taken {
             Ok((state, blob, size)) => (state, blob, size),
             Err(error) if stops_all(&error) => return Err(error),
@@ -101,19 +84,19 @@ impl Taking {
         if let Some(outcome) = outcome {
             self.progress.event(&Event::Finished { path: &path, size: size.unwrap_or(0), outcome, verified });
         }
-        Ok(Taken { file: AdoptedFile { path, size, verified, state }, blob })
+        Ok(Taken { file: AdoptedFile { path, size, verified, state, apart }, blob })
     }
 
-    fn one(&self, entry: &FileEntry, place: Result<PathBuf>) -> Result<(AdoptState, Option<Kept>, Option<u64>)> {
+    fn one(
+        &self,
+        entry: &FileEntry,
+        place: Result<PathBuf>,
+        apart: &mut Option<CopyReason>,
+    ) -> Result<(AdoptState, Option<Blob>, Option<u64>)> {
         let store = self.cache.store();
-        if let Some(blob) = store.find(entry)? {
+        if let Some(blob) = store.lease_file(entry)? {
             let size = blob.size;
-            if self.dry_run {
-                return Ok((AdoptState::Here, None, Some(size)));
-            }
-            if let Some(kept) = Kept::of(&self.cache, &blob)? {
-                return Ok((AdoptState::Here, Some(kept), Some(size)));
-            }
+            return Ok((AdoptState::Here, Some(blob).filter(|_| !self.dry_run), Some(size)));
         }
         let from = place?;
         let size = fs_err::metadata(&from).map_err(|error| Error::storage("look at a file", error))?.len();
@@ -121,7 +104,9 @@ impl Taking {
             gguf::check(&from)?;
         }
         if self.dry_run {
-            return Ok((AdoptState::Planned, None, Some(size)));
+            let plan = store.plan_adopt(&from, &self.options)?;
+            *apart = if let AdoptPlan::Copy(why) = plan { why } else { None };
+            return Ok((AdoptState::Planned(plan), None, Some(size)));
         }
         let path = &entry.path;
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "this machine" });
@@ -129,21 +114,15 @@ impl Taking {
             let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
             self.progress.event(&Event::Advanced { path, bytes });
         };
-        // What its name will be is not always known: then it may be gone before it can be leased.
-        let names: Vec<Sha256> = entry.blob_name().into_iter().collect();
-        let _lease = store.lease(&names)?;
-        let (adopted, kept) = retrying(|| {
-            let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
-            let kept = Kept::of(&self.cache, &adopted.blob)?.ok_or_else(|| vanish(path))?;
-            Ok((adopted, kept))
-        })?;
+        let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
         let state = match (adopted.linked, &adopted.hashes) {
             (_, None) => AdoptState::Here,
             (true, _) => AdoptState::Linked,
             (false, _) => AdoptState::Copied,
         };
+        *apart = adopted.copy_reason;
         let size = adopted.blob.size;
-        Ok((state, Some(kept), Some(size)))
+        Ok((state, Some(adopted.blob), Some(size)))
     }
 }
 
@@ -152,21 +131,30 @@ fn stops_all(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NoSpace | ErrorKind::Interrupted)
 }
 
-fn model(found: &Found, files: Vec<AdoptedFile>) -> AdoptedModel {
+fn model(found: &CachedVersion, files: Vec<AdoptedFile>) -> AdoptedModel {
     AdoptedModel {
         version: found.manifest.version.clone(),
         revisions: found.revisions.clone(),
         name: None,
+        warnings: apart_warnings(&files),
         files,
-        warnings: Vec::new(),
     }
 }
 
-fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, taken: Vec<Taken>) -> Result<AdoptedModel> {
+/// One warning for each reason for which files were copied and not linked.
+fn apart_warnings(files: &[AdoptedFile]) -> Vec<String> {
+    let mut counts: BTreeMap<CopyReason, usize> = BTreeMap::new();
+    for apart in files.iter().filter_map(|file| file.apart) {
+        *counts.entry(apart).or_default() += 1;
+    }
+    counts.into_iter().map(|(apart, count)| format!("copied, not linked: {apart}: {count} files")).collect()
+}
+
+fn finish(cache: &Cache, found: &CachedVersion, stored: Option<Manifest>, taken: Vec<Taken>) -> Result<AdoptedModel> {
     let store = cache.store();
     let mut manifest = found.manifest.clone();
     let (files, kept): (Vec<_>, Vec<_>) = taken.into_iter().map(|taken| (taken.file, taken.blob)).unzip();
-    for (file, Kept { blob, .. }) in files.iter().zip(&kept).filter_map(|(file, kept)| Some((file, kept.as_ref()?))) {
+    for (file, blob) in files.iter().zip(&kept).filter_map(|(file, kept)| Some((file, kept.as_ref()?))) {
         if let Ok(at) = manifest.files.binary_search_by(|listed| listed.path.cmp(&file.path)) {
             manifest.files[at].blob = Some(blob.name);
             manifest.files[at].size = Some(blob.size);
@@ -176,6 +164,11 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, taken: Vec<Tak
     if kept.iter().all(Option::is_none) {
         adopted.revisions.clear();
         return Ok(adopted);
+    }
+    if manifest.partial {
+        // What was refused and nothing else knows of is no file of the model: it could never be fetched.
+        let refused: BTreeSet<_> = adopted.refused().map(|(path, _)| path).collect();
+        manifest.files.retain(|file| file.is_verifiable() || !refused.contains(&file.path));
     }
     let manifest = joined(manifest, stored);
     let version = &manifest.version;
@@ -202,7 +195,7 @@ fn finish(cache: &Cache, found: &Found, stored: Option<Manifest>, taken: Vec<Tak
         if adopted.name.is_none() {
             let ModelId::Folder(folder) = &version.model else { return Ok(adopted) };
             adopted.warnings.push(format!(
-                "it has no name, because {} means something else; `model-cache get {} --revision {}` finds it",
+                "not registered, because the name {} is taken; use {} at revision {}",
                 called.name,
                 folder.display(),
                 version.commit

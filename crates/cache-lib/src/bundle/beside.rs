@@ -3,14 +3,14 @@
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, sync_channel};
 use std::thread;
 
+use cache_store::SMALL_FILE;
+
 use crate::{Error, ErrorKind, Hasher, Hashes, Result};
 
 /// Bytes of a buffer.
 const BUFFER: usize = 1 << 20;
 /// Buffers on their way: one is filled and written while the others wait for the hash.
 const BUFFERS: usize = 6;
-/// What is no longer than this is hashed at once: handing it over would take longer.
-const SMALL: u64 = 128 << 10;
 
 enum Work {
     Begin(Box<Hasher>),
@@ -48,7 +48,8 @@ impl Beside {
         mut read: impl FnMut(&mut [u8]) -> Result<()>,
         mut write: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<Hashes> {
-        if size <= SMALL {
+        // Handing it over would take longer.
+        if size <= SMALL_FILE {
             let mut buffer = vec![0; usize::try_from(size).unwrap_or_default()];
             read(&mut buffer)?;
             hasher.update(&buffer);

@@ -54,11 +54,11 @@ impl Entry {
         let mut again = header.clone();
         again.set_cksum();
         if header.cksum().ok() != again.cksum().ok() {
-            return Err(broken("this is no bundle, or it is damaged: a tar header is wrong"));
+            return Err(broken("not a bundle, or corrupted: invalid tar header"));
         }
         let name = String::from_utf8_lossy(&header.path_bytes()).into_owned();
         if header.entry_type() != EntryType::Regular {
-            return Err(broken(format!("{name:?} in the bundle is no regular file")));
+            return Err(broken(format!("{name:?} in the bundle is not a regular file")));
         }
         let size = header.entry_size().map_err(|_| broken(format!("{name:?} in the bundle has no size")))?;
         Ok(Some(Self { name, size }))
@@ -111,7 +111,7 @@ impl Entry {
                 ErrorKind::Integrity,
                 format!("{} has {} bytes in the bundle, at most {most} are read", self.name, self.size),
             )
-            .with_hint("no bundle of model-cache is like that: do not trust where it came from"));
+            .with_hint("bundles never look like this: do not trust its origin"));
         }
         let mut content = from.read_growing(self.size)?;
         from.skip(padding(self.size))?;
@@ -132,7 +132,7 @@ pub(super) fn read_end(from: &mut Stream) -> Result<()> {
     let mut rest = vec![0; MAX_TRAILER];
     let more = from.read_up_to(&mut rest)?;
     let zeros = block.iter().chain(rest.get(..more).unwrap_or_default()).all(|byte| *byte == 0);
-    if zeros && more < MAX_TRAILER { Ok(()) } else { Err(broken("the bundle goes on after its end")) }
+    if zeros && more < MAX_TRAILER { Ok(()) } else { Err(broken("the bundle has data after its end")) }
 }
 
 pub(super) fn write_failed(error: std::io::Error) -> Error {

@@ -10,12 +10,14 @@ use super::beside::Beside;
 use super::entry::{self, Entry, write_failed};
 use super::{Base, BundledBlob, BundledVersion, Contents, Index, Input, Moving, SigningKey, Stop, stoppable};
 use crate::{
-    Blob, Cache, Error, ErrorKind, Event, Get, Hasher, NoProgress, Outcome, Progress, RepoPath, Result, Revision,
-    Sha256, Snapshot, Version,
+    Blob, Cache, Error, ErrorKind, Event, Get, Hasher, ModelId, NoProgress, Outcome, Progress, RepoPath, Result,
+    Revision, Sha256, Snapshot, Version, Visibility,
 };
 
 /// How hard zstd tries: weights hardly shrink, whatever it does.
 const LEVEL: i32 = 3;
+/// Where the folders of a bundle lie by their names. No such place has to exist.
+const BUNDLED_FOLDERS: &str = "/bundle";
 /// Bytes of the buffer before the file, for headers; blobs pass by it.
 const BUFFER: usize = 64 << 10;
 
@@ -129,7 +131,9 @@ impl Export {
             index,
         };
         let sum = Index::sum(&contents.id);
-        let work = Work { bytes, sum, signature, plan, zstd: self.zstd, progress: &*self.progress, stop };
+        let is_restricted = |version: &BundledVersion| version.visibility.is_some_and(Visibility::is_restricted);
+        let restricted = contents.index.versions.iter().any(is_restricted);
+        let work = Work { bytes, sum, signature, plan, zstd: self.zstd, restricted, progress: &*self.progress, stop };
         work.announce(&contents);
         let written = match output.0 {
             Kind::Writer(mut writer) => work.write(&mut writer)?,
@@ -163,17 +167,23 @@ fn plan<'a>(
         }
     }
     let mut bundled = Vec::with_capacity(versions.len());
+    let mut portable = Portable::default();
     for (version, (refs, files)) in versions {
         let mut manifest = cache.store().manifest(version)?.ok_or_else(|| {
-            Error::new(ErrorKind::NotCached, format!("{version} was removed from the store meanwhile"))
-                .with_hint(format!("`model-cache get {}` fetches it", version.model))
+            Error::new(ErrorKind::NotCached, format!("{version} was removed from the store during the export"))
+                .with_hint("download it again")
+                .with_reason(crate::Reason::NotCached)
+                .with_subject(&version.model)
         })?;
         // What else happens to be in this store is no part of the bundle.
         for file in &mut manifest.files {
             file.blob = files.get(&file.path).copied();
         }
-        bundled.push(BundledVersion::new(refs.into_iter().collect(), manifest));
+        let visibility = cache.visibility(&version.model);
+        manifest.version.model = portable.of(&version.model);
+        bundled.push(BundledVersion::new(refs.into_iter().collect(), manifest, visibility));
     }
+    bundled.sort_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
     let carried: Vec<(Moving<'_>, &Blob)> = blobs
         .into_values()
         .map(|(path, blob)| (Moving { blob: BundledBlob::new(blob.name, blob.size), path }, blob))
@@ -182,12 +192,34 @@ fn plan<'a>(
     Ok((index, carried))
 }
 
+/// Names of models for another machine, without the paths of this one.
+#[derive(Default)]
+struct Portable {
+    folders: BTreeMap<PathBuf, PathBuf>,
+}
+
+impl Portable {
+    fn of(&mut self, model: &ModelId) -> ModelId {
+        let ModelId::Folder(path) = model else { return model.clone() };
+        if let Some(known) = self.folders.get(path) {
+            return ModelId::Folder(known.clone());
+        }
+        let top = Path::new(BUNDLED_FOLDERS);
+        let name = path.file_name().map_or("folder".into(), std::ffi::OsStr::to_string_lossy);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.to_string()).chain(numbered).map(|name| top.join(name));
+        let free = names.find(|path| self.folders.values().all(|taken| taken != path)).unwrap_or(top.to_path_buf());
+        self.folders.insert(path.clone(), free.clone());
+        ModelId::Folder(free)
+    }
+}
+
 /// Refuses to replace what is no file.
 fn replaceable(path: &Path) -> Result<()> {
     match fs_err::symlink_metadata(path) {
         Ok(there) if !there.is_file() => {
-            Err(Error::new(ErrorKind::Usage, format!("{} is there, and is no regular file", path.display()))
-                .with_hint("choose another name, or - for stdout"))
+            Err(Error::new(ErrorKind::Usage, format!("{} exists, and is not a regular file", path.display()))
+                .with_hint("choose another name"))
         }
         _ => Ok(()),
     }
@@ -199,6 +231,8 @@ struct Work<'a> {
     signature: Option<Vec<u8>>,
     plan: Vec<(Moving<'a>, &'a Blob)>,
     zstd: bool,
+    /// Whether a model in it is private or gated: then the file is its owner's alone.
+    restricted: bool,
     progress: &'a dyn Progress,
     stop: &'a Stop,
 }
@@ -217,7 +251,8 @@ impl Work<'_> {
         let name = format!("{}.part", path.file_name().unwrap_or_default().to_string_lossy());
         let mut builder = tempfile::Builder::new();
         builder.prefix(&name);
-        let mut part = crate::export::open_new(&builder, folder).map_err(failed)?;
+        let mode = if self.restricted { 0o600 } else { 0o666 };
+        let mut part = crate::export::open_new(&builder, folder, mode).map_err(failed)?;
         let written = self.write(part.as_file_mut())?;
         part.as_file().sync_all().map_err(failed)?;
         crate::export::keep(part.into_temp_path(), path, folder).map_err(failed)?;
@@ -255,8 +290,9 @@ impl Work<'_> {
     fn write_blob(&self, moving: &Moving<'_>, blob: &Blob, beside: &Beside, to: &mut dyn Write) -> Result<()> {
         let (path, size) = (moving.path, blob.size);
         let damaged = |why: String| {
-            Error::new(ErrorKind::Integrity, format!("{path} is damaged in the store: {why}"))
-                .with_hint("`model-cache verify --repair` mends it; no bundle was written")
+            Error::new(ErrorKind::Integrity, format!("{path}: corrupted in the store: {why}"))
+                .with_hint("repair the store; no bundle was written")
+                .with_reason(crate::Reason::Corrupted)
         };
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "the store" });
         let entry = Entry::new(entry::blob_name(&blob.name), size);
@@ -265,7 +301,7 @@ impl Work<'_> {
         let read = |buffer: &mut [u8]| {
             self.stop.check()?;
             file.read_exact(buffer).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => damaged(format!("it has not its {size} bytes")),
+                io::ErrorKind::UnexpectedEof => damaged(format!("shorter than {size} bytes")),
                 _ => Error::storage("read the store", error),
             })
         };
@@ -277,7 +313,10 @@ impl Work<'_> {
         };
         let hashes = beside.carry(size, Hasher::new(), read, write)?;
         if hashes.sha256 != blob.name {
-            return Err(damaged(format!("expected sha256:{}, got sha256:{}", blob.name, hashes.sha256)));
+            return Err(damaged(format!(
+                "checksum mismatch: expected sha256:{}, got sha256:{}",
+                blob.name, hashes.sha256
+            )));
         }
         entry.write_padding(to)?;
         self.progress.event(&Event::Finished { path, size, outcome: Outcome::Fetched, verified: true });

@@ -7,14 +7,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use cache_core::DigestVerifier;
-use cache_store::{PartialKey, Store};
+use cache_store::{BlobAccess, PartialKey, Store};
 
 use super::beside::Beside;
 use super::entry::{self, Entry};
 use super::index::MAX_INDEX;
 use super::input::Stream;
 use super::sign::{MAX_SIGNATURE, Signature};
+use super::visibility;
 use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
+use crate::evictions::Evictions;
 use crate::listing::joined;
 use crate::units::Size;
 use crate::{
@@ -83,8 +85,9 @@ impl Import {
 
     pub(super) fn run(self, stop: &Stop) -> Result<Imported> {
         if let Some(reason) = self.cache.store().read_only() {
-            return Err(Error::new(ErrorKind::Storage, format!("nothing can be imported: {reason}"))
-                .with_hint("choose another store with --store or MODEL_CACHE_DIR"));
+            return Err(Error::new(ErrorKind::Storage, format!("the store is read-only: {reason}"))
+                .with_hint("choose another store with MODEL_CACHE_DIR")
+                .with_reason(crate::Reason::StoreUnusable));
         }
         let (stream, Head { contents, next }) = open(self.input, self.key.as_ref())?;
         let store = self.cache.store();
@@ -92,7 +95,15 @@ impl Import {
         let names: Vec<Sha256> = files.keys().copied().collect();
         // First the lease, then the look: what is found stays.
         let _lease = store.lease(&names)?;
-        let mut work = Work { store, stream, next, beside: Beside::start()?, progress: &*self.progress, stop };
+        let mut work = Work {
+            store,
+            stream,
+            next,
+            beside: Beside::start()?,
+            access: visibility::access(&contents.index),
+            progress: &*self.progress,
+            stop,
+        };
         fits_the_store(store, &contents)?;
         let missing = work.missing(&contents.index)?;
         let taken_bytes = missing.values().sum();
@@ -110,11 +121,12 @@ impl Import {
         for (blob, files) in files.iter().filter(|(blob, _)| !missing.contains_key(blob)) {
             check_present(store, blob, files)?;
         }
+        let mut warnings = visibility::record(&self.cache, &contents)?;
         let (mut snapshots, mut moved) = (Vec::new(), Vec::new());
         for version in &contents.index.versions {
             snapshots.push(show(&self.cache, version, &mut moved)?);
         }
-        let warnings = finish::hold_quota(store, &names)?;
+        warnings.extend(Evictions::make(store, &names)?.warnings);
         let present = contents.index.blobs.len() - missing.len();
         Ok(Imported { snapshots, taken: missing.len(), taken_bytes, present, moved, warnings, contents })
     }
@@ -130,7 +142,7 @@ pub(super) struct Head {
 pub(super) fn open(input: Input, key: Option<&VerifyingKey>) -> Result<(Stream, Head)> {
     let mut stream = Stream::open(input)?;
     let first = Entry::read(&mut stream)?.filter(|first| first.name == entry::INDEX);
-    let first = first.ok_or_else(|| broken("this is no bundle: it does not begin with bundle.json"))?;
+    let first = first.ok_or_else(|| broken("not a bundle: it does not begin with bundle.json"))?;
     let bytes = first.read_whole(&mut stream, MAX_INDEX)?;
     let mut hasher = Hasher::new();
     hasher.update(&bytes);
@@ -139,7 +151,7 @@ pub(super) fn open(input: Input, key: Option<&VerifyingKey>) -> Result<(Stream, 
     let second = Entry::new(entry::SUM, sum.len() as u64);
     second.clone().expect(Entry::read(&mut stream)?)?;
     if second.read_whole(&mut stream, second.size)? != sum.as_bytes() {
-        return Err(broken("the bundle's index is damaged: it has not the digest that stands behind it"));
+        return Err(broken("the bundle's index is corrupted: checksum mismatch"));
     }
     let mut next = Entry::read(&mut stream)?;
     let mut signature = None;
@@ -162,22 +174,22 @@ fn fits_the_store(store: &Store, contents: &Contents) -> Result<()> {
     for version in &contents.index.versions {
         let ours = store.manifest(&version.manifest.version)?;
         if let Some(why) = ours.and_then(|ours| disagreement(&ours, &version.manifest)) {
-            let text = format!("the bundle says something else of {} than the store: {why}", version.manifest.version);
-            return Err(Error::new(ErrorKind::Integrity, text).with_hint(
-                "a commit never changes, so one of them is wrong; `model-cache rm` removes what the store has",
-            ));
+            let text = format!("the bundle contradicts the store about {}: {why}", version.manifest.version);
+            return Err(Error::new(ErrorKind::Integrity, text)
+                .with_hint("a commit never changes, so one of them is wrong; remove the wrong one")
+                .with_reason(crate::Reason::CommitDiffers)
+                .with_subject(&version.manifest.version));
         }
     }
     let Some(base) = &contents.index.base else { return Ok(()) };
     let used = contents.index.by_blob();
     for blob in base.blobs.iter().filter(|blob| used.contains_key(&blob.sha256)) {
         if present(store, blob)?.is_none() {
-            let text =
-                format!("the bundle builds on another one that is not in the store: the id of that is {}", base.index);
-            return Err(Error::new(ErrorKind::NotCached, text).with_hint(format!(
-                "import the bundle {} first; `model-cache import --list FILE` shows the id of one",
-                base.index.to_string().get(..12).unwrap_or_default()
-            )));
+            let text = format!("the bundle builds on another one that is not in the store: {}", base.index);
+            return Err(Error::new(ErrorKind::NotCached, text)
+                .with_hint("import that bundle first")
+                .with_reason(crate::Reason::BaseNeeded)
+                .with_subject(base.index.to_string().get(..12).unwrap_or_default()));
         }
     }
     Ok(())
@@ -193,10 +205,10 @@ fn disagreement(ours: &Manifest, theirs: &Manifest) -> Option<String> {
         (!one.partial).then(|| unknown.path.clone())
     };
     if let Some(path) = lacks(ours, theirs) {
-        return Some(format!("{path} is no file of it in the store"));
+        return Some(format!("the store has no file {path}"));
     }
     if let Some(path) = lacks(theirs, ours) {
-        return Some(format!("{path} is no file of it in the bundle"));
+        return Some(format!("the bundle has no file {path}"));
     }
     let wrong = |theirs: &&FileEntry| {
         ours.file(&theirs.path).is_some_and(|ours| {
@@ -205,14 +217,14 @@ fn disagreement(ours: &Manifest, theirs: &Manifest) -> Option<String> {
                 || differ(ours.digests.git_sha1.as_ref(), theirs.digests.git_sha1.as_ref())
         })
     };
-    theirs.files.iter().find(wrong).map(|theirs| format!("{} is another file", theirs.path))
+    theirs.files.iter().find(wrong).map(|theirs| format!("{} differs", theirs.path))
 }
 
 fn within_quota(cache: &Cache, needed: u64) -> Result<()> {
     match cache.quota() {
         Some(quota) if needed > quota => Err(Error::new(
             ErrorKind::NoSpace,
-            format!("{} are in the bundle, and the quota is {}", Size(needed), Size(quota)),
+            format!("quota exceeded: the bundle has {}, the quota is {}", Size(needed), Size(quota)),
         )
         .with_hint("raise MODEL_CACHE_QUOTA")),
         _ => Ok(()),
@@ -267,6 +279,7 @@ struct Work<'a> {
     stream: Stream,
     next: Option<Entry>,
     beside: Beside,
+    access: BTreeMap<Sha256, BlobAccess>,
     progress: &'a dyn Progress,
     stop: &'a Stop,
 }
@@ -311,6 +324,7 @@ impl Work<'_> {
         let (path, BundledBlob { sha256, size, .. }) = (moving.path, moving.blob);
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "the bundle" });
         let mut partial = self.store.partial(&PartialKey::sha256(&sha256), Some(size))?;
+        partial.set_access(self.access.get(&sha256).copied().unwrap_or_default())?;
         if !partial.recorded().is_empty() {
             partial.restart()?;
         }
@@ -328,8 +342,10 @@ impl Work<'_> {
         let hashes = self.beside.carry(size, hasher(files, size).with_blocks(), read, write)?;
         drop(file);
         if hashes.sha256 != sha256 {
-            let text =
-                format!("{path} is damaged in the bundle: expected sha256:{sha256}, got sha256:{}", hashes.sha256);
+            let text = format!(
+                "{path}: checksum mismatch in the bundle: expected sha256:{sha256}, got sha256:{}",
+                hashes.sha256
+            );
             return Err(broken(text));
         }
         for file in files {
@@ -348,7 +364,7 @@ impl Work<'_> {
 
 /// Makes a version visible: manifest, then refs, then view, as a get does.
 fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> Result<Snapshot> {
-    let BundledVersion { refs, manifest } = version;
+    let BundledVersion { refs, manifest, .. } = version;
     let (store, name) = (cache.store(), &manifest.version);
     store.put_manifest(&joined(manifest.clone(), store.manifest(name)?))?;
     for revision in refs {

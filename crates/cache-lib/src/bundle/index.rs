@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::counts::Counts;
 use super::entry::INDEX;
 use super::{KeyId, broken};
-use crate::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256};
+use crate::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256, Visibility};
 
 /// The format that this build writes and reads.
 const FORMAT: u32 = 1;
@@ -38,6 +39,9 @@ pub struct BundledVersion {
     pub refs: Vec<Revision>,
     /// The whole listing. Files whose `blob` is set belong to the bundle.
     pub manifest: Manifest,
+    /// The model's visibility, as the exporting store knew it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
 }
 
 /// A blob in a bundle.
@@ -77,8 +81,10 @@ pub struct Contents {
 }
 
 impl BundledVersion {
-    pub(super) fn new(refs: Vec<Revision>, manifest: Manifest) -> Self {
-        Self { refs, manifest }
+    pub(super) fn new(refs: Vec<Revision>, mut manifest: Manifest, visibility: Visibility) -> Self {
+        // It means something beside this store's key alone.
+        manifest.hidden_query = None;
+        Self { refs, manifest, visibility: Some(visibility).filter(|known| *known != Visibility::Unknown) }
     }
 
     /// The files that belong to the bundle, and the blobs that hold them.
@@ -124,6 +130,10 @@ impl Index {
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        if let Some(why) = Counts::of(self).excess() {
+            return Err(Error::new(ErrorKind::Unsupported, format!("the index would be too large: {why}"))
+                .with_hint("export fewer models at once"));
+        }
         let mut bytes =
             serde_json::to_vec(self).map_err(|error| Error::storage("write the bundle's index", error.into()))?;
         bytes.push(b'\n');
@@ -144,11 +154,15 @@ impl Index {
         struct Format {
             format: u32,
         }
-        let nonsense = |error: serde_json::Error| broken(format!("the bundle's index makes no sense: {error}"));
+        let nonsense = |error: serde_json::Error| broken(format!("invalid index of the bundle: {error}"));
         let Format { format } = serde_json::from_slice(bytes).map_err(nonsense)?;
         if format != FORMAT {
             let text = format!("the bundle has format {format}, and this build reads format {FORMAT}");
             return Err(Error::new(ErrorKind::Unsupported, text).with_hint("update model-cache"));
+        }
+        let counts: Counts = serde_json::from_slice(bytes).map_err(nonsense)?;
+        if let Some(why) = counts.excess() {
+            return Err(broken(format!("the bundle's index is too large: {why}")));
         }
         let index: Self = serde_json::from_slice(bytes).map_err(nonsense)?;
         match index.contradiction() {
@@ -160,7 +174,7 @@ impl Index {
     fn contradiction(&self) -> Option<String> {
         let base = self.base.as_ref().map_or(&[][..], |base| &base.blobs);
         if !self.blobs.is_sorted_by(|a, b| a.sha256 < b.sha256) || !base.is_sorted_by(|a, b| a.sha256 < b.sha256) {
-            return Some("its blobs are not in order, or one is there twice".to_owned());
+            return Some("its blobs are not in order, or one is listed twice".to_owned());
         }
         let sum = self.blobs.iter().chain(base).try_fold(0_u64, |sum, blob| sum.checked_add(blob.size));
         if sum.is_none_or(|sum| sum > MAX_BYTES) {
@@ -171,7 +185,7 @@ impl Index {
             return Some("a blob is carried although the base has it".to_owned());
         }
         if !self.versions.is_sorted_by(|a, b| a.manifest.version < b.manifest.version) {
-            return Some("its versions are not in order, or one is there twice".to_owned());
+            return Some("its versions are not in order, or one is listed twice".to_owned());
         }
         let mut refs = BTreeSet::new();
         for version in &self.versions {
@@ -182,7 +196,7 @@ impl Index {
                 }
             }
             if version.files().next().is_none() && !version.manifest.files.is_empty() {
-                return Some(format!("it carries no file of {name}"));
+                return Some(format!("it has no file of {name}"));
             }
             if let Some(why) = listing(&version.manifest, &sizes) {
                 return Some(format!("{name}: {why}"));
@@ -196,7 +210,7 @@ impl Index {
 
 fn listing(manifest: &Manifest, sizes: &BTreeMap<Sha256, u64>) -> Option<String> {
     if !manifest.files.is_sorted_by(|a, b| a.path < b.path) {
-        return Some("its files are not in order, or one is there twice".to_owned());
+        return Some("its files are not in order, or one is listed twice".to_owned());
     }
     if let Err(error) = cache_core::check_collisions(manifest.files.iter().map(|file| &file.path)) {
         return Some(error.to_string());
@@ -210,3 +224,6 @@ fn listing(manifest: &Manifest, sizes: &BTreeMap<Sha256, u64>) -> Option<String>
     }
     None
 }
+
+#[cfg(test)]
+mod fuzz;

@@ -131,11 +131,16 @@ impl Stream {
 }
 
 fn open(path: &Path) -> Result<File> {
-    fs_err::File::open(path).map(fs_err::File::into_file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("there is no bundle {}", path.display()))
-            .with_hint("name the file that `model-cache export` wrote, or - for stdin"),
+    cache_fs::open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{}: bundle not found", path.display()))
+            .with_hint("name a bundle")
+            .with_reason(crate::Reason::NotBundle),
         io::ErrorKind::IsADirectory => Error::new(ErrorKind::Usage, format!("{} is a folder", path.display()))
-            .with_hint("name the file that `model-cache export` wrote, or - for stdin"),
+            .with_hint("name a bundle")
+            .with_reason(crate::Reason::NotBundle),
+        io::ErrorKind::InvalidData => Error::new(ErrorKind::Usage, format!("not a bundle: {error}"))
+            .with_hint("name a bundle")
+            .with_reason(crate::Reason::NotBundle),
         _ => Error::storage("open the bundle", error),
     })
 }

@@ -1,7 +1,7 @@
 //! Signing: ed25519 over an index, with keys in the PEM files that openssl writes.
 
 use std::fmt;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -66,7 +66,7 @@ impl SigningKey {
     pub fn generate() -> Result<Self> {
         let mut seed = [0; 32];
         getrandom::fill(&mut seed)
-            .map_err(|error| Error::new(ErrorKind::Storage, format!("no randomness to be had: {error}")))?;
+            .map_err(|error| Error::new(ErrorKind::Storage, format!("the system's random source failed: {error}")))?;
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
@@ -145,10 +145,10 @@ impl VerifyingKey {
     pub(super) fn check(&self, index: &[u8], signature: Option<&Signature>) -> Result<()> {
         let refused = |why: String| {
             Error::new(ErrorKind::Integrity, why)
-                .with_hint("ask where the bundle came from; nothing of it was taken into the store")
+                .with_hint("check the origin of the bundle; nothing of it was imported")
         };
         let Some(found) = signature else {
-            return Err(refused(format!("the bundle is not signed, and the key {} is asked for", self.id())));
+            return Err(refused(format!("the bundle is not signed; expected a signature by the key {}", self.id())));
         };
         if found.key != self.id() {
             return Err(refused(format!("the bundle is signed by the key {}, not by {}", found.key, self.id())));
@@ -163,7 +163,7 @@ impl VerifyingKey {
 impl Signature {
     pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         let found: Self = serde_json::from_slice(bytes)
-            .map_err(|error| broken(format!("the bundle's signature makes no sense: {error}")))?;
+            .map_err(|error| broken(format!("invalid signature of the bundle: {error}")))?;
         if found.algorithm == ALGORITHM {
             return Ok(found);
         }
@@ -189,14 +189,15 @@ fn pem(label: &str, prefix: &[u8], key: &[u8; 32]) -> String {
 }
 
 fn read_pem(path: &Path, label: &str, prefix: &[u8]) -> Result<[u8; 32]> {
-    let mut text = String::new();
-    let read = fs_err::File::open(path).and_then(|file| file.take(MAX_KEY).read_to_string(&mut text));
-    if let Err(error) = read.as_ref()
-        && error.kind() != io::ErrorKind::InvalidData
-    {
-        return Err(Error::new(ErrorKind::Usage, format!("the key cannot be read: {error}"))
-            .with_hint("`model-cache keygen FILE` makes a pair of keys"));
-    }
+    let text = match cache_fs::read_text(path, MAX_KEY) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Err(no_key(path, label)),
+        Err(error) => {
+            return Err(Error::new(ErrorKind::Usage, format!("the key cannot be read: {error}"))
+                .with_hint("create a key pair first")
+                .with_reason(crate::Reason::NotPrivateKey));
+        }
+    };
     let inside = text
         .split_once(&format!("-----BEGIN {label}-----"))
         .and_then(|(_, rest)| rest.split_once(&format!("-----END {label}-----")))
@@ -207,16 +208,18 @@ fn read_pem(path: &Path, label: &str, prefix: &[u8]) -> Result<[u8; 32]> {
 }
 
 fn no_key(path: &Path, label: &str) -> Error {
-    let (what, hint) = if label == PUBLIC_LABEL {
-        ("public", "it is the file that ends in .pub, which `model-cache keygen` wrote beside the private key")
+    let (what, hint, reason) = if label == PUBLIC_LABEL {
+        ("public", "name the file of the pair that ends in .pub", crate::Reason::NotPublicKey)
     } else {
-        ("private", "`model-cache keygen FILE` makes a pair of keys; the one without .pub signs")
+        ("private", "name the file of the pair without .pub", crate::Reason::NotPrivateKey)
     };
-    Error::new(ErrorKind::Usage, format!("{} is no {what} ed25519 key", path.display())).with_hint(hint)
+    Error::new(ErrorKind::Usage, format!("{}: not a {what} ed25519 key", path.display()))
+        .with_hint(hint)
+        .with_reason(reason)
 }
 
 fn there(path: &Path) -> Error {
-    Error::new(ErrorKind::Usage, format!("{} is there already, and a key is not overwritten", path.display()))
+    Error::new(ErrorKind::Usage, format!("{} exists; keys are not overwritten", path.display()))
         .with_hint("choose another name")
 }
 

@@ -11,29 +11,29 @@ use tar::{EntryType, Header};
 use super::*;
 use crate::{AdoptOptions, Commit, FileEntry, GitSha1, Hasher, Manifest, ModelId, RepoPath, Revision, Sha256, Version};
 
-const COMMIT: &str = "1234567890123456789012345678901234567890";
-const NEWER: &str = "2234567890123456789012345678901234567890";
+pub(super) const COMMIT: &str = "1234567890123456789012345678901234567890";
+pub(super) const NEWER: &str = "2234567890123456789012345678901234567890";
 const REF: &str = "org/name";
 
 /// A store in a folder of its own.
-struct Place {
-    cache: Cache,
+pub(super) struct Place {
+    pub(super) cache: Cache,
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
         Self { cache, folder }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
     /// Puts a version into the store; of the files whose content is not given only the listing.
-    fn fill(&self, commit: &str, files: &[(&str, &[u8])], here: impl Fn(&str) -> bool) {
+    pub(super) fn fill(&self, commit: &str, files: &[(&str, &[u8])], here: impl Fn(&str) -> bool) {
         let mut entries = Vec::new();
         for (path, content) in files {
             let mut entry = entry(path, content);
@@ -51,7 +51,11 @@ impl Place {
         store.put_ref(&version.model, &Revision::main(), &version.commit).unwrap();
     }
 
-    fn with_model() -> Self {
+    pub(super) fn model() -> ModelId {
+        ModelId::hub(REF).unwrap()
+    }
+
+    pub(super) fn with_model() -> Self {
         let place = Self::new();
         place.fill(COMMIT, &model(), |_| true);
         place
@@ -63,7 +67,7 @@ impl Place {
         std::mem::take(&mut *bytes.0.lock().unwrap())
     }
 
-    fn bundle(&self) -> Vec<u8> {
+    pub(super) fn bundle(&self) -> Vec<u8> {
         self.export(self.cache.export([REF]))
     }
 
@@ -73,7 +77,7 @@ impl Place {
         commit.unwrap().to_string()
     }
 
-    fn import(&self, bytes: &[u8]) -> Result<Imported> {
+    pub(super) fn import(&self, bytes: &[u8]) -> Result<Imported> {
         self.cache.import(piped(bytes)).run(&Stop::default())
     }
 
@@ -129,7 +133,7 @@ fn version(commit: &str) -> Version {
     Version { model: ModelId::hub(REF).unwrap(), commit: Commit::parse(commit).unwrap() }
 }
 
-fn model() -> Vec<(&'static str, &'static [u8])> {
+pub(super) fn model() -> Vec<(&'static str, &'static [u8])> {
     static BIG: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| cache_testkit::fixtures::bytes(1, 300_000));
     vec![("config.json", b"{}"), ("copy.json", b"{}"), ("empty", b""), ("model.bin", &BIG)]
 }
@@ -298,7 +302,7 @@ fn bit_rot_is_not_carried_out() {
     let target = out.path().join("models.tar");
     let error = here.cache.export([REF]).run(Output::file(&target), &Stop::default()).unwrap_err();
     assert!(error.kind() == ErrorKind::Integrity && error.message().contains("model.bin"), "{error}");
-    assert!(error.hint().unwrap().contains("verify --repair"));
+    assert_eq!(error.reason(), Some(crate::Reason::ModelCorrupted), "{error:?}");
     assert_eq!(fs_err::read_dir(out.path()).unwrap().count(), 0);
 }
 

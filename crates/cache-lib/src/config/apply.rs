@@ -16,7 +16,14 @@ impl Settings {
             Policy::Lru | Policy::Ttl => EvictOrder::LeastRecentlyUsed,
         };
         let ttl = (self.store.policy == Policy::Ttl).then(|| self.store.ttl.or_else(default_ttl)).flatten();
-        StoreOptions::default().with_quota(self.store.quota).with_order(order).with_ttl(ttl)
+        let options = StoreOptions::default()
+            .with_quota(self.store.quota)
+            .with_order(order)
+            .with_mode(self.store.mode)
+            .with_ttl(ttl)
+            .with_background(cache_transfer::in_background);
+        let age = self.store.quarantine_max_age.or(options.quarantine_age);
+        options.with_quarantine_age(age)
     }
 
     /// For the engine.
@@ -26,10 +33,11 @@ impl Settings {
         config.retries = self.transfer.retries.unwrap_or(config.retries);
         config.connections_per_host = self.transfer.connections.unwrap_or(config.connections_per_host);
         config.stall_window = self.transfer.stall_timeout.unwrap_or(config.stall_window);
+        config.leader_timeout = self.transfer.leader_timeout.unwrap_or(config.leader_timeout);
+        config.max_wait = self.transfer.max_wait.unwrap_or(config.max_wait);
         config.limit_rate = self.transfer.limit_rate;
         config.memory = self.transfer.memory.unwrap_or(config.memory);
         config.quarantine = self.store.quarantine.unwrap_or(config.quarantine);
-        config.quarantine_age = self.store.quarantine_max_age;
         let rates = self.hosts.iter().filter_map(|(host, limits)| Some((host.clone(), limits.limit_rate?)));
         config.hosts = rates.collect();
         config.require_digest = self.verify.digest == DigestPolicy::Require;
@@ -68,10 +76,11 @@ impl Settings {
 
     /// For the HTTP client, above what the environment says of certificates and proxies.
     #[cfg(feature = "http")]
-    pub(crate) fn http_config(&self) -> cache_net::HttpConfig {
+    pub(crate) fn http_config(&self) -> Result<cache_net::HttpConfig> {
         let mut config = cache_net::HttpConfig::from_env();
         config.connect_timeout = self.network.connect_timeout.unwrap_or(config.connect_timeout);
         config.read_timeout = self.network.read_timeout.unwrap_or(config.read_timeout);
+        config.retry.patience = self.transfer.max_wait.unwrap_or(config.retry.patience);
         config.max_per_host = self.transfer.connections.unwrap_or(config.max_per_host);
         let connections = self.hosts.iter().filter_map(|(host, limits)| Some((host.clone(), limits.connections?)));
         config.per_host = connections.collect();
@@ -79,13 +88,18 @@ impl Settings {
         if self.network.proxy == super::Proxy::None {
             config.proxies = cache_net::Proxies::None;
         }
-        config
+        config.https_only = self.network.https_only.unwrap_or(false);
+        let allowed = self.network.allow_internal.iter().map(String::as_str);
+        config.allow_internal =
+            cache_net::AllowList::parse(allowed).map_err(|e| e.context("network.allow-internal"))?;
+        Ok(config)
     }
 }
 
 fn read_mirror(said: &MirrorSettings) -> Result<Mirror> {
     let patterns = said.models.iter().map(String::as_str).filter(|&pattern| pattern != "*");
     let mirror = Mirror::new(&said.url)?.models(patterns)?.preference(said.preference).trusted(said.trusted);
+    let mirror = mirror.allow_http(said.allow_http);
     match &said.token {
         Some(token) => Ok(mirror.token(token.read()?)),
         None => Ok(mirror),

@@ -1,8 +1,11 @@
 //! The table of all keys: the one place where a key is declared. Files, variables, `config show`, `config check` and
 //! the reference are read from it.
 
+use std::sync::LazyLock;
+
 use super::settings::{DigestPolicy, LogFormat, Policy, Proxy, Settings};
 use super::value::{Kind, Value};
+use crate::StoreMode;
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +77,15 @@ impl Key {
         self
     }
 
+    /// Its own environment variables, the one that counts first in front: the one in the table, and
+    /// `MODEL_CACHE_<SECTION>_<KEY>`.
+    pub fn variables(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let position = KEYS.iter().position(|key| key.name == self.name);
+        let long = position.and_then(|at| LONG_NAMES.get(at)).map(String::as_str);
+        let (short, long) = (self.variable, long.filter(|long| self.variable.is_some_and(|short| short != *long)));
+        short.into_iter().chain(long)
+    }
+
     /// The section it is in.
     #[must_use]
     pub fn section(&self) -> &'static str {
@@ -97,6 +109,12 @@ use Kind::{Address, Age, Flag, Folders, Limit, Number, Path, Rate, Size, Templat
 use Preset::{Is, Unset};
 use Project::{May, MayOnly};
 
+/// The variables that are named by section and key, in the order of [`KEYS`].
+static LONG_NAMES: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let name = |key: &Key| format!("MODEL_CACHE_{}", key.name.replace(['.', '-'], "_").to_ascii_uppercase());
+    KEYS.iter().map(name).collect()
+});
+
 /// All keys, in the order of the reference.
 pub static KEYS: &[Key] = &[
     // [store]
@@ -104,16 +122,31 @@ pub static KEYS: &[Key] = &[
         "store.dir",
         Path,
         Unset("model-cache in the platform's cache folder"),
-        "Folder of the store.",
+        "Store folder.",
         "\"~/models\"",
         |s, _, v| s.store.dir = v.path(),
     )
     .variable("MODEL_CACHE_DIR"),
     Key::new(
+        "store.mode",
+        Word(&["umask", "group", "private"]),
+        Is("umask"),
+        "Who else can use the store: `umask` as the umask says, except private and gated models; `group` the group of its folder, all models; `private` only its owner.",
+        "\"group\"",
+        |s, _, v| {
+            s.store.mode = match v.word() {
+                "group" => StoreMode::Group,
+                "private" => StoreMode::Private,
+                _ => StoreMode::Umask,
+            }
+        },
+    )
+    .variable("MODEL_CACHE_MODE"),
+    Key::new(
         "store.quota",
         Limit,
-        Unset("as much as the disk holds"),
-        "The most that all files may take up; enforced after every fetch.",
+        Unset("no quota"),
+        "Maximum size of all files; enforced after every download.",
         "\"100GB\"",
         |s, _, v| s.store.quota = v.bytes(),
     )
@@ -122,7 +155,7 @@ pub static KEYS: &[Key] = &[
         "store.policy",
         Word(&["lru", "ttl", "size"]),
         Is("lru"),
-        "What goes first: `lru` the least recently used, `size` the largest; `ttl` also evicts what was not used for store.ttl, quota or not.",
+        "What is evicted first: `lru` the least recently used, `size` the largest; `ttl` also evicts models unused for store.ttl, even below the quota.",
         "\"ttl\"",
         |s, _, v| {
             s.store.policy = match v.word() {
@@ -137,7 +170,7 @@ pub static KEYS: &[Key] = &[
         "store.ttl",
         Age,
         Is("30d"),
-        "With the policy `ttl`: how long a version may lie unused.",
+        "With the policy `ttl`: how long an unused model is kept.",
         "\"60d\"",
         |s, _, v| s.store.ttl = v.age(),
     )
@@ -146,7 +179,7 @@ pub static KEYS: &[Key] = &[
         "store.quarantine",
         Flag,
         Is("true"),
-        "Whether bytes that failed verification are kept to be looked at.",
+        "Whether files that failed verification are kept for inspection.",
         "false",
         |s, _, v| s.store.quarantine = v.flag(),
     )
@@ -154,8 +187,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "store.quarantine-max-age",
         Age,
-        Unset("until they are removed"),
-        "How long bytes stay in quarantine.",
+        Is("7d"),
+        "How long files stay in quarantine. They count toward the quota, and are deleted before any model is evicted.",
         "\"14d\"",
         |s, _, v| s.store.quarantine_max_age = v.age(),
     )
@@ -165,7 +198,7 @@ pub static KEYS: &[Key] = &[
         "transfer.retries",
         Number(0, 1000),
         Is("5"),
-        "How often in a row a transfer may fail without progress before it is given up.",
+        "How often in a row a download is retried without progress.",
         "10",
         |s, _, v| s.transfer.retries = v.number(),
     )
@@ -175,7 +208,7 @@ pub static KEYS: &[Key] = &[
         "transfer.connections",
         Number(1, 1024),
         Is("32"),
-        "Most connections to one host; how many are used is found by measuring.",
+        "Maximum number of connections to one host; the number in use is measured.",
         "8",
         |s, _, v| s.transfer.connections = v.number(),
     )
@@ -185,7 +218,7 @@ pub static KEYS: &[Key] = &[
         "transfer.jobs",
         Number(1, 1024),
         Is("16"),
-        "Files fetched side by side.",
+        "Files downloaded in parallel.",
         "4",
         |s, _, v| s.transfer.jobs = v.number(),
     )
@@ -195,7 +228,7 @@ pub static KEYS: &[Key] = &[
         "transfer.limit-rate",
         Rate,
         Is("off"),
-        "The most that all transfers together may take.",
+        "Maximum download rate of all connections together.",
         "\"50MB/s\"",
         |s, _, v| s.transfer.limit_rate = v.bytes(),
     )
@@ -204,8 +237,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "transfer.memory",
         Size,
-        Unset("what 32 connections need"),
-        "The most memory that the buffers of all transfers may take.",
+        Unset("enough for 32 connections"),
+        "Maximum memory of all download buffers.",
         "\"64MiB\"",
         |s, _, v| s.transfer.memory = v.bytes(),
     )
@@ -215,18 +248,48 @@ pub static KEYS: &[Key] = &[
         "transfer.stall-timeout",
         Age,
         Is("20s"),
-        "A connection that brings next to nothing for this long is given up.",
+        "A connection that is stalled for this long is closed.",
         "\"1m\"",
         |s, _, v| s.transfer.stall_timeout = v.age(),
     )
     .variable("MODEL_CACHE_STALL_TIMEOUT")
+    .project(May),
+    Key::new(
+        "transfer.leader-timeout",
+        Age,
+        Is("60s"),
+        "When a downloading process makes no progress for this long, one of those waiting for it takes over.",
+        "\"2m\"",
+        |s, _, v| s.transfer.leader_timeout = v.age(),
+    )
+    .variable("MODEL_CACHE_LEADER_TIMEOUT")
+    .project(May),
+    Key::new(
+        "transfer.max-wait",
+        Age,
+        Is("5m"),
+        "Longest wait for a rate-limiting host; a longer one is an error.",
+        "\"10m\"",
+        |s, _, v| s.transfer.max_wait = v.age(),
+    )
+    .variable("MODEL_CACHE_MAX_WAIT")
+    .project(May),
+    Key::new(
+        "transfer.deadline",
+        Age,
+        Unset("no limit"),
+        "Time limit for the download of one model; the same command resumes it.",
+        "\"30m\"",
+        |s, _, v| s.transfer.deadline = v.age(),
+    )
+    .variable("MODEL_CACHE_DEADLINE")
     .project(May),
     // [network]
     Key::new(
         "network.offline",
         Flag,
         Is("false"),
-        "Never ask the network.",
+        "Never use the network.",
         "true",
         |s, _, v| s.network.offline = v.flag(),
     )
@@ -237,7 +300,7 @@ pub static KEYS: &[Key] = &[
         "network.connect-timeout",
         Age,
         Is("10s"),
-        "Longest wait for a connection: name lookup, TCP and TLS together.",
+        "Timeout of a new connection: DNS, TCP and TLS together.",
         "\"30s\"",
         |s, _, v| s.network.connect_timeout = v.age(),
     )
@@ -247,7 +310,7 @@ pub static KEYS: &[Key] = &[
         "network.read-timeout",
         Age,
         Is("30s"),
-        "Longest silence of a server.",
+        "Timeout of a server that sends nothing.",
         "\"2m\"",
         |s, _, v| s.network.read_timeout = v.age(),
     )
@@ -266,17 +329,36 @@ pub static KEYS: &[Key] = &[
         "network.proxy",
         Word(&["environment", "none"]),
         Is("environment"),
-        "Proxies: as HTTPS_PROXY, NO_PROXY and the like say, or none at all.",
+        "Proxies: `environment` for HTTPS_PROXY, NO_PROXY and the like, or `none`.",
         "\"none\"",
         |s, _, v| s.network.proxy = if v.word() == "none" { Proxy::None } else { Proxy::Environment },
     )
     .variable("MODEL_CACHE_PROXY"),
+    Key::new(
+        "network.https-only",
+        Flag,
+        Is("false"),
+        "Refuse plain http, also in redirects and mirrors.",
+        "true",
+        |s, _, v| s.network.https_only = v.flag(),
+    )
+    .variable("MODEL_CACHE_HTTPS_ONLY")
+    .project(MayOnly("true")),
+    Key::new(
+        "network.allow-internal",
+        Texts,
+        Unset("none"),
+        "Loopback, link-local or private hosts and networks that hosts on the internet may redirect to.",
+        "[\"cdn.corp.example\", \"10.1.0.0/16\"]",
+        |s, _, v| s.network.allow_internal = v.texts(),
+    )
+    .variable("MODEL_CACHE_ALLOW_INTERNAL"),
     // [hosts."name"]
     Key::new(
         "hosts.*.limit-rate",
         Rate,
         Is("off"),
-        "The most that transfers from this host may take.",
+        "Maximum download rate from this host.",
         "\"10MB/s\"",
         |s, host, v| s.hosts.entry(host.to_owned()).or_default().limit_rate = v.bytes(),
     )
@@ -285,7 +367,7 @@ pub static KEYS: &[Key] = &[
         "hosts.*.connections",
         Number(1, 1024),
         Unset("transfer.connections"),
-        "Most connections to this host.",
+        "Maximum number of connections to this host.",
         "4",
         |s, host, v| s.hosts.entry(host.to_owned()).or_default().connections = v.number(),
     )
@@ -295,7 +377,7 @@ pub static KEYS: &[Key] = &[
         "hub.endpoint",
         Address,
         Is("https://huggingface.co"),
-        "Address of the Hub.",
+        "URL of the Hub.",
         "\"https://hub.example.com\"",
         |s, _, v| s.hub.endpoint = v.address(),
     )
@@ -304,19 +386,28 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "hub.token",
         Token,
-        Unset("the token file of Hugging Face programs, if there is one"),
-        "Where the Hub's token is. It is sent to the endpoint's scheme, host and port only.",
+        Unset("the token file of Hugging Face programs"),
+        "Reference to the Hub's token, which is sent to the endpoint's scheme, host and port only.",
         "{ env = \"HUB_TOKEN\" }",
         |s, _, v| s.hub.token = v.token(),
     )
     .variable("MODEL_CACHE_TOKEN")
     .also(&["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_TOKEN_PATH"]),
+    Key::new(
+        "hub.allow-http",
+        Flag,
+        Is("false"),
+        "Whether the token may be sent over plain http to other machines.",
+        "true",
+        |s, _, v| s.hub.allow_http = v.flag(),
+    )
+    .variable("MODEL_CACHE_HUB_ALLOW_HTTP"),
     // [mirrors.name]
     Key::new(
         "mirrors.*.url",
         Template,
-        Unset("needed"),
-        "Address of the mirror; `{model}` stands for the model's name.",
+        Unset("required"),
+        "URL of the mirror; `{model}` stands for the model's name.",
         "\"https://mirror.example.com/{model}\"",
         |s, name, v| s.mirrors.entry(name.to_owned()).or_default().url = v.text().unwrap_or_default(),
     ),
@@ -324,7 +415,7 @@ pub static KEYS: &[Key] = &[
         "mirrors.*.models",
         Texts,
         Is("*"),
-        "Globs of the models it has.",
+        "Globs of the models that the mirror has.",
         "[\"org/*\"]",
         |s, name, v| s.mirrors.entry(name.to_owned()).or_default().models = v.texts(),
     ),
@@ -340,7 +431,7 @@ pub static KEYS: &[Key] = &[
         "mirrors.*.trusted",
         Flag,
         Is("false"),
-        "Whether it may also answer for the listing of files when the authority is down.",
+        "Whether it may also list the files of a model when the source is down.",
         "true",
         |s, name, v| s.mirrors.entry(name.to_owned()).or_default().trusted = v.flag().unwrap_or(false),
     ),
@@ -348,16 +439,24 @@ pub static KEYS: &[Key] = &[
         "mirrors.*.token",
         Token,
         Unset("no token"),
-        "Where the mirror's token is.",
+        "Reference to the mirror's token.",
         "{ file = \"~/.config/mirror-token\" }",
         |s, name, v| s.mirrors.entry(name.to_owned()).or_default().token = v.token(),
+    ),
+    Key::new(
+        "mirrors.*.allow-http",
+        Flag,
+        Is("false"),
+        "Whether its token may be sent over plain http to other machines.",
+        "true",
+        |s, name, v| s.mirrors.entry(name.to_owned()).or_default().allow_http = v.flag().unwrap_or(false),
     ),
     // [s3]
     Key::new(
         "s3.endpoint",
         Address,
-        Unset("AWS's own"),
-        "Address of the service.",
+        Unset("that of AWS"),
+        "URL of the service.",
         "\"https://minio.example.com:9000\"",
         |s, _, v| s.s3.endpoint = v.address(),
     )
@@ -365,7 +464,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "s3.region",
         Text,
-        Unset("as AWS's tools find it"),
+        Unset("as the AWS CLI finds it"),
         "Region of the buckets.",
         "\"eu-central-1\"",
         |s, _, v| s.s3.region = v.text(),
@@ -374,7 +473,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "s3.profile",
         Text,
-        Unset("as AWS's tools find it"),
+        Unset("as the AWS CLI finds it"),
         "Profile of the AWS configuration.",
         "\"models\"",
         |s, _, v| s.s3.profile = v.text(),
@@ -384,7 +483,7 @@ pub static KEYS: &[Key] = &[
         "s3.path-style",
         Flag,
         Is("false"),
-        "Whether the bucket is written in the path and not in the host name.",
+        "Whether the bucket is in the path of the URL instead of the host name.",
         "true",
         |s, _, v| s.s3.path_style = v.flag(),
     )
@@ -393,7 +492,7 @@ pub static KEYS: &[Key] = &[
         "s3.allow-http",
         Flag,
         Is("false"),
-        "Whether http without TLS may be spoken.",
+        "Whether plain http is allowed.",
         "true",
         |s, _, v| s.s3.allow_http = v.flag(),
     )
@@ -404,8 +503,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "gcs.endpoint",
         Address,
-        Unset("Google's own"),
-        "Address of the service.",
+        Unset("that of Google"),
+        "URL of the service.",
         "\"https://gcs.example.com\"",
         |s, _, v| s.gcs.endpoint = v.address(),
     )
@@ -413,7 +512,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "gcs.service-account",
         Path,
-        Unset("as Google's tools find it"),
+        Unset("as gcloud finds it"),
         "File of a service account's key.",
         "\"~/.config/gcs.json\"",
         |s, _, v| s.gcs.service_account = v.path(),
@@ -423,7 +522,7 @@ pub static KEYS: &[Key] = &[
         "gcs.allow-http",
         Flag,
         Is("false"),
-        "Whether http without TLS may be spoken.",
+        "Whether plain http is allowed.",
         "true",
         |s, _, v| s.gcs.allow_http = v.flag(),
     )
@@ -436,7 +535,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "azure.account",
         Text,
-        Unset("as Azure's tools find it"),
+        Unset("as the Azure CLI finds it"),
         "Name of the storage account.",
         "\"models\"",
         |s, _, v| s.azure.account = v.text(),
@@ -445,8 +544,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "azure.endpoint",
         Address,
-        Unset("Azure's own"),
-        "Address of the service.",
+        Unset("that of Azure"),
+        "URL of the service.",
         "\"https://azure.example.com\"",
         |s, _, v| s.azure.endpoint = v.address(),
     )
@@ -455,7 +554,7 @@ pub static KEYS: &[Key] = &[
         "azure.allow-http",
         Flag,
         Is("false"),
-        "Whether http without TLS may be spoken.",
+        "Whether plain http is allowed.",
         "true",
         |s, _, v| s.azure.allow_http = v.flag(),
     )
@@ -469,7 +568,7 @@ pub static KEYS: &[Key] = &[
         "verify.digest",
         Word(&["off", "warn", "require"]),
         Is("warn"),
-        "Files that come without a digest are taken silently, with a warning, or refused. Wrong digests are always refused.",
+        "Whether files without a checksum are accepted silently, with a warning, or refused. Checksum mismatches are always refused.",
         "\"require\"",
         |s, _, v| {
             s.verify.digest = match v.word() {
@@ -486,7 +585,7 @@ pub static KEYS: &[Key] = &[
         "log.level",
         Text,
         Unset("no log"),
-        "What is logged on stderr: error, warn, info, debug, trace, or a filter such as cache_net=trace.",
+        "Log level on stderr: error, warn, info, debug, trace, or a filter such as cache_net=trace.",
         "\"info\"",
         |s, _, v| s.log.level = v.text(),
     )
@@ -496,7 +595,7 @@ pub static KEYS: &[Key] = &[
         "log.format",
         Word(&["text", "json"]),
         Is("text"),
-        "How a line of the log looks.",
+        "Format of log lines.",
         "\"json\"",
         |s, _, v| s.log.format = if v.word() == "json" { LogFormat::Json } else { LogFormat::Text },
     )
@@ -517,7 +616,7 @@ pub static KEYS: &[Key] = &[
         "server.listen",
         Texts,
         Is("127.0.0.1:8090"),
-        "Where the mirror listens: ADDRESS:PORT, `unix:PATH`, or `systemd` for the sockets it hands over.",
+        "Addresses to listen on: ADDRESS:PORT, `unix:PATH`, or `systemd` for socket activation.",
         "[\"0.0.0.0:8090\", \"unix:/run/model-cache.sock\"]",
         |s, _, v| s.server.listen = v.texts(),
     )
@@ -526,7 +625,7 @@ pub static KEYS: &[Key] = &[
         "server.hosts",
         Texts,
         Unset("none"),
-        "Names under which the mirror may be asked, besides loopback's and the addresses it listens on.",
+        "Further host names of the mirror, besides loopback and the addresses it listens on.",
         "[\"hub.example.com\"]",
         |s, _, v| s.server.hosts = v.texts(),
     )
@@ -535,7 +634,7 @@ pub static KEYS: &[Key] = &[
         "server.refresh",
         Age,
         Is("1m"),
-        "How long a moving name keeps its commit, and a repository counts as public, before upstream is asked again.",
+        "How long the commit of a branch and the visibility of a repository are cached.",
         "\"10m\"",
         |s, _, v| s.server.refresh = v.age(),
     )
@@ -544,16 +643,25 @@ pub static KEYS: &[Key] = &[
         "server.negative",
         Age,
         Is("10s"),
-        "How long upstream's word counts that there is no such thing.",
+        "How long a \"not found\" of upstream is cached.",
         "\"1m\"",
         |s, _, v| s.server.negative = v.age(),
     )
     .variable("MODEL_CACHE_SERVER_NEGATIVE"),
     Key::new(
+        "server.stream",
+        Word(&["arriving", "verified-only"]),
+        Is("arriving"),
+        "When a file is served during its download: as it arrives, or once it is verified.",
+        "\"verified-only\"",
+        |s, _, v| s.server.verified_only = v.word() == "verified-only",
+    )
+    .variable("MODEL_CACHE_SERVER_STREAM"),
+    Key::new(
         "server.upstream",
         Texts,
         Unset("all"),
-        "Globs of the repositories that the mirror may ask upstream for; `*` also crosses `/`.",
+        "Globs of the repositories that the mirror may request upstream; `*` also matches `/`.",
         "[\"org/*\", \"datasets/org/*\"]",
         |s, _, v| s.server.upstream = v.texts(),
     )
@@ -562,16 +670,34 @@ pub static KEYS: &[Key] = &[
         "server.anonymous",
         Texts,
         Unset("nothing"),
-        "When there are users: globs of the repositories that may be read without a token.",
+        "Globs of the repositories that are readable without a token, whatever their visibility.",
         "[\"org/open-*\"]",
         |s, _, v| s.server.anonymous = v.texts(),
     )
     .variable("MODEL_CACHE_SERVER_ANONYMOUS"),
     Key::new(
+        "server.gated",
+        Word(&["hidden", "hub"]),
+        Is("hidden"),
+        "Response for a gated repository without access: `hidden` as if it did not exist, `hub` as the Hub, with where to accept its conditions.",
+        "\"hub\"",
+        |s, _, v| s.server.gated_as_hub = v.word() == "hub",
+    )
+    .variable("MODEL_CACHE_SERVER_GATED"),
+    Key::new(
+        "server.open-metrics",
+        Flag,
+        Is("false"),
+        "Serve /metrics without the admin's token.",
+        "true",
+        |s, _, v| s.server.open_metrics = v.flag(),
+    )
+    .variable("MODEL_CACHE_SERVER_OPEN_METRICS"),
+    Key::new(
         "server.admin-token",
         Token,
-        Unset("one made at the start on loopback, else the unix socket only"),
-        "Where the token is that may fetch, pin, evict and reload over HTTP.",
+        Unset("a new one at each start on loopback, else the unix socket only"),
+        "Reference to the admin token, for downloads, pins, evictions and reloads over HTTP.",
         "{ file = \"~/.config/model-cache/admin-token\" }",
         |s, _, v| s.server.admin_token = v.token(),
     )
@@ -579,17 +705,26 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "server.rate",
         Number(1, 1_000_000),
-        Unset("no limit"),
-        "Requests a second of one client; ten times as many at once.",
+        Is("1000"),
+        "Maximum requests a second of one client; ten times as many in a burst.",
         "50",
         |s, _, v| s.server.rate = v.number(),
     )
     .variable("MODEL_CACHE_SERVER_RATE"),
     Key::new(
+        "server.unknown-rate",
+        Number(1, 1_000_000),
+        Is("30"),
+        "Maximum requests a minute to upstream for names unknown to the mirror, for one client; twice as many in a burst, eight times as many for all clients together.",
+        "120",
+        |s, _, v| s.server.unknown_rate = v.number(),
+    )
+    .variable("MODEL_CACHE_SERVER_UNKNOWN_RATE"),
+    Key::new(
         "server.connections",
         Number(1, 1_000_000),
         Is("4096"),
-        "Connections of all clients.",
+        "Maximum number of connections; health checks and the admin get more.",
         "1024",
         |s, _, v| s.server.connections = v.number(),
     )
@@ -597,8 +732,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "server.connections-per-client",
         Number(1, 1_000_000),
-        Unset("no limit"),
-        "Connections of one client's address.",
+        Is("512"),
+        "Maximum number of connections from one address.",
         "64",
         |s, _, v| s.server.connections_per_client = v.number(),
     )
@@ -625,7 +760,7 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "users.*.token-sha256",
         Text,
-        Unset("needed"),
+        Unset("required"),
         "SHA-256 of the user's token, as `model-cache token new` prints it.",
         "\"0000000000000000000000000000000000000000000000000000000000000000\"",
         |s, name, v| s.users.entry(name.to_owned()).or_default().token_sha256 = v.text().unwrap_or_default(),
@@ -633,8 +768,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "users.*.read",
         Texts,
-        Unset("only what server.anonymous says"),
-        "Globs of the repositories that the user may read; `*` also crosses `/`.",
+        Unset("only server.anonymous"),
+        "Globs of the repositories that the user may read; `*` also matches `/`.",
         "[\"org/*\", \"datasets/org/*\"]",
         |s, name, v| s.users.entry(name.to_owned()).or_default().read = v.texts(),
     ),
@@ -642,8 +777,8 @@ pub static KEYS: &[Key] = &[
     Key::new(
         "models.*.from",
         Text,
-        Unset("needed"),
-        "What the mirror serves under this name: a bucket, a folder, a web address or a registered name.",
+        Unset("required"),
+        "Source of the model of this name: a bucket, a folder, a URL or a registered name.",
         "\"s3://bucket/prefix\"",
         |s, name, v| s.models.entry(name.to_owned()).or_default().from = v.text().unwrap_or_default(),
     ),

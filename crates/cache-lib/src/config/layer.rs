@@ -8,6 +8,7 @@ use super::node::{self, Member, Node, Shape};
 use super::origin::{Mistake, Origin, nearest, nearest_section, written};
 use super::value::{Base, Kind, Value};
 use super::{Entry, TokenRef};
+use crate::redact_text;
 
 /// Position in the table of keys, and the name that the user chose.
 pub(super) type Slot = (usize, Option<String>);
@@ -41,7 +42,7 @@ impl Draft {
                 place: file.place(error.at),
                 key: None,
                 message: error.message,
-                hint: format!("this is no valid {}", if json { "JSON" } else { "TOML" }),
+                hint: format!("fix the {} syntax", if json { "JSON" } else { "TOML" }),
             })),
         }
         self.mistakes[before..].sort_by(|a, b| a.place.cmp(&b.place));
@@ -61,7 +62,7 @@ impl Draft {
                         other => self.mistakes.push(file.mistake(
                             item.at,
                             &[name, &item.name],
-                            format!("this is {} and no table", other.name()),
+                            format!("expected a table, got {}", other.name()),
                             format!("write [{name}.{}] and its keys below", written(&item.name)),
                         )),
                     }
@@ -71,16 +72,16 @@ impl Draft {
             (Some(_), other) => self.mistakes.push(file.mistake(
                 member.at,
                 &[name],
-                format!("this is {} and no table", other.name()),
+                format!("expected a table, got {}", other.name()),
                 format!("write [{name}] and its keys below"),
             )),
             (None, Shape::Table(_)) => self.mistakes.push(file.mistake(
                 member.at,
                 &[name],
-                "there is no such section".to_owned(),
+                "unknown section".to_owned(),
                 match nearest_section(name) {
                     Some(section) => format!("did you mean `{section}`?"),
-                    None => "`model-cache config show` lists all keys".to_owned(),
+                    None => "run `model-cache config show` for all keys".to_owned(),
                 },
             )),
             (None, _) => self.unknown(file, &[name], member.at),
@@ -128,16 +129,16 @@ impl Draft {
     fn unknown(&mut self, file: &File<'_>, parts: &[&str], at: usize) {
         let hint = match nearest(parts) {
             Some(key) => format!("did you mean `{}`?", key.name),
-            None => "`model-cache config show` lists all keys".to_owned(),
+            None => "run `model-cache config show` for all keys".to_owned(),
         };
-        self.mistakes.push(file.mistake(at, parts, "there is no such key".to_owned(), hint));
+        self.mistakes.push(file.mistake(at, parts, "unknown key".to_owned(), hint));
     }
 
     /// Reads the variables of all keys.
     pub(super) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
         let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| crate::builder::truthy(&text));
         for (at, key) in KEYS.iter().enumerate() {
-            let own = key.variable.iter().map(|name| (*name, true));
+            let own = key.variables().map(|name| (name, true));
             let names = own.chain(key.also.iter().map(|name| (*name, false)));
             let set = |name: &str| get(name).filter(|text| !text.trim().is_empty());
             let Some((name, own, text)) = names
@@ -207,9 +208,9 @@ impl File<'_> {
             return Ok(value);
         }
         Err((
-            "the file of a folder may not set this: such a folder may come from anywhere".to_owned(),
-            "put it into your own configuration file (`model-cache config path`), name this one with --config, \
-             or trust the folder with project.trust there"
+            format!("project files may not set {} (untrusted folder)", key.name),
+            "move it to your own configuration file (run `model-cache config path`), or trust the folder there with \
+             project.trust"
                 .to_owned(),
         ))
     }
@@ -224,12 +225,12 @@ impl File<'_> {
     }
 }
 
-/// A value for people. Of a token only where it is.
+/// A value for people. Of a token only where it is, and of an address not its secrets.
 fn shown(value: &Value, text: &str) -> String {
     match value {
         Value::Token(token) => token.to_string(),
         Value::Path(path) => path.display().to_string(),
-        _ if text.chars().any(char::is_control) => format!("{text:?}"),
-        _ => text.to_owned(),
+        _ if text.chars().any(char::is_control) => format!("{:?}", redact_text(text)),
+        _ => redact_text(text).into_owned(),
     }
 }

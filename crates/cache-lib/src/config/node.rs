@@ -49,9 +49,9 @@ impl Shape {
     /// What it is, with its article.
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Flag(_) => "true or false",
+            Self::Flag(_) => "a boolean",
             Self::Number(_) => "a number",
-            Self::Text(_) => "a text",
+            Self::Text(_) => "a string",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
             Self::Other(name) => name,
@@ -108,7 +108,7 @@ pub(super) fn json(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
     })?;
     match json_value(text, whole, 0).shape {
         Shape::Table(members) => Ok(members),
-        other => Err(vec![Syntax { at: 0, message: format!("this is {} and no object", other.name()) }]),
+        other => Err(vec![Syntax { at: 0, message: format!("expected an object, got {}", other.name()) }]),
     }
 }
 
@@ -128,11 +128,11 @@ fn json_value(text: &str, raw: &RawValue, depth: usize) -> Node {
                     })
                     .collect(),
             ),
-            Err(_) => Shape::Other("no object"),
+            Err(_) => Shape::Other("an invalid object"),
         },
         Some(b'[') => match serde_json::from_str::<Vec<&RawValue>>(source) {
             Ok(list) => Shape::List(list.into_iter().map(|one| json_value(text, one, depth + 1)).collect()),
-            Err(_) => Shape::Other("no list"),
+            Err(_) => Shape::Other("an invalid list"),
         },
         _ => match serde_json::from_str(source) {
             Ok(serde_json::Value::Bool(flag)) => Shape::Flag(flag),

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::keys::{KEYS, Key};
-use crate::{Error, ErrorKind};
+use crate::{Error, ErrorKind, redact_text};
 
 /// Below this likeness (Jaro-Winkler, 0 to 1) a guess would be no help.
-const ALIKE: f64 = 0.8;
+pub(super) const ALIKE: f64 = 0.8;
 
 /// Where a value comes from. Later ones win over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,7 +49,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// One mistake in a configuration. Holds nothing of a token.
+/// One mistake in a configuration. Holds nothing of a token, and no secret of an address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Mistake {
@@ -67,13 +67,13 @@ impl Mistake {
     /// A mistake without a hint yet.
     #[must_use]
     pub fn new(place: Origin, key: Option<String>, message: impl Into<String>) -> Self {
-        Self { place, key, message: message.into(), hint: String::new() }
+        Self { place, key, message: redact_text(&message.into()).into_owned(), hint: String::new() }
     }
 
     /// Says what would be right.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = redact_text(&hint.into()).into_owned();
         self
     }
 }

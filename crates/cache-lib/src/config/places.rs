@@ -1,24 +1,29 @@
 //! Where configuration is looked for.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fs_err as fs;
 use serde::Serialize;
 
-use super::Config;
-use super::keys::KEYS;
+use super::keys::{KEYS, Key};
 use super::layer::Draft;
-use super::origin::{Mistake, Origin};
+use super::origin::{ALIKE, Mistake, Origin};
 use super::value::{Base, Value};
+use super::{Config, TokenRef};
 
 /// Longest configuration file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
 
 /// The variable that names a file to be read instead of both others.
 const CONFIG: &str = "MODEL_CACHE_CONFIG";
+/// What the names of this program's variables begin with.
+const OWN: &str = "MODEL_CACHE_";
+/// Variables of no key: the file, the build's commit, and those of the torture rig.
+const OF_NO_KEY: [&str; 5] =
+    [CONFIG, "MODEL_CACHE_COMMIT", "MODEL_CACHE_FAILPOINT", "MODEL_CACHE_MUTANT", "MODEL_CACHE_CLOCK_OFFSET"];
 
 type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
@@ -32,6 +37,8 @@ pub struct LoadOptions {
     pub(super) file: Option<PathBuf>,
     pub(super) files: bool,
     pub(super) environment: Environment,
+    /// The names of all variables that should be this program's, sorted.
+    pub(super) names: Vec<String>,
     pub(super) flags: Vec<Flag>,
 }
 
@@ -78,9 +85,16 @@ impl Default for LoadOptions {
             file: None,
             files: true,
             environment: Arc::new(|name| std::env::var(name).ok()),
+            names: own_names(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())),
             flags: Vec::new(),
         }
     }
+}
+
+fn own_names(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut names: Vec<String> = names.filter(|name| name.starts_with(OWN)).collect();
+    names.sort_unstable();
+    names
 }
 
 impl LoadOptions {
@@ -116,7 +130,15 @@ impl LoadOptions {
     #[must_use]
     pub fn with_environment(mut self, get: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
         self.environment = Arc::new(get);
+        self.names = Vec::new();
         self
+    }
+
+    /// Reads these variables in place of the process's.
+    #[must_use]
+    pub fn with_variables(self, variables: HashMap<String, String>) -> Self {
+        let names = own_names(variables.keys().cloned());
+        Self { names, ..self.with_environment(move |name| variables.get(name).cloned()) }
     }
 
     /// Sets a key, above all other layers. `flag` is its name for people; what is no key is passed over.
@@ -166,8 +188,30 @@ pub(super) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft, con
     one_of(names, Role::Project, trusted, base, draft, config);
 }
 
+/// Warnings for variables that should be this program's and that nothing reads.
+pub(super) fn unknown_variables(options: &LoadOptions, draft: &Draft) -> Vec<String> {
+    let known = || KEYS.iter().flat_map(Key::variables);
+    // A token may be in a variable of any name.
+    let holds_token = |name: &str| {
+        draft.entries.values().any(|entry| matches!(&entry.value, Value::Token(TokenRef::Env(env)) if env == name))
+    };
+    let is_known = |name: &str| OF_NO_KEY.contains(&name) || known().any(|known| known == name) || holds_token(name);
+    let warning = |name: &String| match nearest_name(name, known()) {
+        Some(near) => format!("{name}: no such variable; did you mean {near}?"),
+        None => format!("{name}: no such variable; run `model-cache config show` for all keys"),
+    };
+    options.names.iter().filter(|name| !is_known(name)).map(warning).collect()
+}
+
+fn nearest_name(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let rest = |name: &str| name.strip_prefix(OWN).unwrap_or(name).to_owned();
+    let likeness = |known: &'static str| (strsim::jaro_winkler(&rest(name), &rest(known)), known);
+    let best = known.map(likeness).max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (best.0 >= ALIKE).then_some(best.1)
+}
+
 fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
-    let text = open(path).and_then(|file| content(file, path));
+    let text = cache_fs::read_text(path, MAX_FILE);
     config.files.push(Looked { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
     match text {
         Ok(text) => draft.file(path, &text, base.home, true),
@@ -175,7 +219,7 @@ fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, co
             place: whence,
             key: None,
             message: format!("the configuration file could not be read: {error}"),
-            hint: "`model-cache config init` prints one to begin with".to_owned(),
+            hint: "run `model-cache config init` to print an example".to_owned(),
         }),
     }
 }
@@ -185,16 +229,16 @@ fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft:
     let mut before: Option<PathBuf> = None;
     for path in names {
         let mut looked = Looked { path: path.clone(), role, read: false, trusted };
-        match (open(&path), &before) {
+        match (cache_fs::open(&path), &before) {
             (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {}
             (Ok(_), Some(other)) => {
-                config.warnings.push(format!("{} is not read: {} is there", path.display(), other.display()));
+                config.warnings.push(format!("{} is ignored: {} exists", path.display(), other.display()));
             }
             (Ok(file), None) if role == Role::Project && !is_ours(&file) => {
                 let path = path.display();
-                config.warnings.push(format!("{path} is not read: it is another user's, or others may write it"));
+                config.warnings.push(format!("{path} is ignored: another user owns it or can write it"));
             }
-            (Ok(file), None) => match content(file, &path) {
+            (Ok(file), None) => match cache_fs::text_of(file, &path, MAX_FILE) {
                 Ok(text) => {
                     looked.read = true;
                     draft.file(&path, &text, base.home, trusted);
@@ -217,31 +261,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
     }
 }
 
-/// Opens a file without waiting for a writer, should it be a pipe.
-fn open(path: &Path) -> std::io::Result<fs::File> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(std::io::Error::other(format!("{} is no file", path.display())));
-    }
-    fs::File::open(path)
-}
-
-fn content(file: fs::File, path: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    file.take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE {
-        return Err(std::io::Error::other(format!("{} is longer than a configuration can be", path.display())));
-    }
-    let text = String::from_utf8(bytes);
-    text.map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
-        std::io::Error::other(format!("line {} is not UTF-8", line + 1))
-    })
-}
-
 /// Whether the working folder is below one that the user trusts. Neither a flag nor the project's file can say so.
 fn is_trusted(options: &LoadOptions, draft: &Draft, base: Base<'_>) -> bool {
     let Some((at, key)) = KEYS.iter().enumerate().find(|(_, key)| key.name == "project.trust") else { return false };
-    let variable = key.variable.and_then(|name| options.set(name));
+    let variable = key.variables().find_map(|name| options.set(name));
     let folders = match variable.map(|text| key.kind.of_text(&text, base)) {
         Some(Ok(value)) => value.folders(),
         Some(Err(_)) => Vec::new(),
@@ -253,13 +276,13 @@ fn is_trusted(options: &LoadOptions, draft: &Draft, base: Base<'_>) -> bool {
 
 /// Whether a file belongs to this user, or to root, and nobody else may write it.
 #[cfg(unix)]
-fn is_ours(file: &fs::File) -> bool {
+fn is_ours(file: &std::fs::File) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let ours = rustix::process::geteuid().as_raw();
     file.metadata().is_ok_and(|metadata| [0, ours].contains(&metadata.uid()) && metadata.mode() & 0o002 == 0)
 }
 
 #[cfg(not(unix))]
-fn is_ours(_: &fs::File) -> bool {
+fn is_ours(_: &std::fs::File) -> bool {
     true
 }

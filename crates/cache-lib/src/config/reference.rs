@@ -76,7 +76,8 @@ Settings come from these places; later ones win:
 2. the user's file, `config.toml` in the folder `model-cache` of the platform's configuration folder
    (`~/.config/model-cache/config.toml` on Linux)
 3. the project's file, `model-cache.toml` in the working folder
-4. the environment: the variables below, the first that is set
+4. the environment: the variables below, the first that is set; `MODEL_CACHE_<SECTION>_<KEY>` (`MODEL_CACHE_STORE_MODE`) is
+   read, too, after the first one, and any other `MODEL_CACHE_` variable gets a warning
 5. flags
 
 `--config FILE` or `MODEL_CACHE_CONFIG` names a file that replaces both files. JSON does as well as TOML: `config.json`,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::TokenRef;
+use crate::StoreMode;
 
 /// All settings, grouped as the file is. The default is what no configuration at all means.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -50,6 +51,8 @@ pub struct Settings {
 pub struct StoreSettings {
     /// Its folder.
     pub dir: Option<PathBuf>,
+    /// Access of other users.
+    pub mode: StoreMode,
     /// Bytes that all blobs may take up.
     pub quota: Option<u64>,
     /// What goes first when it gets too large.
@@ -91,6 +94,12 @@ pub struct TransferSettings {
     pub memory: Option<u64>,
     /// A connection that brings next to nothing for this long is given up.
     pub stall_timeout: Option<Duration>,
+    /// A process that fetches a file and makes no progress for this long is overtaken by those that wait for it.
+    pub leader_timeout: Option<Duration>,
+    /// Longest wait that a rate-limiting host may ask for.
+    pub max_wait: Option<Duration>,
+    /// Longest time for one get. `None`: no limit.
+    pub deadline: Option<Duration>,
 }
 
 /// The way to all hosts.
@@ -107,6 +116,10 @@ pub struct NetworkSettings {
     pub ca_bundle: Option<PathBuf>,
     /// Where proxies are taken from.
     pub proxy: Proxy,
+    /// Whether plain http is refused altogether; false when `None`.
+    pub https_only: Option<bool>,
+    /// Hosts and networks that a server on the internet may redirect to although they are internal.
+    pub allow_internal: Vec<String>,
 }
 
 /// Where proxies are taken from.
@@ -138,6 +151,8 @@ pub struct HubSettings {
     pub endpoint: Option<Url>,
     /// Where its token is. `None` also when a variable of Hugging Face says it: `cache-hf` reads those itself.
     pub token: Option<TokenRef>,
+    /// Whether the token may go over plain http to other machines; false when `None`.
+    pub allow_http: Option<bool>,
 }
 
 /// One mirror.
@@ -154,12 +169,21 @@ pub struct MirrorSettings {
     pub trusted: bool,
     /// Where its token is.
     pub token: Option<TokenRef>,
+    /// Whether the token may go over plain http to other machines.
+    pub allow_http: bool,
 }
 
 impl Default for MirrorSettings {
     /// A mirror of all models, not trusted, without an address.
     fn default() -> Self {
-        Self { url: String::new(), models: vec!["*".to_owned()], preference: 0, trusted: false, token: None }
+        Self {
+            url: String::new(),
+            models: vec!["*".to_owned()],
+            preference: 0,
+            trusted: false,
+            token: None,
+            allow_http: false,
+        }
     }
 }
 
@@ -271,14 +295,22 @@ pub struct ServerSettings {
     pub refresh: Option<Duration>,
     /// How long "there is no such thing" counts.
     pub negative: Option<Duration>,
+    /// Files are given out when their digest is confirmed, not as they arrive.
+    pub verified_only: bool,
     /// Globs of repositories that may be asked for upstream; empty for all.
     pub upstream: Vec<String>,
-    /// Globs of what may be read without a token when there are users.
+    /// Globs of what may be read without a token.
     pub anonymous: Vec<String>,
+    /// Whether gated repositories are answered as the Hub answers them.
+    pub gated_as_hub: bool,
+    /// Whether `/metrics` is for everyone.
+    pub open_metrics: Option<bool>,
     /// Where the admin's token is.
     pub admin_token: Option<TokenRef>,
     /// Requests a second of one client.
     pub rate: Option<u32>,
+    /// Names unknown to the mirror that one client may have upstream asked for, a minute.
+    pub unknown_rate: Option<u32>,
     /// Connections of one client.
     pub connections_per_client: Option<usize>,
     /// Connections in all.

@@ -43,11 +43,10 @@ impl Place {
     }
 
     fn options(&self) -> LoadOptions {
-        let variables = self.variables.clone();
         LoadOptions::default()
             .with_cwd(self.path("project"))
             .with_user_folder(Some(self.path("user")))
-            .with_environment(move |name| variables.get(name).cloned())
+            .with_variables(self.variables.clone())
     }
 
     fn settings(&self) -> Settings {
@@ -92,6 +91,44 @@ fn later_layers_win_and_each_value_has_its_origin() {
 }
 
 #[test]
+fn variable_may_be_named_by_section_and_key() {
+    let mode = |place: Place| place.settings().store.mode;
+    assert_eq!(mode(Place::new().variable("MODEL_CACHE_STORE_MODE", "group")), crate::StoreMode::Group);
+    let both = Place::new().variable("MODEL_CACHE_STORE_MODE", "group").variable("MODEL_CACHE_MODE", "private");
+    assert_eq!(mode(both), crate::StoreMode::Private, "the documented name counts first");
+    let mistake = Place::new().variable("MODEL_CACHE_STORE_QUOTA", "plenty").mistakes();
+    assert_eq!(mistake[0].place.to_string(), "MODEL_CACHE_STORE_QUOTA");
+    let mut names: Vec<_> = KEYS.iter().flat_map(Key::variables).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "a name of two keys");
+}
+
+#[test]
+fn unknown_variable_gets_a_warning() {
+    let warnings = |place: &Place| Config::load(&place.options()).unwrap().warnings().to_vec();
+    let place = Place::new()
+        .variable("MODEL_CACHE_STOR_MODE", "group")
+        .variable("MODEL_CACHE_QUTOA", "1GB")
+        .variable("MODEL_CACHE_ZZZ", "hush")
+        .variable("MODEL_CACHE_MY_TOKEN", "hush")
+        .variable("OTHER_QUTOA", "1");
+    let place = place.user("hub.token = { env = \"MODEL_CACHE_MY_TOKEN\" }");
+    assert_eq!(
+        warnings(&place),
+        [
+            "MODEL_CACHE_QUTOA: no such variable; did you mean MODEL_CACHE_QUOTA?",
+            "MODEL_CACHE_STOR_MODE: no such variable; did you mean MODEL_CACHE_STORE_MODE?",
+            "MODEL_CACHE_ZZZ: no such variable; run `model-cache config show` for all keys",
+        ]
+    );
+    let known = KEYS.iter().flat_map(Key::variables);
+    let known = known.fold(Place::new(), |place, name| place.variable(name, ""));
+    assert_eq!(warnings(&known.variable("MODEL_CACHE_CONFIG", "").variable("MODEL_CACHE_FAILPOINT", "x")), [""; 0]);
+}
+
+#[test]
 fn every_key_is_read_from_its_example_and_changes_the_settings() {
     for key in KEYS {
         let name = key.name.replace('*', "name");
@@ -129,11 +166,14 @@ fn the_defaults_that_are_told_are_those_in_force() {
     assert_eq!(told("transfer.connections"), engine.connections_per_host as u64);
     assert_eq!(told("transfer.jobs"), engine.files as u64);
     assert_eq!(told("transfer.stall-timeout"), engine.stall_window.as_secs());
+    assert_eq!(told("transfer.leader-timeout"), engine.leader_timeout.as_secs());
+    assert_eq!(told("transfer.max-wait"), engine.max_wait.as_secs());
     #[cfg(feature = "http")]
     {
-        let http = Settings::default().http_config();
+        let http = Settings::default().http_config().unwrap();
         assert_eq!(told("network.connect-timeout"), http.connect_timeout.as_secs());
         assert_eq!(told("network.read-timeout"), http.read_timeout.as_secs());
+        assert_eq!(told("transfer.max-wait"), http.retry.patience.as_secs());
         assert_eq!(told("transfer.connections"), http.max_per_host as u64);
     }
 }
@@ -146,7 +186,7 @@ fn an_unknown_key_has_its_line_and_the_nearest_right_key() {
         ("[transfer]\n  limit_rate = 5", 2, 3, "did you mean `transfer.limit-rate`?"),
         ("[stor]\nquota = 1", 1, 2, "did you mean `store`?"),
         ("[hosts.\"a.b\"]\nconection = 1", 2, 1, "did you mean `hosts.*.connections`?"),
-        ("[store]\nzzzz = 1", 2, 1, "`model-cache config show` lists all keys"),
+        ("[store]\nzzzz = 1", 2, 1, "run `model-cache config show` for all keys"),
     ] {
         let (at, from, words) = Place::new().user(text).mistake();
         assert_eq!((at, from), (line, column), "{text}: {words}");
@@ -158,20 +198,20 @@ fn an_unknown_key_has_its_line_and_the_nearest_right_key() {
 fn a_wrong_value_says_what_was_read_and_what_is_right() {
     for (text, words) in [
         ("store.quota = \"plenty\"", &["\"plenty\" is not a size", "1.5GiB"][..]),
-        ("store.quota = true", &["this is true or false", "\"500MB\""]),
-        ("store.quota = -1", &["-1 is less than nothing"]),
-        ("store.policy = \"fifo\"", &["\"fifo\" is none", "\"lru\" or \"ttl\" or \"size\""]),
+        ("store.quota = true", &["expected a size, got a boolean", "\"500MB\""]),
+        ("store.quota = -1", &["-1 is negative"]),
+        ("store.policy = \"fifo\"", &["\"fifo\" is not one", "\"lru\" or \"ttl\" or \"size\""]),
         ("transfer.jobs = 0", &["0 is too small", "from 1 to 1024"]),
-        ("transfer.jobs = \"4\"", &["this is a text", "a whole number"]),
-        ("transfer.jobs = 1.5", &["this is a fraction"]),
-        ("network.offline = \"yes\"", &["this is a text", "true or false"]),
-        ("network.read-timeout = 30", &["this is a number", "\"30s\""]),
+        ("transfer.jobs = \"4\"", &["expected a number, got a string", "a whole number"]),
+        ("transfer.jobs = 1.5", &["expected a number, got a fraction"]),
+        ("network.offline = \"yes\"", &["expected a boolean, got a string", "true or false"]),
+        ("network.read-timeout = 30", &["expected a duration, got a number", "\"30s\""]),
         ("network.read-timeout = \"0s\"", &["too short"]),
-        ("hub.endpoint = \"ftp://x\"", &["no http or https"]),
-        ("store = 1", &["no table", "[store]"]),
-        ("hosts.x = 1", &["no table", "[hosts.x]"]),
+        ("hub.endpoint = \"ftp://x\"", &["not an http or https URL"]),
+        ("store = 1", &["expected a table, got a number", "[store]"]),
+        ("hosts.x = 1", &["expected a table, got a number", "[hosts.x]"]),
         ("mirrors.m.preference = 1", &["mirrors.m: it has no address", "url ="]),
-        ("mirrors.m.models = [1]\nmirrors.m.url = \"https://m\"", &["no text"]),
+        ("mirrors.m.models = [1]\nmirrors.m.url = \"https://m\"", &["not a string"]),
     ] {
         let (line, _, told) = Place::new().user(text).mistake();
         assert_eq!(line, 1, "{text}");
@@ -236,7 +276,7 @@ fn json_is_read_with_its_lines() {
     let both = place.user("[store]\nquota = \"2GB\"");
     let config = Config::load(&both.options()).unwrap();
     assert_eq!(config.settings().store.quota, Some(2_000_000_000));
-    assert!(config.warnings()[0].contains("config.json is not read"), "{:?}", config.warnings());
+    assert!(config.warnings()[0].contains("config.json is ignored"), "{:?}", config.warnings());
 }
 
 #[test]
@@ -298,7 +338,7 @@ fn a_projects_file_that_others_may_write_is_not_read() {
     fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o666)).unwrap();
     let config = Config::load(&place.options()).unwrap();
     assert_eq!(config.settings().transfer.jobs, None);
-    assert!(config.warnings()[0].contains("is not read"), "{:?}", config.warnings());
+    assert!(config.warnings()[0].contains("is ignored"), "{:?}", config.warnings());
 }
 
 #[test]
@@ -381,7 +421,7 @@ fn hostile_files_do_no_harm() {
     let (_, _, told) = Place::new().user("\"\\u001b[31m\" = 1").mistake();
     assert!(!told.contains('\u{1b}'), "{told:?}");
     let (_, _, told) = Place::new().user(&"#".repeat(2 << 20)).mistake();
-    assert!(told.contains("longer than"), "{told}");
+    assert!(told.contains("larger than"), "{told}");
     let place = Place::new();
     fs_err::write(place.path("user/config.toml"), b"a\n\xff").unwrap();
     assert!(place.mistake().2.contains("line 2 is not UTF-8"));

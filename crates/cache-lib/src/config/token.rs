@@ -1,7 +1,6 @@
 //! [`TokenRef`]: where a token is. The token itself is never part of the settings.
 
 use std::fmt;
-use std::io::Read as _;
 use std::path::PathBuf;
 
 use crate::{Error, ErrorKind, Result};
@@ -30,17 +29,14 @@ impl TokenRef {
             Self::Env(name) => std::env::var(name)
                 .map_err(|_| self.refuse("is not set").with_hint(format!("set {name}, or remove the reference")))?,
             Self::File(path) => {
-                let mut text = String::new();
-                let read =
-                    fs_err::File::open(path).and_then(|file| file.take(MAX_TOKEN_FILE).read_to_string(&mut text));
-                read.map_err(|error| self.refuse(&format!("could not be read: {}", error.kind())))?;
-                text
+                let read = cache_fs::read_text(path, MAX_TOKEN_FILE);
+                read.map_err(|error| self.refuse(&format!("could not be read: {}", error.kind())))?
             }
         };
         let token = text.trim();
         if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(self
-                .refuse("is empty or has a character that no token has")
+                .refuse("is empty or has invalid characters")
                 .with_hint("copy the token again, alone on one line"));
         }
         Ok(token.to_owned())

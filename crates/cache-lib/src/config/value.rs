@@ -96,18 +96,35 @@ impl Kind {
             Self::Size => "a size such as \"500MB\" or \"1.5GiB\"".to_owned(),
             Self::Limit => "a size such as \"500MB\" or \"1.5GiB\", or \"off\"".to_owned(),
             Self::Rate => "a rate such as \"50MB/s\", or \"off\"".to_owned(),
-            Self::Age => "a span of time such as \"30s\", \"12h\" or \"30d\"".to_owned(),
-            Self::Text => "a text".to_owned(),
+            Self::Age => "a duration such as \"30s\", \"12h\" or \"30d\"".to_owned(),
+            Self::Text => "a string".to_owned(),
             Self::Path => "a path".to_owned(),
-            Self::Address => "an address such as \"https://hub.example.com\"".to_owned(),
-            Self::Template => "an address such as \"https://mirror.example.com/{model}\"".to_owned(),
+            Self::Address => "a URL such as \"https://hub.example.com\"".to_owned(),
+            Self::Template => "a URL such as \"https://mirror.example.com/{model}\"".to_owned(),
             Self::Word(words) => {
                 let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
                 words.join(" or ")
             }
-            Self::Texts => "a list of texts such as [\"org/*\"]".to_owned(),
+            Self::Texts => "a list of strings such as [\"org/*\"]".to_owned(),
             Self::Folders => "a list of folders such as [\"~/work\"]".to_owned(),
             Self::Token => "{ env = \"VARIABLE\" } or { file = \"path\" }".to_owned(),
+        }
+    }
+
+    /// The type, with its article.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Flag => "a boolean",
+            Self::Number(..) => "a number",
+            Self::Size | Self::Limit => "a size",
+            Self::Rate => "a rate",
+            Self::Age => "a duration",
+            Self::Text | Self::Word(_) => "a string",
+            Self::Path => "a path",
+            Self::Address | Self::Template => "a URL",
+            Self::Texts => "a list of strings",
+            Self::Folders => "a list of folders",
+            Self::Token => "a table",
         }
     }
 
@@ -122,7 +139,7 @@ impl Kind {
             (Self::Number(..), Shape::Number(number)) => self.number(*number),
             (Self::Size | Self::Limit | Self::Rate, Shape::Number(number)) => match u64::try_from(*number) {
                 Ok(bytes) => Ok(Value::Bytes(Some(bytes).filter(|&bytes| self != Self::Rate || bytes > 0))),
-                Err(_) => Err(self.wrong(format!("{number} is less than nothing"))),
+                Err(_) => Err(self.wrong(format!("{number} is negative"))),
             },
             (Self::Texts, Shape::List(list)) => texts(list).map(Value::Texts).ok_or_else(|| self.wrong(not_texts())),
             (Self::Folders, Shape::List(list)) => match texts(list) {
@@ -131,15 +148,15 @@ impl Kind {
             },
             (Self::Token, Shape::Table(members)) => token(node, members, base),
             (Self::Token, Shape::Text(_)) => Err(Wrong {
-                message: "a token is never written into a configuration file".to_owned(),
+                message: "tokens may not be written into a configuration file".to_owned(),
                 hint: "keep it in a variable or a file, and write { env = \"VARIABLE\" } or { file = \"path\" }"
                     .to_owned(),
             }),
             (Self::Flag | Self::Number(..) | Self::Texts | Self::Folders | Self::Token, other) => {
-                Err(self.wrong(format!("this is {}", other.name())))
+                Err(self.wrong(format!("expected {}, got {}", self.name(), other.name())))
             }
             (_, Shape::Text(text)) => self.of_text(text, base),
-            (_, other) => Err(self.wrong(format!("this is {}", other.name()))),
+            (_, other) => Err(self.wrong(format!("expected {}, got {}", self.name(), other.name()))),
         }
     }
 
@@ -148,7 +165,7 @@ impl Kind {
         let text = text.trim();
         let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         if text.is_empty() {
-            return Err(self.wrong("there is nothing in it".to_owned()));
+            return Err(self.wrong("empty value".to_owned()));
         }
         match self {
             Self::Flag if is(&["1", "on", "yes", "true"]) => Ok(Value::Flag(true)),
@@ -156,7 +173,7 @@ impl Kind {
             Self::Flag => Err(self.wrong(format!("{text:?} is neither true nor false"))),
             Self::Number(..) => match text.parse() {
                 Ok(number) => self.number(number),
-                Err(_) => Err(self.wrong(format!("{text:?} is no whole number"))),
+                Err(_) => Err(self.wrong(format!("{text:?} is not a whole number"))),
             },
             Self::Limit if is(&["off", "none"]) => Ok(Value::Bytes(None)),
             Self::Size | Self::Limit => {
@@ -173,7 +190,7 @@ impl Kind {
             Self::Template => self.address(&text.replace("{model}", "model")).map(|_| Value::Text(text.to_owned())),
             Self::Word(words) => match words.iter().find(|word| text.eq_ignore_ascii_case(word)) {
                 Some(word) => Ok(Value::Word(word)),
-                None => Err(self.wrong(format!("{text:?} is none of its values"))),
+                None => Err(self.wrong(format!("{text:?} is not one of its values"))),
             },
             Self::Texts => Ok(Value::Texts(text.split(',').map(|one| one.trim().to_owned()).collect())),
             Self::Folders => {
@@ -195,15 +212,15 @@ impl Kind {
 
     /// An address. The text is not repeated: it may carry a password.
     fn address(self, text: &str) -> Result<Url, Wrong> {
-        let url = Url::parse(text).map_err(|error| self.wrong(format!("this is no address: {error}")))?;
+        let url = Url::parse(text).map_err(|error| self.wrong(format!("not a valid URL: {error}")))?;
         if self == Self::Address && !matches!(url.scheme(), "http" | "https") {
-            return Err(self.wrong("this is no http or https address".to_owned()));
+            return Err(self.wrong("not an http or https URL".to_owned()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(self.wrong("this carries a user name or password, which would be shown and sent".to_owned()));
+            return Err(self.wrong("the URL has a user name or password, which would be shown and sent".to_owned()));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(self.wrong("this carries a query or a fragment".to_owned()));
+            return Err(self.wrong("the URL has a query or a fragment".to_owned()));
         }
         Ok(url)
     }
@@ -223,7 +240,7 @@ fn wrong(error: &Error) -> Wrong {
 }
 
 fn not_texts() -> String {
-    "this list holds something that is no text".to_owned()
+    "the list has an item that is not a string".to_owned()
 }
 
 fn texts(list: &[Node]) -> Option<Vec<String>> {
@@ -239,12 +256,12 @@ fn token(node: &Node, members: &[super::node::Member], base: Base<'_>) -> Result
         return Err(Kind::Token.wrong("a token has one reference".to_owned()));
     };
     let Shape::Text(text) = &member.node.shape else {
-        return Err(Kind::Token.wrong(format!("this is {}", node.shape.name())));
+        return Err(Kind::Token.wrong(format!("expected a table, got {}", node.shape.name())));
     };
     match member.name.as_str() {
         "env" if is_variable(text) => Ok(Value::Token(TokenRef::Env(text.clone()))),
         // A token in the wrong place: not repeated.
-        "env" => Err(Kind::Token.wrong("this is not the name of a variable".to_owned())),
+        "env" => Err(Kind::Token.wrong("not the name of a variable".to_owned())),
         "file" => Ok(Value::Token(TokenRef::File(base.path(text)))),
         _ => Err(Kind::Token.wrong("a reference is `env` or `file`".to_owned())),
     }

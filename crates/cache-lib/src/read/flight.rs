@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cache_transfer::Live;
+use cache_store::Store;
+use cache_transfer::LiveFile;
 use tokio::sync::watch;
 
 use super::heard::{Arrival, Heard};
+use super::streaming::{Streaming, Streams};
 use super::{Held, get};
 use crate::cache::blocking;
 use crate::look::Look;
@@ -17,13 +19,17 @@ type End = Result<Arc<Held>>;
 
 /// The files that are on their way.
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<BTreeMap<Key, Arc<Flight>>>);
+pub(crate) struct Flights {
+    flights: Mutex<BTreeMap<Key, Arc<Flight>>>,
+    streams: Streams,
+}
 
 /// A file on its way. It lands or fails whether or not anybody waits for it, and is forgotten then.
 #[derive(Debug)]
 pub(super) struct Flight {
     /// The bytes that are there already.
-    pub(super) live: Live,
+    pub(super) live: LiveFile,
+    pub(super) streaming: Arc<Streaming>,
     end: watch::Receiver<Option<End>>,
     heard: Arc<Heard>,
     /// Who asked for it: a cache for each token, in the order they came.
@@ -32,7 +38,7 @@ pub(super) struct Flight {
 
 impl Flights {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Flight>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The flight of a file, if there is one.
@@ -49,6 +55,7 @@ impl Flights {
         cache: &Cache,
         look: Look,
         file: &FileEntry,
+        poisoned: bool,
         progress: Option<Arc<dyn Progress>>,
     ) -> Arc<Flight> {
         let key = (look.version().clone(), file.path.clone());
@@ -58,8 +65,11 @@ impl Flights {
             return Arc::clone(flight);
         }
         let (sender, end) = watch::channel(None);
+        let live = cache.0.engine.live(&key.0, file);
+        live.forget_received();
         let flight = Arc::new(Flight {
-            live: cache.0.engine.live(&key.0, file),
+            live,
+            streaming: self.streams.of(cache.store(), Store::partial_key(&key.0, file), poisoned),
             end,
             heard: Arc::new(Heard::new(file.size, progress)),
             asking: Mutex::new(vec![cache.clone()]),
@@ -97,6 +107,27 @@ impl Flight {
         ended.unwrap_or_else(|| Err(Error::new(ErrorKind::Interrupted, "the task that fetched the file was lost")))
     }
 
+    /// Waits while an attempt has failed and neither another has begun nor the flight ended. False when it has failed.
+    pub(super) async fn goes_on(&self) -> bool {
+        tokio::select! {
+            biased;
+            end = self.landed() => end.is_ok(),
+            () = self.live.resumed() => true,
+        }
+    }
+
+    /// Takes the mark back when what was given out was verified, or notes that it is kept to go on from.
+    async fn settle(&self, end: &End) {
+        let wrong = end.as_ref().is_err_and(|error| error.kind() == ErrorKind::Integrity);
+        if wrong || self.live.is_discarded() {
+            self.streaming.poison();
+        } else if end.is_ok() {
+            self.streaming.end().await;
+        } else {
+            self.streaming.keep().await;
+        }
+    }
+
     fn asking(&self) -> MutexGuard<'_, Vec<Cache>> {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,6 +157,8 @@ impl Pilot {
             let Some(cache) = asking else { break Err(Error::interrupted()) };
             let end = self.fetch(&cache, &look).await;
             nth += 1;
+            // Before the flight is off the list: whoever comes then finds the mark as it will stay.
+            self.flight.settle(&end).await;
             // Nobody joins while the list is locked.
             let mut flights = self.flights.lock();
             let others = self.flight.asking().len() > nth;
@@ -135,17 +168,12 @@ impl Pilot {
             }
         };
         self.flight.asking().clear();
+        // Its lease goes before the end is published.
+        drop(look);
         self.end.send_replace(Some(end));
     }
 
     async fn fetch(&self, cache: &Cache, look: &Look) -> End {
-        let end = self.try_fetch(cache, look).await;
-        // Whose error was it? Somebody with another token may have been fetching the same content.
-        let waited = std::mem::take(&mut self.flight.heard.notes().waited);
-        if waited && end.as_ref().is_err_and(is_personal) { self.try_fetch(cache, look).await } else { end }
-    }
-
-    async fn try_fetch(&self, cache: &Cache, look: &Look) -> End {
         let get =
             get(cache, look.manifest(), &self.key.1)?.progress(Arc::clone(&self.flight.heard) as Arc<dyn Progress>);
         let wanted = get.wanted()?;
@@ -164,6 +192,9 @@ impl Pilot {
 
 impl Drop for Pilot {
     fn drop(&mut self) {
+        if !self.flight.live.is_discarded() {
+            self.flight.streaming.keep_at_drop();
+        }
         let mut flights = self.flights.lock();
         if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
             flights.remove(&self.key);

@@ -33,8 +33,6 @@ pub(super) struct Notes {
     pub(super) size: Option<u64>,
     pub(super) landed: u64,
     pub(super) source: Option<String>,
-    /// Somebody else was fetching it, whose error may have become ours.
-    pub(super) waited: bool,
 }
 
 impl Heard {
@@ -58,7 +56,6 @@ impl Progress for Heard {
                     notes.source = Some(source.to_owned());
                 }
                 Event::Advanced { bytes, .. } => notes.landed = notes.landed.saturating_add_signed(bytes),
-                Event::Waiting { .. } => notes.waited = true,
                 _ => {}
             }
         }

@@ -1,8 +1,9 @@
 //! Reading parts of files for many clients: without a detour over another thread where the page cache has them, and
-//! without fresh memory for each.
+//! without fresh memory for each. All readers of the process share [`MOST`] large buffers; beyond them reads are small.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -16,6 +17,13 @@ const BUFFER: usize = 128 << 10;
 const SMALL: usize = 16 << 10;
 /// Most buffers that are kept for the next reads.
 const KEPT: usize = 32;
+/// Most large buffers that are in use at a time: 32 MiB.
+const MOST: usize = 256;
+/// Bytes of a read when all of them are in use.
+const SHORT: usize = 8 << 10;
+
+/// Large buffers in use.
+static LARGE: AtomicUsize = AtomicUsize::new(0);
 
 /// Buffers that were used and are not now. Fresh memory would be zeroed twice, by the system and by us.
 static FREE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
@@ -23,15 +31,37 @@ static FREE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 /// Memory to read into.
 struct Buffer {
     bytes: Box<[u8]>,
+    /// Bytes that a read may fill.
+    room: usize,
     filled: usize,
 }
 
 impl Buffer {
+    /// Room for `wanted` bytes, or for fewer while memory is short.
     fn of(wanted: usize) -> Self {
-        let kept = (wanted > SMALL).then(|| FREE.lock().unwrap_or_else(PoisonError::into_inner).pop()).flatten();
-        let fresh = || vec![0; if wanted > SMALL { BUFFER } else { wanted }].into_boxed_slice();
-        Self { bytes: kept.unwrap_or_else(fresh), filled: 0 }
+        let room = if wanted <= SMALL || take_large() { wanted } else { SHORT };
+        let bytes = if room > SMALL { large() } else { vec![0; room].into_boxed_slice() };
+        Self { bytes, room, filled: 0 }
     }
+
+    fn room(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.room]
+    }
+}
+
+/// Whether all large buffers are in use. Then reads give little, and a body reads on when its last chunk is gone.
+pub(super) fn is_short() -> bool {
+    LARGE.load(Ordering::Acquire) >= MOST
+}
+
+fn take_large() -> bool {
+    let one_more = |in_use: usize| (in_use < MOST).then_some(in_use + 1);
+    LARGE.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).is_ok()
+}
+
+fn large() -> Box<[u8]> {
+    let kept = FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+    kept.unwrap_or_else(|| vec![0; BUFFER].into_boxed_slice())
 }
 
 impl AsRef<[u8]> for Buffer {
@@ -43,6 +73,7 @@ impl AsRef<[u8]> for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if self.bytes.len() == BUFFER {
+            LARGE.fetch_sub(1, Ordering::AcqRel);
             let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < KEPT {
                 free.push(std::mem::take(&mut self.bytes));
@@ -51,18 +82,17 @@ impl Drop for Buffer {
     }
 }
 
-/// Up to `wanted` bytes of a file that has them, from `at` on; none only if none are wanted.
+/// Up to `wanted` bytes of a file that has them, from `at` on; none only if none are wanted. Fewer while memory is short.
 pub(super) async fn read(file: &Arc<File>, at: u64, wanted: usize) -> Result<Bytes> {
     if wanted == 0 {
         return Ok(Bytes::new());
     }
-    let wanted = wanted.min(BUFFER);
-    let mut buffer = Buffer::of(wanted);
-    buffer.filled = cached(file, at, &mut buffer.bytes[..wanted]);
+    let mut buffer = Buffer::of(wanted.min(BUFFER));
+    buffer.filled = cached(file, at, buffer.room());
     if buffer.filled == 0 {
         let file = Arc::clone(file);
         buffer = blocking(move || {
-            buffer.filled = from_disk(&file, at, &mut buffer.bytes[..wanted])?;
+            buffer.filled = from_disk(&file, at, buffer.room())?;
             Ok(buffer)
         })
         .await?;
@@ -86,10 +116,10 @@ fn from_disk(file: &File, at: u64, into: &mut [u8]) -> Result<usize> {
     loop {
         match file.read_at(into, at) {
             Ok(0) => {
-                let words = format!("a stored file ends at byte {at} or before, although it is longer");
-                return Err(
-                    Error::new(ErrorKind::Storage, words).with_hint("`model-cache verify` looks for the damage")
-                );
+                let words = format!("a stored file is truncated at byte {at} or before");
+                return Err(Error::new(ErrorKind::Storage, words)
+                    .with_hint("verify the store")
+                    .with_reason(crate::Reason::Corrupted));
             }
             Ok(read) => return Ok(read),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Held;
 use crate::{RepoPath, Version};
 
-/// How long a file stays open, and leased, after it was opened. What has happened to it since then is not seen.
+/// How long a file stays open, and leased, after it was opened.
 const TIME: Duration = Duration::from_secs(1);
 /// Most files that stay open.
 const MOST: usize = 256;
@@ -20,7 +20,12 @@ pub(crate) struct Recent(Mutex<Files>);
 
 impl Recent {
     pub(super) fn get(&self, version: &Version, path: &RepoPath) -> Option<Arc<Held>> {
-        self.lock().get(version)?.get(path).cloned()
+        let held = self.lock().get(version)?.get(path).cloned()?;
+        if held.is_unchanged() {
+            return Some(held);
+        }
+        self.forget(version, path);
+        None
     }
 
     /// Keeps a file for a while. Needs a runtime.

@@ -90,8 +90,7 @@ impl Cache {
     /// [`ErrorKind::NotFound`] when there is no such folder, [`ErrorKind::Usage`] when it holds too much to be meant.
     pub fn discover_in(&self, folder: &Path) -> Result<Vec<Discovered>> {
         let folder = fs_err::canonicalize(folder).map_err(|error| {
-            Error::new(ErrorKind::NotFound, format!("look for models: {error}"))
-                .with_hint("name a folder that is there")
+            Error::new(ErrorKind::NotFound, format!("look for models: {error}")).with_hint("name an existing folder")
         })?;
         let mut found = Vec::new();
         let mut looked = 0;
@@ -134,7 +133,7 @@ impl Cache {
                     let Some(name) = &found.name else { continue };
                     let known = |name: &Name| registry.get(name.as_str()).cloned();
                     let means = |entry: &super::Entry| {
-                        entry.versions.values().any(|version| version.reference == found.reference)
+                        entry.versions.values().any(|version| version.reference.expose() == found.reference)
                     };
                     let mut candidates = std::iter::once(name.clone())
                         .chain((2..100).filter_map(|n| format!("{name}-{n}").parse().ok()));
@@ -158,7 +157,7 @@ fn walk(folder: &Path, depth: usize, looked: &mut usize, found: &mut Vec<Discove
     for entry in entries.flatten() {
         *looked += 1;
         if *looked > MOST {
-            return Err(Error::new(ErrorKind::Usage, format!("{} holds over {MOST} files", folder.display()))
+            return Err(Error::new(ErrorKind::Usage, format!("{} has more than {MOST} files", folder.display()))
                 .with_hint("name the folder of the models"));
         }
         let path = entry.path();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::name::{Name, Which, check_tag};
 use super::platform;
-use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RepoPath, Result, Sha256};
+use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RefText, RepoPath, Result, Sha256};
 
 /// One version of a name: where it is, what it must be, and where it may be used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RepoPath, Result, Sha25
 #[non_exhaustive]
 pub struct EntryVersion {
     /// The reference, as a user would write it. It is not looked up in the registry again.
-    pub reference: String,
+    pub reference: RefText,
     /// The commit, if the reference is held at one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<Commit>,
@@ -27,7 +27,7 @@ pub struct EntryVersion {
     pub platforms: Vec<String>,
     /// What to take instead, in this order, if it is not to be had: references, or `:Q5_K_M` for another quantisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fallbacks: Vec<String>,
+    pub fallbacks: Vec<RefText>,
     /// Moving names of this version, such as `stable`. A tag is on one version of a name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<String>,
@@ -38,7 +38,7 @@ pub struct EntryVersion {
 
 impl EntryVersion {
     /// A version that is no more than another name for a reference.
-    pub fn new(reference: impl Into<String>) -> Self {
+    pub fn new(reference: impl Into<RefText>) -> Self {
         Self {
             reference: reference.into(),
             commit: None,
@@ -55,7 +55,7 @@ impl EntryVersion {
     /// # Errors
     /// [`ErrorKind::Usage`] when the text is no reference.
     pub fn target(&self) -> Result<ModelRef> {
-        let mut reference: ModelRef = self.reference.parse()?;
+        let mut reference = self.reference.parse()?;
         if let Some(commit) = &self.commit {
             reference.revision = Some(commit.as_str().parse()?);
         }
@@ -67,7 +67,7 @@ impl EntryVersion {
     /// # Errors
     /// [`ErrorKind::Usage`] when one is no reference.
     pub fn fallbacks(&self) -> Result<Vec<ModelRef>> {
-        let read = |text: &String| match text.strip_prefix(':') {
+        let read = |text: &RefText| match text.expose().strip_prefix(':') {
             None => text.parse().map_err(Error::from),
             Some(variant) => {
                 let target = self.target()?;
@@ -82,20 +82,32 @@ impl EntryVersion {
     /// Writes relative folders out in full: what a name means must not depend on where it is used.
     pub(crate) fn settle(&mut self) -> Result<()> {
         for text in std::iter::once(&mut self.reference).chain(&mut self.fallbacks) {
-            if !text.starts_with(':')
-                && let reference = text.parse::<ModelRef>()?
+            if !text.expose().starts_with(':')
+                && let reference = text.parse()?
                 && let ModelId::Folder(_) = reference.model
             {
-                *text = reference.to_string();
+                *text = reference.to_string().into();
             }
         }
         Ok(())
     }
 
+    /// Refuses what could only be stored without its secrets, and would then lead nowhere.
+    pub(crate) fn check_secrets(&self) -> Result<()> {
+        match std::iter::once(&self.reference).chain(&self.fallbacks).find(|text| text.has_secrets()) {
+            None => Ok(()),
+            Some(text) => Err(Error::new(
+                ErrorKind::Usage,
+                format!("{text}: the reference has secret parameters, which the registry does not store"),
+            )
+            .with_hint("register the address without them, or get it by its whole address")),
+        }
+    }
+
     /// Whether everything in it makes sense.
     pub(crate) fn check(&self) -> Result<()> {
         let target = self.target()?;
-        let written = self.reference.parse::<ModelRef>()?.revision;
+        let written = self.reference.parse()?.revision;
         if written.is_some() && self.commit.is_some() && written != target.revision && written_commit(&written) {
             return Err(Error::new(
                 ErrorKind::Usage,
@@ -204,10 +216,10 @@ mod tests {
     fn fallbacks_are_references_or_quantisations() {
         let mut version = EntryVersion::new("org/name:Q4_K_M");
         version.commit = Some(Commit::parse(&"a".repeat(40)).unwrap());
-        version.fallbacks = vec![":Q5_K_M".to_owned(), "other/name".to_owned()];
+        version.fallbacks = vec![":Q5_K_M".into(), "other/name".into()];
         let fallbacks: Vec<String> = version.fallbacks().unwrap().iter().map(ToString::to_string).collect();
         assert_eq!(fallbacks, [format!("org/name:Q5_K_M@{}", "a".repeat(40)), "other/name".to_owned()]);
-        version.fallbacks = vec![":a/b".to_owned()];
+        version.fallbacks = vec![":a/b".into()];
         assert!(version.check().is_err());
     }
 }

@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, EntryVersion};
 use super::name::{Name, Written};
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, ErrorKind, Result, redact_text};
 
 /// The format that this build writes.
 const FORMAT: u32 = 1;
@@ -66,8 +66,11 @@ impl Registry {
     /// Reads a text, and leaves what entries say to whoever uses them: a look for one name must be quick.
     pub(crate) fn parse_unchecked(text: &str, whence: &str) -> Result<Self> {
         let wrong = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Usage, format!("{whence} is no registry: {}", error.to_string().trim_end()))
-                .with_hint("mend the line, or move the file away and import what is right")
+            Error::new(
+                ErrorKind::Usage,
+                format!("{whence}: not a registry: {}", redact_text(error.to_string().trim_end())),
+            )
+            .with_hint("fix the line, or move the file away and import the names again")
         };
         let newer = |format: u32| {
             Error::new(ErrorKind::Unsupported, format!("{whence} has format {format}, this build knows {FORMAT}"))
@@ -89,7 +92,7 @@ impl Registry {
     /// [`ErrorKind::Storage`] when it cannot be written down.
     pub fn to_text(&self) -> Result<String> {
         let text = toml::to_string(&File { format: FORMAT, models: self.models.clone() })
-            .map_err(|error| Error::new(ErrorKind::Storage, format!("the registry cannot be written down: {error}")))?;
+            .map_err(|error| Error::new(ErrorKind::Storage, format!("the registry cannot be written: {error}")))?;
         Ok(format!("{HEADER}{text}"))
     }
 
@@ -119,7 +122,11 @@ impl Registry {
         let (name, entry) = self.entry(&written).ok_or_else(|| self.unknown(text))?;
         let (version, found) = entry.choose(&written.which).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("the registered name {name} has no version {}", written.which))
-                .with_hint(format!("it has {}; hf://{text} means the Hub's model of this name", entry.choices()))
+                .with_hint(format!(
+                    "it has {}; hf://{} means the Hub's model of this name",
+                    entry.choices(),
+                    redact_text(text)
+                ))
         })?;
         Ok((name, version, found))
     }
@@ -131,11 +138,11 @@ impl Registry {
     fn unknown(&self, text: &str) -> Error {
         let near = self.models.keys().map(|name| (strsim::jaro_winkler(name.as_str(), text), name));
         let near = near.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0));
-        let hint = match near {
-            Some((_, name)) => format!("there is {name}; `model-cache registry ls` shows all names"),
-            None => "`model-cache registry ls` shows the names".to_owned(),
-        };
-        Error::new(ErrorKind::NotFound, format!("no model is registered as {text:?}")).with_hint(hint)
+        let error = Error::new(ErrorKind::NotFound, format!("no model is registered as {:?}", redact_text(text)));
+        match near {
+            Some((_, name)) => error.with_hint(format!("did you mean {name}?")),
+            None => error.with_hint("list the registered names").with_reason(crate::Reason::NoSuchName),
+        }
     }
 
     /// Adds a version of a name; `1.0.0` when none is given and the name is new. Its tags are taken from the name's
@@ -150,6 +157,7 @@ impl Registry {
         mut added: EntryVersion,
         replace: bool,
     ) -> Result<Version> {
+        added.check_secrets()?;
         added.settle()?;
         added.check()?;
         let entry = self.models.get(name);
@@ -159,14 +167,16 @@ impl Registry {
             (None, Some(entry)) => match entry.versions.keys().next() {
                 Some(only) if replace && entry.versions.len() == 1 => only.clone(),
                 _ => {
-                    return Err(Error::new(ErrorKind::Usage, format!("{name} is there: {}", entry.choices()))
-                        .with_hint("say which version this is with --version"));
+                    return Err(Error::new(ErrorKind::Usage, format!("{name} exists: {}", entry.choices()))
+                        .with_hint("give a version")
+                        .with_reason(crate::Reason::VersionNeeded));
                 }
             },
         };
         if !replace && entry.is_some_and(|entry| entry.versions.contains_key(&version)) {
-            return Err(Error::new(ErrorKind::Usage, format!("{name}@{version} is there already"))
-                .with_hint("give another --version, or --replace"));
+            return Err(Error::new(ErrorKind::Usage, format!("{name}@{version} exists"))
+                .with_hint("give another version, or replace it")
+                .with_reason(crate::Reason::VersionExists));
         }
         let entry = self.models.entry(name.clone()).or_default();
         for other in entry.versions.values_mut() {
@@ -220,9 +230,10 @@ impl Registry {
         if !conflicts.is_empty() {
             return Err(Error::new(
                 ErrorKind::Usage,
-                format!("registered already, as something else: {}", conflicts.join(", ")),
+                format!("registered with other contents: {}", conflicts.join(", ")),
             )
-            .with_hint("nothing was imported; --replace takes the imported ones"));
+            .with_hint("nothing was imported; replace them to import all")
+            .with_reason(crate::Reason::NamesConflict));
         }
         *self = merged;
         Ok(changed)

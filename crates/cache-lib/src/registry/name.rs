@@ -6,7 +6,7 @@ use std::str::FromStr;
 use semver::{Version, VersionReq};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind, RepoPath, Result};
+use crate::{Error, ErrorKind, RepoPath, Result, redact_text};
 
 /// Longest name, in bytes.
 const MAX_NAME: usize = 64;
@@ -54,7 +54,7 @@ impl FromStr for Name {
         if is_name(text) {
             return Ok(Self(text.to_owned()));
         }
-        Err(Error::new(ErrorKind::Usage, format!("{text:?} cannot be a registered name"))
+        Err(Error::new(ErrorKind::Usage, format!("{:?} cannot be a registered name", redact_text(text)))
             .with_hint("a name has up to 64 of a-z 0-9 . _ - and begins with a letter or a digit"))
     }
 }

@@ -65,7 +65,7 @@ pub(crate) fn check(word: &str) -> Result<()> {
     if known {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Usage, format!("{word:?} is no platform that can be checked")).with_hint(format!(
+    Err(Error::new(ErrorKind::Usage, format!("{word:?} is not a known platform")).with_hint(format!(
         "write any, a system ({}), a processor ({}), both as linux-x86_64, or a feature ({})",
         SYSTEMS.join(", "),
         PROCESSORS.join(", "),

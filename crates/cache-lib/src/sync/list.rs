@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Cache, Error, ErrorKind, Get, Hasher, Result, Revision, Sha256};
+use crate::{Cache, Error, ErrorKind, Get, Hasher, RefText, Result, Revision, Sha256, redact_text};
 
 /// One line of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SyncEntry {
     /// The reference, or a registered name.
-    pub reference: String,
+    pub reference: RefText,
     /// A branch, a tag or a commit.
     pub revision: Option<Revision>,
     /// Only files that match one of these.
@@ -22,14 +22,13 @@ impl SyncEntry {
     fn parse(line: &str) -> Result<Option<Self>, String> {
         let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
         let Some(reference) = words.next() else { return Ok(None) };
-        let mut entry =
-            Self { reference: reference.to_owned(), revision: None, include: Vec::new(), exclude: Vec::new() };
+        let mut entry = Self { reference: reference.into(), revision: None, include: Vec::new(), exclude: Vec::new() };
         for word in words {
             match word.split_once('=').filter(|(_, value)| !value.is_empty()) {
                 Some(("revision", value)) => entry.revision = Some(value.parse().map_err(|error| format!("{error}"))?),
                 Some(("include", value)) => entry.include.push(value.to_owned()),
                 Some(("exclude", value)) => entry.exclude.push(value.to_owned()),
-                _ => return Err(format!("{word:?} is none of revision=, include= and exclude=")),
+                _ => return Err(format!("{:?} is none of revision=, include= and exclude=", redact_text(word))),
             }
         }
         Ok(Some(entry))
@@ -66,7 +65,7 @@ impl SyncList {
             match SyncEntry::parse(line) {
                 Ok(None) => {}
                 Ok(Some(entry)) if !known.insert((entry.reference.clone(), entry.revision.clone())) => {
-                    mistakes.push(format!("{name}:{}: {} is on the list twice", at + 1, entry.reference));
+                    mistakes.push(format!("{name}:{}: {} is listed twice", at + 1, entry.reference));
                 }
                 Ok(Some(entry)) => entries.push(entry),
                 Err(why) => mistakes.push(format!("{name}:{}: {why}", at + 1)),
@@ -76,14 +75,14 @@ impl SyncList {
             return Ok(Self { name: Some(name), entries });
         }
         Err(Error::new(ErrorKind::Usage, mistakes.join("\n       "))
-            .with_hint("nothing was fetched; a line is REF [revision=R] [include=GLOB] [exclude=GLOB]"))
+            .with_hint("nothing was downloaded; a line is REF [revision=R] [include=GLOB] [exclude=GLOB]"))
     }
 
     /// References that are no list of their own: nothing is remembered of them, so nothing falls off.
     #[must_use]
-    pub fn of(references: impl IntoIterator<Item = impl Into<String>>) -> Self {
+    pub fn of(references: impl IntoIterator<Item = impl Into<RefText>>) -> Self {
         let entry =
-            |reference: String| SyncEntry { reference, revision: None, include: Vec::new(), exclude: Vec::new() };
+            |reference: RefText| SyncEntry { reference, revision: None, include: Vec::new(), exclude: Vec::new() };
         Self { name: None, entries: references.into_iter().map(Into::into).map(entry).collect() }
     }
 

@@ -49,8 +49,8 @@ pub(super) fn fallen(cache: &Cache, key: &Sha256, listed: &BTreeSet<ModelId>, re
         let other = others.iter().find(|other| other.models.contains(&version.model));
         let pinned = pins.iter().any(|pin| pin.covers(&version));
         let state = match other {
-            Some(other) => FallenState::Kept(format!("it is on the list {}", other.name)),
-            None if pinned => FallenState::Kept("it is pinned".to_owned()),
+            Some(other) => FallenState::Kept(format!("listed in {}", other.name)),
+            None if pinned => FallenState::Kept("pinned".to_owned()),
             None if !remove => FallenState::WouldGo,
             None => match cache.store().remove_version(&version) {
                 Ok(report) => {

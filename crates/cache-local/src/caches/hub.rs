@@ -7,12 +7,12 @@ use cache_core::{
     Commit, Error, ErrorKind, FileEntry, Manifest, ModelId, RepoKind, RepoName, RepoPath, Result, Revision, Version,
 };
 
-use super::{Contents, Found, Kind, names};
-use crate::hub_cache::{Repo, digest};
-use crate::{LocalConfig, layout, plain, trouble};
+use super::contents::{CacheContents, CacheKind, CachedVersion, names};
+use crate::hub_cache::{self, CachedRepo, digest};
+use crate::{LocalConfig, entry, error};
 
 pub(super) fn is_cache(folder: &Path) -> Result<bool> {
-    Ok(layout::repos(folder)?.is_some() || model(folder).is_some() && layout::is_repo(folder))
+    Ok(hub_cache::repos(folder)?.is_some() || model(folder).is_some() && hub_cache::is_repo(folder))
 }
 
 /// The repository that a folder's name stands for: `models--org--name`.
@@ -24,9 +24,9 @@ fn model(folder: &Path) -> Option<ModelId> {
     Some(ModelId::Hub { kind, name: RepoName::parse(&rest.replace("--", "/")).ok()? })
 }
 
-pub(super) fn contents(top: &Path) -> Result<Contents> {
-    let mut contents = Contents::new(Kind::HuggingFace);
-    let repos = match layout::repos(top)? {
+pub(super) fn contents(top: &Path) -> Result<CacheContents> {
+    let mut contents = CacheContents::new(CacheKind::HuggingFace);
+    let repos = match hub_cache::repos(top)? {
         Some(repos) => repos.into_iter().map(|name| top.join(name)).collect(),
         None => vec![top.to_path_buf()],
     };
@@ -38,24 +38,24 @@ pub(super) fn contents(top: &Path) -> Result<Contents> {
     Ok(contents)
 }
 
-fn repository(root: &Path, contents: &mut Contents) -> Result<()> {
+fn repository(root: &Path, contents: &mut CacheContents) -> Result<()> {
     let model = model(root)
         .ok_or_else(|| Error::new(ErrorKind::Usage, format!("{} is not named after a repository", root.display())))?;
-    let root = fs_err::canonicalize(root).map_err(trouble::read)?;
+    let root = fs_err::canonicalize(root).map_err(error::read)?;
     let refs = refs(&root, contents);
     for name in names(&root.join("snapshots"))? {
         let path = root.join("snapshots").join(&name);
         let Ok(commit) = Commit::parse(&name) else { continue };
         let revisions = refs.iter().filter(|(_, at)| *at == commit).map(|(revision, _)| revision.clone()).collect();
-        let found = snapshot(&Repo::new(root.clone()), &model, commit, revisions);
+        let found = snapshot(&CachedRepo::new(root.clone()), &model, commit, revisions);
         contents.take(path, found);
     }
     Ok(())
 }
 
 /// All refs of a repository. One that makes no sense is refused, and does not stop the rest.
-fn refs(root: &Path, contents: &mut Contents) -> Vec<(Revision, Commit)> {
-    let (repo, folder) = (Repo::new(root.to_path_buf()), root.join("refs"));
+fn refs(root: &Path, contents: &mut CacheContents) -> Vec<(Revision, Commit)> {
+    let (repo, folder) = (CachedRepo::new(root.to_path_buf()), root.join("refs"));
     let paths = files_below(&folder).unwrap_or_else(|error| {
         contents.refused.push((folder.clone(), error));
         Vec::new()
@@ -71,7 +71,12 @@ fn refs(root: &Path, contents: &mut Contents) -> Vec<(Revision, Commit)> {
     refs
 }
 
-fn snapshot(repo: &Repo, model: &ModelId, commit: Commit, revisions: Vec<Revision>) -> Result<Option<Found>> {
+fn snapshot(
+    repo: &CachedRepo,
+    model: &ModelId,
+    commit: Commit,
+    revisions: Vec<Revision>,
+) -> Result<Option<CachedVersion>> {
     let tree = repo.tree(&commit);
     let mut entries = BTreeMap::new();
     for (path, known) in &tree {
@@ -83,13 +88,13 @@ fn snapshot(repo: &Repo, model: &ModelId, commit: Commit, revisions: Vec<Revisio
     let mut unlisted = false;
     for path in files_below(&repo.snapshot(&commit))? {
         let mut entry = FileEntry::new(RepoPath::parse(&path)?);
-        let found = repo.locate(&entry.path.below(&repo.snapshot(&commit)), &commit);
+        let found = repo.locate_anywhere(&entry.path.below(&repo.snapshot(&commit)));
         if let Ok(found) = &found {
-            let metadata = fs_err::metadata(&found.real).map_err(trouble::read)?;
+            let metadata = fs_err::metadata(&found.real).map_err(error::read)?;
             let digest = found.blob.as_deref().and_then(digest);
             entry.digests = digest.map(Into::into).unwrap_or_default();
             // What has a digest may have any size until that was compared.
-            entry.etag = digest.is_none().then(|| plain::identity(&metadata));
+            entry.etag = digest.is_none().then(|| entry::identity(&metadata));
         }
         files.insert(entry.path.clone(), found.map(|found| found.real));
         unlisted |= !tree.contains_key(&path);
@@ -101,7 +106,7 @@ fn snapshot(repo: &Repo, model: &ModelId, commit: Commit, revisions: Vec<Revisio
     let mut manifest = Manifest::new(Version { model: model.clone(), commit }, entries.into_values().collect())?;
     // Without a listing nobody knows what else the commit has.
     manifest.partial = tree.is_empty() || unlisted;
-    Ok(Some(Found { manifest, files, revisions, called: None }))
+    Ok(Some(CachedVersion { manifest, files, revisions, called: None }))
 }
 
 /// The paths of all files and links below a folder, with slashes.
@@ -117,7 +122,7 @@ fn files_below(top: &Path) -> Result<Vec<String>> {
     while let Some((prefix, folder)) = waiting.pop() {
         for name in names(&folder)? {
             let path = folder.join(&name);
-            let kind = fs_err::symlink_metadata(&path).map_err(trouble::read)?;
+            let kind = fs_err::symlink_metadata(&path).map_err(error::read)?;
             if kind.is_dir() {
                 waiting.push((format!("{prefix}{name}/"), path));
             } else if found.len() < most {

@@ -8,8 +8,8 @@ use cache_core::{
 };
 use serde::Deserialize;
 
-use super::{Called, Contents, Found, Kind, as_model, names};
-use crate::{plain, trouble};
+use super::contents::{CacheContents, CacheKind, CachedName, CachedVersion, as_model, names};
+use crate::error;
 
 /// Largest manifest that is read, in bytes; real ones have about a thousand.
 const MAX_MANIFEST: u64 = 4 << 20;
@@ -18,19 +18,19 @@ const MAX_LAYERS: usize = 4096;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Written {
-    config: Option<Layer>,
+struct OllamaManifest {
+    config: Option<OllamaLayer>,
     #[serde(default)]
-    layers: Vec<Layer>,
+    layers: Vec<OllamaLayer>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Layer {
+struct OllamaLayer {
     media_type: String,
     digest: String,
     size: u64,
-    /// Where a layer is one of many files, its path.
+    /// Path of the layer, if there are several files.
     #[serde(default)]
     name: Option<String>,
 }
@@ -40,8 +40,8 @@ pub(super) fn is_store(folder: &Path) -> bool {
     folder.join("manifests").is_dir() && folder.join("blobs").is_dir() && !folder.join("version").exists()
 }
 
-pub(super) fn contents(top: &Path) -> Result<Contents> {
-    let mut contents = Contents::new(Kind::Ollama);
+pub(super) fn contents(top: &Path) -> Result<CacheContents> {
+    let mut contents = CacheContents::new(CacheKind::Ollama);
     let manifests = top.join("manifests");
     for registry in names(&manifests)? {
         for namespace in names(&manifests.join(&registry))? {
@@ -52,7 +52,7 @@ pub(super) fn contents(top: &Path) -> Result<Contents> {
                     // Its own models need no owner in their names.
                     let official = registry == "registry.ollama.ai" && namespace == "library";
                     let name = if official { model.clone() } else { format!("{namespace}/{model}") };
-                    let found = image(top, &path, Called { name, tag: Some(tag) });
+                    let found = image(top, &path, CachedName { name, tag: Some(tag) });
                     contents.take(path, found);
                 }
             }
@@ -61,25 +61,25 @@ pub(super) fn contents(top: &Path) -> Result<Contents> {
     Ok(contents)
 }
 
-fn image(top: &Path, path: &Path, called: Called) -> Result<Option<Found>> {
+fn image(top: &Path, path: &Path, called: CachedName) -> Result<Option<CachedVersion>> {
     if !path.is_file() || called.tag.as_deref().is_some_and(|tag| tag.starts_with('.')) {
         return Ok(None);
     }
-    let image = Image { top: top.to_path_buf(), path: path.to_path_buf() };
+    let image = OllamaImage { top: top.to_path_buf(), path: path.to_path_buf() };
     let (commit, entries) = image.read()?;
     let files = entries.iter().map(|entry| (entry.path.clone(), image.open(entry))).collect();
     let manifest = Manifest::new(Version { model: as_model(path)?, commit }, entries)?;
-    Ok(Some(Found { manifest, files, revisions: Vec::new(), called: Some(called) }))
+    Ok(Some(CachedVersion { manifest, files, revisions: Vec::new(), called: Some(called) }))
 }
 
 /// One model: its manifest, and the folder that its blobs lie in.
 #[derive(Debug)]
-pub(crate) struct Image {
+pub(crate) struct OllamaImage {
     top: PathBuf,
     path: PathBuf,
 }
 
-impl Image {
+impl OllamaImage {
     /// `None` for what does not lie where Ollama has its manifests.
     pub(crate) fn of(path: &Path) -> Option<Self> {
         let top = path.ancestors().nth(5).filter(|top| path.is_file() && is_store(top))?;
@@ -94,34 +94,34 @@ impl Image {
             return Ok((commit, files));
         }
         let known = [Revision::main().to_string(), commit.to_string()];
-        Err(trouble::no_revision(&self.path, revision.as_str(), &known))
+        Err(error::no_revision(&self.path, revision.as_str(), &known))
     }
 
     /// The blob behind an entry.
     pub(crate) fn open(&self, file: &FileEntry) -> Result<PathBuf> {
         match file.digests.sha256 {
             Some(digest) => blob(&self.top, &digest),
-            None => Err(trouble::no_file(&file.path, &self.path)),
+            None => Err(error::no_file(&file.path, &self.path)),
         }
     }
 
     fn read(&self) -> Result<(Commit, Vec<FileEntry>)> {
         let wrong = |why: String| {
-            Error::new(ErrorKind::Integrity, format!("{} is no manifest: {why}", self.path.display()))
-                .with_hint("`ollama pull` brings it anew")
+            Error::new(ErrorKind::Integrity, format!("{} is not a manifest: {why}", self.path.display()))
+                .with_hint("run `ollama pull` to download it again")
         };
-        let text = plain::read_small(&self.path, MAX_MANIFEST).map_err(|error| match error.kind() {
+        let text = cache_fs::read(&self.path, MAX_MANIFEST).map_err(|error| match error.kind() {
             std::io::ErrorKind::InvalidData => wrong(error.to_string()),
-            _ => trouble::read(error),
+            _ => error::read(error),
         })?;
-        let written: Written = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
+        let written: OllamaManifest = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         if written.layers.len() > MAX_LAYERS {
             return Err(wrong(format!("it has {} layers", written.layers.len())));
         }
         let mut entries: BTreeMap<RepoPath, FileEntry> = BTreeMap::new();
         for layer in written.layers.iter().chain(&written.config) {
             let Ok(digest @ Digest::Sha256(_)) = layer.digest.parse() else {
-                return Err(wrong(format!("{:?} is no sha256", layer.digest)));
+                return Err(wrong(format!("{:?} is not a sha256", layer.digest)));
             };
             let mut entry = FileEntry::new(free(layer, &entries)?);
             (entry.size, entry.digests) = (Some(layer.size), digest.into());
@@ -142,13 +142,13 @@ fn blob(top: &Path, digest: &Sha256) -> Result<PathBuf> {
     // Old versions wrote a colon.
     let names = [format!("sha256-{digest}"), format!("sha256:{digest}")];
     names.into_iter().map(|name| blobs.join(name)).find(|path| path.is_file()).ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("the blob sha256-{digest} is not there"))
-            .with_hint("`ollama pull` brings what is missing")
+        Error::new(ErrorKind::NotFound, format!("the blob sha256-{digest} is missing"))
+            .with_hint("run `ollama pull` to download it")
     })
 }
 
 /// A path that says what the layer is, with a number where there are several.
-fn free(layer: &Layer, taken: &BTreeMap<RepoPath, FileEntry>) -> Result<RepoPath> {
+fn free(layer: &OllamaLayer, taken: &BTreeMap<RepoPath, FileEntry>) -> Result<RepoPath> {
     if let Some(path) = layer.name.as_deref().filter(|name| !name.is_empty()) {
         return Ok(RepoPath::parse(path)?);
     }

@@ -1,3 +1,5 @@
+use cache_core::Revision;
+
 use super::*;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -10,7 +12,7 @@ fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-fn shown(contents: &Contents) -> Vec<String> {
+fn shown(contents: &CacheContents) -> Vec<String> {
     contents.versions.iter().map(|found| found.manifest.version.model.to_string()).collect()
 }
 
@@ -19,18 +21,18 @@ const IMAGE: &str = r#"{"layers":[{"mediaType":"application/vnd.ollama.image.mod
     "digest":"sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb","size":4}]}"#;
 
 #[test]
-fn each_kind_is_recognised_by_what_lies_in_it_and_in_the_folder_above() {
+fn each_cache_kind_is_recognized() {
     let snapshot = format!("hub/models--org--name/snapshots/{COMMIT}/x.txt");
     for (kind, file, inside) in [
-        (Kind::HuggingFace, snapshot.as_str(), "hub"),
-        (Kind::Ollama, "models/manifests/registry.ollama.ai/library/a/b", "models"),
-        (Kind::LmStudio, "models/someone/thing/x.gguf", "models"),
+        (CacheKind::HuggingFace, snapshot.as_str(), "hub"),
+        (CacheKind::Ollama, "models/manifests/registry.ollama.ai/library/a/b", "models"),
+        (CacheKind::LmStudio, "models/someone/thing/x.gguf", "models"),
     ] {
         let dir = folder(&[(file, IMAGE), ("models/blobs/x", ""), ("hub/models--org--name/refs/main", COMMIT)]);
-        if kind != Kind::Ollama {
+        if kind != CacheKind::Ollama {
             fs_err::remove_dir_all(dir.path().join("models/blobs")).unwrap();
         }
-        if kind != Kind::HuggingFace {
+        if kind != CacheKind::HuggingFace {
             fs_err::remove_dir_all(dir.path().join("hub")).unwrap();
         }
         for top in [dir.path().to_path_buf(), dir.path().join(inside)] {
@@ -38,14 +40,14 @@ fn each_kind_is_recognised_by_what_lies_in_it_and_in_the_folder_above() {
             assert_eq!((contents.kind, contents.versions.len()), (kind, 1), "{}", top.display());
             assert!(look(&top, Some(kind)).is_ok());
         }
-        let other = if kind == Kind::Ollama { Kind::LmStudio } else { Kind::Ollama };
+        let other = if kind == CacheKind::Ollama { CacheKind::LmStudio } else { CacheKind::Ollama };
         assert_eq!(look(dir.path(), Some(other)).unwrap_err().kind(), ErrorKind::Usage);
     }
     assert_eq!(look(Path::new("/nowhere"), None).unwrap_err().kind(), ErrorKind::NotFound);
 }
 
 #[test]
-fn a_snapshot_without_a_listing_is_partial_and_broken_refs_are_named() {
+fn snapshot_without_listing_is_partial() {
     let file = |path: &str| format!("models--org--name/{path}");
     let (x, y, main, torn) = (
         file(&format!("snapshots/{COMMIT}/x.txt")),
@@ -75,7 +77,7 @@ fn a_snapshot_without_a_listing_is_partial_and_broken_refs_are_named() {
 }
 
 #[test]
-fn folders_beside_lm_studios_models_are_left_alone() {
+fn folders_beside_lm_studio_models_are_ignored() {
     let dir = folder(&[
         ("someone/thing/x.gguf", "x"),
         ("someone/thing/mmproj/y.gguf", "y"),
@@ -89,7 +91,7 @@ fn folders_beside_lm_studios_models_are_left_alone() {
 }
 
 #[test]
-fn what_is_broken_in_one_repository_leaves_the_others_alone() {
+fn broken_repo_does_not_affect_others() {
     let good = format!("models--org--good/snapshots/{COMMIT}/x.txt");
     let other = format!("models--org--other/snapshots/{COMMIT}/x.txt");
     let dir = folder(&[(&good, "x"), (&other, "x"), ("models--org--good/refs/main", COMMIT)]);

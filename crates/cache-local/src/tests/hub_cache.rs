@@ -159,7 +159,7 @@ async fn a_link_leads_to_a_blob_and_nowhere_else() {
 }
 
 #[tokio::test]
-async fn a_snapshot_of_plain_files_takes_digests_from_the_tree() {
+async fn plain_snapshot_takes_digests_from_tree() {
     let cache = Cache::new();
     fs_err::remove_dir_all(cache.snapshot()).unwrap();
     fs_err::remove_dir_all(cache.repo().join("blobs")).unwrap();

@@ -1,5 +1,5 @@
+mod folder;
 mod hub_cache;
-mod plain;
 
 use std::path::Path;
 

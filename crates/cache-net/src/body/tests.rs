@@ -5,13 +5,14 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::*;
-use crate::idle::{About as BodyAbout, IdleBody};
+use crate::error::BodyContext;
+use crate::idle::IdleBody;
 
 fn response(status: u16, headers: &[(&'static str, &str)]) -> HttpResponse {
     let pairs =
         headers.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
-    let about = BodyAbout { what: "x".into(), host: "h".to_owned() };
-    let body = IdleBody::new(reqwest::Body::from("hello"), Duration::from_secs(1), about);
+    let context = BodyContext { what: "x".into(), host: "h".to_owned() };
+    let body = IdleBody::new(reqwest::Body::from("hello"), Duration::from_secs(1), context);
     let url = Url::parse("https://h/x?sig=hush").unwrap();
     HttpResponse::new(StatusCode::from_u16(status).unwrap(), HeaderMap::from_iter(pairs), url, body)
 }
@@ -65,15 +66,16 @@ async fn answers_that_cannot_be_placed_are_refused() {
 
 #[tokio::test]
 async fn statuses_become_kinds() {
-    for (status, kind) in [
-        (416, ErrorKind::Integrity),
-        (404, ErrorKind::NotFound),
-        (401, ErrorKind::Unauthorized),
-        (403, ErrorKind::Unauthorized),
-        (412, ErrorKind::Network),
-        (304, ErrorKind::Network),
+    for (status, kind, again) in [
+        (416, ErrorKind::Integrity, true),
+        (404, ErrorKind::NotFound, false),
+        (401, ErrorKind::Unauthorized, false),
+        (403, ErrorKind::Unauthorized, false),
+        (412, ErrorKind::Network, false),
+        (304, ErrorKind::Network, true),
+        (204, ErrorKind::Network, true),
     ] {
         let error = read(status, &[]).unwrap_err();
-        assert_eq!((error.kind(), error.is_retryable()), (kind, false), "{status}");
+        assert_eq!((error.kind(), error.is_retryable()), (kind, again), "{status}");
     }
 }

@@ -3,28 +3,60 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use cache_core::Retry;
 use tokio::time::Instant;
 
-use super::{BreakerPolicy, BreakerState};
+/// Thresholds of a circuit breaker.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct BreakerPolicy {
+    /// Window in which outcomes count.
+    pub window: Duration,
+    /// Fewer outcomes than this in the window prove nothing.
+    pub minimum: usize,
+    /// The share of failures, from 0 to 1, at which the circuit opens.
+    pub failure_rate: f64,
+    /// Time for which it stays open before one request may try.
+    pub cool_down: Duration,
+}
+
+impl Default for BreakerPolicy {
+    fn default() -> Self {
+        Self { window: Duration::from_secs(30), minimum: 10, failure_rate: 0.5, cool_down: Duration::from_secs(10) }
+    }
+}
+
+/// State of a host's circuit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BreakerState {
+    /// It is sent.
+    Closed,
+    /// One request finds out whether the host is back; others are turned away.
+    HalfOpen,
+    /// It is turned away.
+    Open,
+}
 
 /// Most outcomes kept in the window; enough for a rate, little enough to forget fast.
 const MAX_OUTCOMES: usize = 128;
 
-/// Wait suggested to those who come while another one tries.
+/// Suggested wait while another request probes the host.
 const WHILE_PROBING: Duration = Duration::from_secs(1);
 
-/// How a request ended, as far as the host's health goes.
+/// Outcome of a request for the host's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CallOutcome {
     Fine,
     Failed,
+    /// No connection: the host refuses them, or has no address.
+    Refused,
     /// It says nothing: cancelled, or the host was merely busy.
     Unknown,
 }
 
 /// The leave to send one request.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(super) enum Admission {
     Usual,
     /// The one request that decides whether the host is back.
     Probe,
@@ -39,58 +71,86 @@ enum State {
 }
 
 #[derive(Debug)]
-pub(super) struct Circuit(State);
+pub(super) struct Circuit {
+    state: State,
+    /// Whether the last failure was a refused connection.
+    refused: bool,
+}
 
 impl Default for Circuit {
     fn default() -> Self {
-        Self(State::Closed(VecDeque::new()))
+        Self { state: State::Closed(VecDeque::new()), refused: false }
     }
+}
+
+/// A request that is not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct CircuitOpen {
+    /// Advice for the next attempt.
+    pub(super) retry: Retry,
+    /// Whether the host refused connections.
+    pub(super) refused: bool,
 }
 
 impl Circuit {
     /// Whether forgetting it loses nothing that matters.
     pub(super) fn is_healthy(&self) -> bool {
-        matches!(&self.0, State::Closed(outcomes) if outcomes.iter().all(|(_, failed)| !failed))
+        matches!(&self.state, State::Closed(outcomes) if outcomes.iter().all(|(_, failed)| !failed))
     }
 
-    /// What the next request would meet.
+    /// State for the next request.
     pub(super) fn state(&self, now: Instant) -> BreakerState {
-        match self.0 {
+        match self.state {
             State::Closed(_) => BreakerState::Closed,
             State::Open(until) if now < until => BreakerState::Open,
             State::Open(_) | State::HalfOpen => BreakerState::HalfOpen,
         }
     }
 
-    /// Lets a request through, or says how long to stay away.
-    pub(super) fn admit(&mut self, now: Instant) -> Result<Pass, Duration> {
-        match self.0 {
-            State::Closed(_) => Ok(Pass::Usual),
-            State::Open(until) if now < until => Err(until - now),
-            State::Open(_) => {
-                self.0 = State::HalfOpen;
-                Ok(Pass::Probe)
+    /// Lets a request through, or tells when to retry; never at a host that refused.
+    pub(super) fn admit(&mut self, now: Instant) -> Result<Admission, CircuitOpen> {
+        let refused = self.refused;
+        match self.state {
+            State::Closed(_) => Ok(Admission::Usual),
+            State::Open(until) if now < until => {
+                let retry = if refused { Retry::Never } else { Retry::After(until - now) };
+                Err(CircuitOpen { retry, refused })
             }
-            State::HalfOpen => Err(WHILE_PROBING),
+            State::Open(_) => {
+                self.state = State::HalfOpen;
+                Ok(Admission::Probe)
+            }
+            State::HalfOpen => Err(CircuitOpen { retry: Retry::After(WHILE_PROBING), refused }),
         }
     }
 
     /// Learns how a request ended. Whether the circuit has just opened.
-    pub(super) fn record(&mut self, policy: &BreakerPolicy, now: Instant, pass: Pass, outcome: Outcome) -> bool {
-        match (&mut self.0, pass, outcome) {
-            (State::HalfOpen, Pass::Probe, Outcome::Fine) => *self = Self::default(),
-            (State::HalfOpen, Pass::Probe, Outcome::Failed) => self.0 = State::Open(now + policy.cool_down),
+    pub(super) fn record(
+        &mut self,
+        policy: &BreakerPolicy,
+        now: Instant,
+        pass: Admission,
+        outcome: CallOutcome,
+    ) -> bool {
+        if let CallOutcome::Failed | CallOutcome::Refused = outcome {
+            self.refused = outcome == CallOutcome::Refused;
+        }
+        match (&mut self.state, pass, outcome) {
+            (State::HalfOpen, Admission::Probe, CallOutcome::Fine) => *self = Self::default(),
+            (State::HalfOpen, Admission::Probe, CallOutcome::Failed | CallOutcome::Refused) => {
+                self.state = State::Open(now + policy.cool_down);
+            }
             // The next one may try at once.
-            (State::HalfOpen, Pass::Probe, Outcome::Unknown) => self.0 = State::Open(now),
-            (State::Closed(outcomes), _, Outcome::Fine | Outcome::Failed) => {
-                outcomes.push_back((now, outcome == Outcome::Failed));
+            (State::HalfOpen, Admission::Probe, CallOutcome::Unknown) => self.state = State::Open(now),
+            (State::Closed(outcomes), _, CallOutcome::Fine | CallOutcome::Failed | CallOutcome::Refused) => {
+                outcomes.push_back((now, outcome != CallOutcome::Fine));
                 while outcomes.len() > MAX_OUTCOMES
                     || outcomes.front().is_some_and(|&(at, _)| now.duration_since(at) > policy.window)
                 {
                     outcomes.pop_front();
                 }
                 if too_many(outcomes, policy) {
-                    self.0 = State::Open(now + policy.cool_down);
+                    self.state = State::Open(now + policy.cool_down);
                     return true;
                 }
             }

@@ -1,12 +1,13 @@
 use std::sync::Mutex as StdMutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::advance;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::call::Fake;
+use crate::call::FakeCall;
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 
@@ -24,11 +25,11 @@ impl Rig {
 
     async fn ask(&self, host: &str, outcome: Result<()>) -> Result<()> {
         let asked = Arc::clone(&self.asked);
-        let inner = tower::service_fn(move |_: Fake| {
+        let inner = tower::service_fn(move |_: FakeCall| {
             asked.fetch_add(1, Ordering::Relaxed);
             std::future::ready(outcome.clone())
         });
-        BreakerLayer::new(self.breakers.clone()).layer(inner).oneshot(Fake::at(host)).await
+        BreakerLayer::new(self.breakers.clone()).layer(inner).oneshot(FakeCall::at(host)).await
     }
 
     async fn break_it(&self, host: &str) {
@@ -51,7 +52,7 @@ fn limited() -> Result<()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failing_host_is_left_alone_and_others_are_not() {
+async fn circuit_opens_for_failing_host_alone() {
     let rig = Rig::new();
     rig.break_it("h").await;
     assert_eq!(rig.asked(), 10);
@@ -75,11 +76,11 @@ async fn after_the_cool_down_one_probe_decides() {
     advance(COOL_DOWN).await;
     let (answer, wait) = oneshot::channel::<Result<()>>();
     let wait = Arc::new(StdMutex::new(Some(wait)));
-    let inner = tower::service_fn(move |_: Fake| {
+    let inner = tower::service_fn(move |_: FakeCall| {
         let wait = wait.lock().unwrap().take();
         async move { wait.unwrap().await.unwrap() }
     });
-    let probe = BreakerLayer::new(rig.breakers.clone()).layer(inner).oneshot(Fake::at("h"));
+    let probe = BreakerLayer::new(rig.breakers.clone()).layer(inner).oneshot(FakeCall::at("h"));
     let state = |rig: &Rig| rig.breakers.states().into_iter().map(|(_, state)| state).collect::<Vec<_>>();
     assert_eq!(state(&rig), [BreakerState::HalfOpen]);
     let probe = tokio::spawn(probe);
@@ -112,13 +113,13 @@ async fn a_failed_probe_opens_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_probe_leaves_the_place_to_the_next() {
+async fn canceled_probe_lets_the_next_try() {
     let rig = Rig::new();
     rig.break_it("h").await;
     advance(COOL_DOWN).await;
-    let inner = tower::service_fn(|_: Fake| std::future::pending::<Result<()>>());
+    let inner = tower::service_fn(|_: FakeCall| std::future::pending::<Result<()>>());
     let mut service = BreakerLayer::new(rig.breakers.clone()).layer(inner);
-    drop(service.call(Fake::at("h")));
+    drop(service.call(FakeCall::at("h")));
     rig.ask("h", Ok(())).await.unwrap();
 }
 
@@ -161,4 +162,45 @@ async fn memory_does_not_grow_with_the_hosts() {
     }
     assert!(rig.breakers.lock().len() <= MAX_HOSTS + 1);
     rig.ask("broken", Ok(())).await.unwrap_err();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusing_host_is_told_from_a_failing_one() {
+    let rig = Rig::new();
+    let refused = || Error::new(ErrorKind::Network, "refused").with_retry(Retry::Briefly).with_unreachable();
+    for _ in 0..10 {
+        rig.ask("h", Err(refused())).await.unwrap_err();
+        rig.ask("failing", failed()).await.unwrap_err();
+    }
+    assert!(rig.ask("h", Ok(())).await.unwrap_err().is_unreachable());
+    assert!(!rig.ask("failing", Ok(())).await.unwrap_err().is_unreachable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_circuit_of_refused_host_fails_at_once() {
+    let rig = Rig::new();
+    let refused = || Error::new(ErrorKind::Network, "refused").with_retry(Retry::Briefly).with_unreachable();
+    for _ in 0..10 {
+        rig.ask("h", Err(refused())).await.unwrap_err();
+    }
+    for _ in 0..2 {
+        rig.asked();
+        let error = rig.ask("h", Ok(())).await.unwrap_err();
+        assert_eq!((rig.asked(), error.retry(), error.is_unreachable()), (0, Retry::Never, true));
+        advance(COOL_DOWN).await;
+        assert_eq!(rig.ask("h", Err(refused())).await.unwrap_err().retry(), Retry::Briefly, "the probe");
+    }
+    advance(COOL_DOWN).await;
+    rig.ask("h", Ok(())).await.unwrap();
+    rig.ask("h", Ok(())).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shortage_of_our_own_opens_no_circuit() {
+    let rig = Rig::new();
+    let shortage = || Error::storage("connect", std::io::Error::from_raw_os_error(24));
+    for _ in 0..20 {
+        assert!(rig.ask("h", Err(shortage())).await.unwrap_err().is_retryable());
+    }
+    rig.ask("h", Ok(())).await.unwrap();
 }

@@ -57,7 +57,7 @@ async fn offline_nothing_is_called() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn calls_and_requests_share_one_circuit_and_one_limit() {
+async fn calls_and_requests_share_circuit_and_limit() {
     let client = client(|config| config.max_per_host = 1);
     let other = client.clone().with_credentials(Credentials::new());
     let (origin, budget) = (origin(), RetryBudget::new(0));
@@ -70,5 +70,5 @@ async fn calls_and_requests_share_one_circuit_and_one_limit() {
         failed.await.unwrap_err();
     }
     let error = other.send(HttpRequest::get(Url::parse("https://hub.example/").unwrap()).budget(budget.clone())).await;
-    assert!(error.unwrap_err().message().contains("failed too often"));
+    assert!(error.unwrap_err().message().contains("too many recent failures"));
 }

@@ -6,14 +6,14 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use crate::header::{content_range, strong_etag};
 use crate::{HttpClient, HttpRequest, HttpResponse, redact};
 
-/// What was found out.
+/// Result of the probe.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Probe {
     /// Bytes of the whole file.
     pub(super) size: Option<u64>,
     /// The strong tag.
     pub(super) etag: Option<String>,
-    /// When it was last modified, as the server wrote it.
+    /// `Last-Modified` as the server wrote it.
     pub(super) modified: Option<HeaderValue>,
     /// `Content-Disposition`, which may name the file.
     pub(super) disposition: Option<String>,

@@ -1,13 +1,15 @@
 //! Lists of digests beside a file: `<file>.sha256` and `SHA256SUMS`.
 
-use cache_core::{Error, ErrorKind, Result, RetryBudget, Sha256};
+use cache_core::{Error, ErrorKind, Result, RetryBudget, Sha256, checksum_lines};
 use http::header;
 use url::Url;
 
 use crate::{HttpClient, HttpRequest, redact};
 
-/// Longest list that is read, in bytes.
+/// Longest `SHA256SUMS` that is read, in bytes: ten thousand names.
 const MAX_LIST: usize = 1 << 20;
+/// Longest `<file>.sha256`, in bytes: a digest and the longest name, with room for comments.
+const MAX_OWN_LIST: usize = 4 << 10;
 
 /// Retries for each list.
 const RETRIES: u32 = 2;
@@ -16,17 +18,16 @@ const RETRIES: u32 = 2;
 /// server that does not answer is an error, lest a bad moment turn a verified file into an unverified one.
 pub(super) async fn beside(http: &HttpClient, url: &Url, names: &[&str]) -> Result<Option<Sha256>> {
     let (own, shared) = places(url);
-    let own = async {
-        match own {
-            Some(own) => look(http, own, names, true).await,
-            None => Ok(None),
-        }
-    };
-    let (own, shared) = futures::future::join(own, look(http, shared, names, false)).await;
-    Ok(own?.or(shared?))
+    // One after the other over one connection: side by side would take two, for each file.
+    if let Some(own) = own
+        && let Some(found) = look(http, own, names, true).await?
+    {
+        return Ok(Some(found));
+    }
+    look(http, shared, names, false).await
 }
 
-/// Where the lists would be. The query belongs to the file and is left out.
+/// URLs of possible lists. The query belongs to the file and is left out.
 fn places(url: &Url) -> (Option<Url>, Url) {
     let mut bare = url.clone();
     bare.set_query(None);
@@ -48,9 +49,9 @@ async fn look(http: &HttpClient, url: Url, names: &[&str], lone: bool) -> Result
         // Not worth a retry, for example a redirect that is not followed: an answer, and no list.
         Err(error) if error.kind() == ErrorKind::Network && error.attempts() == 0 => return Ok(None),
         Err(error) => {
-            return Err(
-                error.with_hint("the expected digest could not be looked for; give it with --sha256 to go on without")
-            );
+            return Err(error
+                .with_hint("the checksum file could not be read; give the expected digest to continue without it")
+                .with_reason(cache_core::Reason::DigestUnavailable));
         }
     };
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -58,15 +59,16 @@ async fn look(http: &HttpClient, url: Url, names: &[&str], lone: bool) -> Result
     if kind.to_ascii_lowercase().contains("html") {
         return Ok(None);
     }
-    let Some(bytes) = response.bytes_up_to(MAX_LIST).await? else { return Ok(None) };
-    let Ok(text) = std::str::from_utf8(&bytes) else { return Ok(None) };
-    find(text, names, lone).map_err(|Ambiguous| {
+    let cap = if lone { MAX_OWN_LIST } else { MAX_LIST };
+    let Some(text) = response.text_up_to(cap).await? else { return Ok(None) };
+    find(&text, names, lone).map_err(|Ambiguous| {
         Error::new(
             ErrorKind::Integrity,
-            format!("{shown} has two digests for {}", names.first().unwrap_or(&"the file")),
+            format!("{shown} has two checksums for {}", names.first().unwrap_or(&"the file")),
         )
         .with_host(host)
-        .with_hint("give the right one with --sha256")
+        .with_hint("give the right digest")
+        .with_reason(cache_core::Reason::DigestConflict)
     })
 }
 
@@ -77,12 +79,11 @@ struct Ambiguous;
 /// The digest of a file by its name, or by its last segment where that is all a line and a name share. A `lone` list
 /// may be a digest without a name.
 fn find(text: &str, names: &[&str], lone: bool) -> Result<Option<Sha256>, Ambiguous> {
-    let text = text.trim_start_matches('\u{feff}');
-    let lines: Vec<(Sha256, Option<&str>)> = text.lines().filter_map(line).collect();
+    let lines: Vec<(Sha256, Option<&str>)> = checksum_lines(text).collect();
     let only = |wanted: &dyn Fn(&str) -> bool| {
         one(lines.iter().filter(|(_, name)| name.is_some_and(wanted)).map(|(digest, _)| *digest))
     };
-    let exact = only(&|name| names.contains(&name.strip_prefix("./").unwrap_or(name)))?;
+    let exact = only(&|name| names.contains(&name))?;
     if exact.is_some() {
         return Ok(exact);
     }
@@ -98,23 +99,6 @@ fn one(mut digests: impl Iterator<Item = Sha256>) -> Result<Option<Sha256>, Ambi
     if digests.all(|other| Some(other) == first) { Ok(first) } else { Err(Ambiguous) }
 }
 
-/// `<hex>`, `<hex>  name`, `<hex> *name` (GNU) or `SHA256 (name) = <hex>` (BSD, and openssl without the spaces).
-fn line(line: &str) -> Option<(Sha256, Option<&str>)> {
-    let line = line.trim_end();
-    let upper = line.get(..8).unwrap_or_default().to_ascii_uppercase();
-    if let Some(prefix) = ["SHA256", "SHA2-256"].into_iter().find(|prefix| upper.starts_with(prefix)) {
-        let (name, digest) = line[prefix.len()..].trim_start().strip_prefix('(')?.rsplit_once(')')?;
-        return Some((digest.trim_start().strip_prefix('=')?.trim().parse().ok()?, Some(name)));
-    }
-    let (digest, rest) = line.split_at_checked(64)?;
-    let digest = digest.parse().ok()?;
-    if rest.is_empty() {
-        return Some((digest, None));
-    }
-    let name = rest.strip_prefix([' ', '\t'])?.trim_start_matches([' ', '\t']);
-    Some((digest, Some(name.strip_prefix('*').unwrap_or(name))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,44 +112,18 @@ mod tests {
     }
 
     #[test]
-    fn gnu_and_bsd_lines_are_read() {
-        for text in [
-            "AAA  m.gguf\n",
-            "AAA *m.gguf",
-            "AAA  ./m.gguf\r\nBBB  other\r\n",
-            "BBB  other\nAAA  dist/m.gguf\n",
-            "\u{feff}AAA\tm.gguf",
-            "SHA256 (m.gguf) = AAA\nSHA256 (other) = BBB\n",
-            "SHA2-256(m.gguf)= AAA\n",
-            "# comment\n\nAAA  m.gguf",
-            "BBB  old/m.gguf\nAAA  m.gguf",
-        ] {
+    fn whole_name_counts_before_the_last_segment() {
+        for text in ["AAA  m.gguf\n", "BBB  other\nAAA  dist/m.gguf\n", "BBB  old/m.gguf\nAAA  m.gguf"] {
             assert_eq!(found(text, false), Some(digest('a')), "{text}");
         }
     }
 
     #[test]
-    fn a_bare_digest_counts_only_in_the_files_own_list() {
+    fn bare_digest_counts_only_in_own_list() {
         assert_eq!(found("AAA\n", true), Some(digest('a')));
         assert_eq!(found("AAA\n", false), None);
         assert_eq!(found("AAA  other.gguf\n", true), None);
-    }
-
-    #[test]
-    fn what_is_no_list_gives_no_digest() {
-        for text in [
-            "",
-            "<!doctype html><html>AAA  m.gguf</html>",
-            "xAAA  m.gguf",
-            "AAAm.gguf",
-            "AAA",
-            "SHA256 (m.gguf) AAA",
-            "SHA1 (m.gguf) = AAA",
-            "AAA  m.gguf.bak",
-            "é",
-        ] {
-            assert_eq!(found(text, false), None, "{text}");
-        }
+        assert_eq!(found("AAA  m.gguf.bak\n", true), None);
     }
 
     #[test]

@@ -7,8 +7,8 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn body(stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> IdleBody {
-    let about = About { what: "GET https://h/x".into(), host: "h".to_owned() };
-    IdleBody::new(reqwest::Body::wrap_stream(stream), LIMIT, about)
+    let context = BodyContext { what: "GET https://h/x".into(), host: "h".to_owned() };
+    IdleBody::new(reqwest::Body::wrap_stream(stream), LIMIT, context)
 }
 
 fn chunk(text: &'static str) -> std::io::Result<Bytes> {
@@ -16,7 +16,7 @@ fn chunk(text: &'static str) -> std::io::Result<Bytes> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_silent_server_is_given_up_and_the_clock_starts_anew_with_each_chunk() {
+async fn silent_body_times_out_after_last_chunk() {
     let slow = stream::unfold(0, |n| async move {
         match n {
             0..3 => tokio::time::sleep(LIMIT - Duration::from_secs(1)).await,
@@ -31,7 +31,7 @@ async fn a_silent_server_is_given_up_and_the_clock_starts_anew_with_each_chunk()
     }
     let error = body.next().await.unwrap().unwrap_err();
     assert_eq!(started.elapsed(), (LIMIT - Duration::from_secs(1)) * 3 + LIMIT);
-    assert!(error.is_retryable() && error.message().contains("stopped for 30 s"), "{error:?}");
+    assert!(error.is_retryable() && error.message().contains("stalled for 30 s"), "{error:?}");
     assert!(body.next().await.is_none());
 }
 
@@ -59,12 +59,12 @@ async fn chunks_are_passed_on_without_a_copy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_at_the_host_is_free_as_soon_as_the_body_has_ended() {
+async fn permit_is_released_when_body_ends() {
     let permits = crate::Permits::new(1);
-    let fake = crate::call::Fake::at("h");
+    let fake = crate::call::FakeCall::at("h");
     let mut body = body(stream::iter([chunk("x")]));
-    let inner = tower::service_fn(|_: crate::call::Fake| std::future::ready(Ok(Held(None))));
-    let layer = crate::PermitLayer::new(permits.clone());
+    let inner = tower::service_fn(|_: crate::call::FakeCall| std::future::ready(Ok(Held(None))));
+    let layer = crate::ConcurrencyLimitLayer::new(permits.clone());
     let held = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, inner), fake.clone()).await.unwrap();
     body.hold(held.0.unwrap());
     assert_eq!(permits.available(&fake.origin), 0);
@@ -74,7 +74,7 @@ async fn the_place_at_the_host_is_free_as_soon_as_the_body_has_ended() {
 
 struct Held(Option<Permit>);
 
-impl crate::Hold for Held {
+impl crate::HoldPermit for Held {
     fn hold(&mut self, permit: Permit) {
         self.0 = Some(permit);
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
-use crate::idle::{About, IdleBody};
+use crate::error::BodyContext;
+use crate::idle::IdleBody;
 
 type Seen = Arc<Mutex<Vec<HttpRequest>>>;
 
@@ -17,8 +18,8 @@ async fn ask(request: HttpRequest, moves: &[(&str, &str)]) -> (Result<HttpRespon
     let moves: Vec<(Url, String)> = moves.iter().map(|(from, to)| (url(from), (*to).to_owned())).collect();
     let seen = Seen::default();
     let log = Arc::clone(&seen);
-    let inner = tower::service_fn(move |exchange: Exchange| {
-        let request = exchange.into_request();
+    let inner = tower::service_fn(move |prepared: PreparedRequest| {
+        let request = prepared.into_request();
         let mut headers = HeaderMap::new();
         let mut status = StatusCode::OK;
         if let Some((_, to)) = moves.iter().find(|(from, _)| *from == request.url) {
@@ -27,11 +28,11 @@ async fn ask(request: HttpRequest, moves: &[(&str, &str)]) -> (Result<HttpRespon
             headers.insert("x-repo-commit", HeaderValue::from_static("c"));
         }
         log.lock().unwrap().push(request.clone());
-        let about = About { what: "x".into(), host: String::new() };
-        let body = IdleBody::new(reqwest::Body::from(""), Duration::from_secs(1), about);
+        let context = BodyContext { what: "x".into(), host: String::new() };
+        let body = IdleBody::new(reqwest::Body::from(""), Duration::from_secs(1), context);
         std::future::ready(Ok(HttpResponse::new(status, headers, request.url, body)))
     });
-    let outcome = RedirectLayer.layer(inner).oneshot(Exchange::new(request).unwrap()).await;
+    let outcome = RedirectLayer.layer(inner).oneshot(PreparedRequest::new(request).unwrap()).await;
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     (outcome, seen)
 }
@@ -41,7 +42,7 @@ fn with_token(address: &str) -> HttpRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn relative_and_absolute_targets_are_followed_and_the_hops_kept() {
+async fn redirects_are_followed_and_hops_recorded() {
     let moves =
         [("https://h/a/b", "../c?x=1#frag"), ("https://h/c?x=1", "//h/d"), ("https://h/d", "https://cdn/e?sig=hush")];
     let (outcome, seen) = ask(HttpRequest::get(url("https://h/a/b")), &moves).await;
@@ -68,11 +69,11 @@ async fn credentials_stay_with_their_origin() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_followed_is_an_error_without_secrets() {
+async fn refused_redirect_error_has_no_secrets() {
     for (from, to, word) in [
         ("https://h/x?sig=hush", "http://h/x", "https to http"),
-        ("https://h/x?sig=hush", "file:///etc/passwd", "no address"),
-        ("https://h/x?sig=hush", "https://", "no address"),
+        ("https://h/x?sig=hush", "file:///etc/passwd", "not http or https"),
+        ("https://h/x?sig=hush", "https://", "not http or https"),
         ("https://h/x?sig=hush", "/x?sig=hush", "more than 10"),
     ] {
         let (outcome, _) = ask(HttpRequest::get(url(from)), &[(from, to)]).await;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_core::{Error, ErrorKind, RetryBudget};
+use cache_core::{Error, ErrorKind, Retry, RetryBudget};
 use cache_net::{HttpClient, HttpConfig, HttpRequest, Proxies};
 use futures::StreamExt as _;
 use tokio::net::TcpListener;
@@ -40,7 +40,7 @@ async fn child() {
 /// breaks that speaks before it is asked.
 fn told(error: &Error) -> String {
     let (host, hint, message) = (error.host(), error.hint(), error.message().replace("was reset", "was closed"));
-    let message = message.split_inclusive("no usable answer").next();
+    let message = message.split_inclusive("invalid response").next();
     format!("{:?} {host:?} {message:?} {hint:?} {:?}", error.kind(), error.retry())
 }
 
@@ -66,13 +66,14 @@ async fn nobody_listens() {
     let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
     drop(listener);
     let error = failure(url).await;
-    assert!(error.message().contains("no connection: ") && error.message().contains("refused"), "{error}");
+    assert!(error.message().contains("connection failed: ") && error.message().contains("refused"), "{error}");
+    assert!(error.is_unreachable(), "{error:?}");
 }
 
 #[tokio::test]
 async fn the_name_is_unknown() {
     let error = failure(Url::parse("http://no-such-host.invalid/x").unwrap()).await;
-    assert!(error.message().contains("looked up"), "{error}");
+    assert!(error.message().contains("could not resolve host") && error.is_unreachable(), "{error}");
 }
 
 #[cfg(target_os = "linux")]
@@ -87,7 +88,7 @@ async fn the_connection_does_not_come_about() {
     let queued: Vec<_> = std::iter::from_fn(|| connect().ok()).take(16).collect();
     assert!(queued.len() < 16);
     let error = failure(Url::parse(&format!("http://{address}/x")).unwrap()).await;
-    assert!(error.message().contains("no connection within 0.15 s"), "{error}");
+    assert!(error.message().contains("connection timed out after 0.15 s"), "{error}");
 }
 
 #[tokio::test]
@@ -95,7 +96,41 @@ async fn no_answer_comes() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
     let error = failure(url).await;
-    assert!(error.message().contains("no answer within 0.2 s"), "{error}");
+    assert!(error.message().contains("no response within 0.2 s"), "{error}");
+}
+
+#[tokio::test]
+async fn a_request_that_times_out_counts_as_failed() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
+    let client = crate::client();
+    let send = async || {
+        let request = HttpRequest::get(url.clone()).budget(RetryBudget::none()).timeout(Duration::from_millis(20));
+        client.send(request).await.unwrap_err()
+    };
+    for _ in 0..10 {
+        let error = send().await;
+        assert!(error.message().contains("timed out: no response within 0.02 s"), "{error}");
+    }
+    let turned_away = send().await;
+    assert!(turned_away.message().contains("skipped: too many recent failures"), "{turned_away}");
+    assert!(!turned_away.is_rate_limited());
+}
+
+#[tokio::test]
+async fn too_many_requests_are_told_from_trouble() {
+    let server = Server::start(|seen| {
+        let status = if seen.target == "/429" { 429 } else { 503 };
+        Reply::new(status).header("retry-after", "9")
+    })
+    .await;
+    let send = async |path: &str| {
+        let request = HttpRequest::get(server.url(path)).budget(RetryBudget::none());
+        crate::client().send(request).await.unwrap_err()
+    };
+    let (limited, busy) = (send("/429").await, send("/503").await);
+    assert!(limited.is_rate_limited() && !busy.is_rate_limited());
+    assert_eq!((limited.retry(), busy.retry()), (Retry::After(Duration::from_secs(9)), limited.retry()));
 }
 
 #[tokio::test]
@@ -104,7 +139,7 @@ async fn the_connection_is_closed_without_an_answer() {
     let url = Url::parse(&format!("http://{}/x", listener.local_addr().unwrap())).unwrap();
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     let error = failure(url).await;
-    let said = ["was closed before the answer", "was reset before the answer"];
+    let said = ["was closed before the response", "was reset before the response"];
     assert!(said.iter().any(|said| error.message().contains(said)), "{error}");
 }
 
@@ -120,14 +155,14 @@ async fn something_that_is_no_web_server_answers() {
         }
     });
     let error = failure(url).await;
-    assert!(error.message().contains("no usable answer"), "{error}");
+    assert!(error.message().contains("invalid response"), "{error}");
 }
 
 #[tokio::test]
 async fn the_head_has_no_end() {
     let server = Server::start(|_| Reply::new(200).header("x", &"x".repeat(1 << 20))).await;
     let error = failure(server.url("/x")).await;
-    assert!(error.message().contains("no usable answer: message head is too large"), "{error}");
+    assert!(error.message().contains("invalid response: message head is too large"), "{error}");
 }
 
 #[tokio::test]
@@ -147,7 +182,7 @@ async fn plain_http_bears_heads_of_a_buffer() {
 async fn the_body_ends_too_early() {
     let server = Server::start(|_| Reply::new(200).header("content-length", "100").body("x")).await;
     let error = failure(server.url("/x")).await;
-    assert!(error.message().contains("closed in the middle of the body"), "{error}");
+    assert!(error.message().contains("closed during the download"), "{error}");
     assert!(error.is_retryable());
 }
 
@@ -155,7 +190,7 @@ async fn the_body_ends_too_early() {
 async fn the_body_stops() {
     let server = Server::start(|_| Reply::new(200).header("content-length", "100").body("x").hang()).await;
     let error = failure(server.url("/x")).await;
-    assert!(error.message().contains("stopped for 0.2 s"), "{error}");
+    assert!(error.message().contains("stalled for 0.2 s"), "{error}");
     assert!(error.is_retryable());
 }
 

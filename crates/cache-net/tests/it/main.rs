@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which may")]
 
+mod addresses;
 mod faults;
 mod proxies;
 mod requests;

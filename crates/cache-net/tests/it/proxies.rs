@@ -78,7 +78,26 @@ async fn a_proxy_that_refuses_is_named() {
     let proxy = Server::start(|_| Reply::new(407)).await;
     let address = format!("http://{}", proxy.address());
     let shown = run("https://hub.example/x".to_owned(), vec![("HTTPS_PROXY", address)]).await;
-    assert!(shown.contains("the proxy does not let it through") && shown.contains("HTTPS_PROXY"), "{shown}");
+    assert!(shown.contains("proxy refused the connection") && shown.contains("HTTPS_PROXY"), "{shown}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invalid_proxy_is_named_without_its_secrets() {
+    for (name, value) in [
+        ("http_proxy", "http://hush:hu#sh@proxy.example:1"),
+        ("HTTP_PROXY", "hush:hu/sh@proxy.example:1"),
+        ("ALL_PROXY", "http://hush#hush:hush@proxy.example"),
+    ] {
+        let server = Server::start(|_| Reply::new(200).body("direct")).await;
+        let shown = run(server.url("/x").into(), vec![(name, value.to_owned())]).await;
+        assert!(shown.contains(&format!("{name}: the proxy's URL is not valid")), "{value}: {shown}");
+        assert!(!shown.contains("hush") && !shown.contains("sh@"), "{value}: {shown}");
+        assert!(server.seen().is_empty(), "{value}: the server was asked without the proxy");
+        // What goes to no proxy is not kept from it.
+        let exempt = vec![(name, value.to_owned()), ("NO_PROXY", "127.0.0.1".to_owned())];
+        let shown = run(server.url("/x").into(), exempt).await;
+        assert!(shown.contains("direct"), "{value}: {shown}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::server::{Reply, Server};
 use crate::{client, config};
 
 #[tokio::test]
-async fn an_answer_has_status_headers_body_and_the_way_to_it() {
+async fn response_has_status_headers_body_and_hops() {
     let server = Server::start(|seen| match seen.target.as_str() {
         "/a" => Reply::moved("/b?sig=hush").header("x-repo-commit", "c"),
         _ => Reply::new(200).header("etag", "\"t\"").body("{\"x\": 5}"),
@@ -32,7 +32,7 @@ async fn an_answer_has_status_headers_body_and_the_way_to_it() {
 }
 
 #[tokio::test]
-async fn trouble_that_passes_is_repeated_from_one_budget() {
+async fn transient_errors_share_one_retry_budget() {
     let count = AtomicU32::new(0);
     let server = Server::start(move |_| match count.fetch_add(1, Ordering::Relaxed) % 3 {
         0 => Reply::new(503),
@@ -52,7 +52,7 @@ async fn trouble_that_passes_is_repeated_from_one_budget() {
 }
 
 #[tokio::test]
-async fn definite_answers_come_as_they_are_and_a_post_is_sent_once() {
+async fn post_is_not_retried() {
     let server = Server::start(|seen| Reply::new(seen.target[1..].parse().unwrap())).await;
     for status in [304, 400, 401, 403, 404, 405, 410, 412, 416, 501] {
         let response = client().send(HttpRequest::get(server.url(&format!("/{status}")))).await.unwrap();

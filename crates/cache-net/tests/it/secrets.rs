@@ -17,7 +17,7 @@ async fn ask(client: &HttpClient, server: &Server) {
 }
 
 #[tokio::test]
-async fn a_token_does_not_follow_a_redirect_to_another_port_or_host() {
+async fn token_stays_off_cross_origin_redirect() {
     let cdn = Server::start(|_| Reply::new(200)).await;
     let port = cdn.address().port();
     for target in [cdn.url("/x"), format!("http://localhost:{port}/x").parse().unwrap()] {
@@ -55,7 +55,7 @@ async fn a_token_does_not_cross_schemes() {
 }
 
 #[tokio::test]
-async fn a_token_stays_with_its_host_on_a_redirect_within() {
+async fn token_follows_same_origin_redirect() {
     let hub =
         Server::start(|seen| if seen.target.starts_with("/a") { Reply::moved("/b") } else { Reply::new(200) }).await;
     ask(&signed(client(), &hub), &hub).await;
@@ -80,7 +80,7 @@ async fn errors_show_neither_token_nor_signature() {
 }
 
 #[tokio::test]
-async fn a_token_that_no_header_can_carry_is_named_as_such() {
+async fn invalid_token_is_reported() {
     let hub = Server::start(|_| Reply::new(200)).await;
     let origin = Origin::of(&hub.url("/")).unwrap();
     let client = client().with_credentials(Credentials::new().add(origin, Secret::new("hush\nhush")));

@@ -76,18 +76,23 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
-        Self::run("http", None, Arc::new(answer)).await
+        Self::start_at("127.0.0.1", answer).await
+    }
+
+    /// At another address of the loopback.
+    pub(crate) async fn start_at(address: &str, answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::run(address, "http", None, Arc::new(answer)).await
     }
 
     /// Speaks TLS with the certificate in `tls/`, for `localhost` and `127.0.0.1`.
     #[cfg(any(feature = "rustls", feature = "native-tls"))]
     pub(crate) async fn start_tls(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         let config = tls();
-        Self::run("https", Some(TlsAcceptor::from(Arc::new(config))), Arc::new(answer)).await
+        Self::run("127.0.0.1", "https", Some(TlsAcceptor::from(Arc::new(config))), Arc::new(answer)).await
     }
 
-    async fn run(scheme: &'static str, tls: Option<TlsAcceptor>, answer: Arc<Answer>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn run(address: &str, scheme: &'static str, tls: Option<TlsAcceptor>, answer: Arc<Answer>) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.unwrap();
         let server = Self { address: listener.local_addr().unwrap(), scheme, seen: Arc::default() };
         let seen = Arc::clone(&server.seen);
         tokio::spawn(async move {

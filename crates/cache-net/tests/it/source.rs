@@ -93,7 +93,7 @@ async fn where_head_is_refused_the_first_byte_tells() {
 }
 
 #[tokio::test]
-async fn a_head_without_a_length_is_not_believed_and_an_empty_file_is_possible() {
+async fn head_without_length_is_probed_by_get() {
     let server = Server::start(|seen| if seen.method == "HEAD" { Reply::new(200) } else { good(seen) }).await;
     assert_eq!(resolve(&server).await.unwrap().files[0].size, Some(10));
     let server = Server::start(|seen| serve(seen, b"", "\"t\"")).await;
@@ -129,7 +129,7 @@ async fn beside(lists: &'static [(&'static str, &'static str, &'static str)]) ->
 }
 
 #[tokio::test]
-async fn lists_beside_the_file_give_the_expected_digest() {
+async fn digest_lists_beside_file_are_used() {
     let expected = Digests { sha256: Some(SHA256.parse().unwrap()), ..Digests::default() };
     for lists in [
         &[("/d/m.gguf.sha256", "text/plain", "SUM\n")][..],
@@ -159,15 +159,39 @@ async fn a_list_over_a_mebibyte_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_server_in_trouble_does_not_make_a_file_unverified() {
-    let server = Server::start(|seen| if seen.target.ends_with("SUMS") { Reply::new(500) } else { good(seen) }).await;
-    let error = resolve(&server).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Network);
-    assert!(error.hint().unwrap().contains("--sha256"));
+async fn own_list_over_4_kib_is_not_read() {
+    for (padding, known) in [(4000, true), (4 << 10, false)] {
+        let server = Server::start(move |seen| match seen.target.as_str() {
+            "/d/m.gguf.sha256" => Reply::new(200).body(format!("{SHA256}  m.gguf\n{}", "\n".repeat(padding))),
+            _ => good(seen),
+        })
+        .await;
+        assert_eq!(!resolve(&server).await.unwrap().files[0].digests.is_empty(), known, "{padding}");
+    }
 }
 
 #[tokio::test]
-async fn what_the_user_expects_comes_first_and_saves_the_search() {
+async fn list_that_is_no_text_is_read_no_further() {
+    for start in [&b"text\0"[..], b"text\xff\xfe text"] {
+        let server = Server::start(move |seen| match seen.target.as_str() {
+            "/d/m.gguf.sha256" | "/d/SHA256SUMS" => Reply::new(200).header("content-length", "4000").body(start).hang(),
+            _ => good(seen),
+        })
+        .await;
+        assert!(resolve(&server).await.unwrap().files[0].digests.is_empty(), "the rest of the body never comes");
+    }
+}
+
+#[tokio::test]
+async fn failing_list_lookup_fails_resolve() {
+    let server = Server::start(|seen| if seen.target.ends_with("SUMS") { Reply::new(500) } else { good(seen) }).await;
+    let error = resolve(&server).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Network);
+    assert_eq!(error.reason(), Some(cache_core::Reason::DigestUnavailable));
+}
+
+#[tokio::test]
+async fn expected_digest_skips_list_lookup() {
     let server = Server::start(good).await;
     let mut options = HttpSourceOptions::default();
     options.expected = Some("ab".repeat(32).parse().unwrap());
@@ -251,6 +275,32 @@ async fn only_a_strong_tag_can_vouch_for_a_range() {
         let seen = server.seen();
         assert_eq!((seen[0].header("if-range"), seen[0].header("range")), (None, None));
     }
+}
+
+#[tokio::test]
+async fn a_strong_last_modified_vouches_for_a_range() {
+    const MODIFIED: &str = "Fri, 20 Nov 2026 06:00:00 GMT";
+    let dated = |date: &'static str| {
+        Server::start(move |seen: &Seen| {
+            let reply = |status| Reply::new(status).header("last-modified", MODIFIED).header("date", date);
+            match seen.header("range") {
+                Some("bytes=3-5") => reply(206).header("content-range", "bytes 3-5/10").body(&DATA[3..6]),
+                _ => reply(200).body(DATA),
+            }
+        })
+    };
+    let server = dated("Fri, 20 Nov 2026 06:10:00 GMT").await;
+    let (.., tag) = open(&server, OpenOptions::whole()).await.unwrap();
+    let range = OpenOptions::range(ByteRange { start: 3, end: 6 }).if_range(tag.clone());
+    assert_eq!(open(&server, range).await.unwrap(), (3, b"345".to_vec(), tag.clone()));
+    assert_eq!(server.seen()[1].header("if-range"), Some(MODIFIED));
+    // Another date than that of the bytes we have: the whole.
+    let earlier = Some(tag.unwrap().replace("20 Nov", "19 Nov"));
+    let range = OpenOptions::range(ByteRange { start: 3, end: 6 }).if_range(earlier);
+    assert_eq!(open(&server, range).await.unwrap().0, 0);
+    // Within its own second a file can change once more.
+    let young = dated("Fri, 20 Nov 2026 06:00:01 GMT").await;
+    assert_eq!(open(&young, OpenOptions::whole()).await.unwrap().2, None);
 }
 
 #[tokio::test]

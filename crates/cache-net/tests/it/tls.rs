@@ -29,13 +29,31 @@ async fn a_bundle_makes_its_authorities_trusted() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_named_and_not_asked_again() {
+async fn unknown_ca_fails_without_retry() {
     let server = Server::start_tls(|_| Reply::new(200)).await;
     let error = trusting(None).send(HttpRequest::get(server.url("/x"))).await.unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Network, 0));
-    assert!(error.message().contains("no secure connection"), "{error}");
+    assert!(error.message().contains("TLS connection failed"), "{error}");
     assert!(error.hint().unwrap().contains("SSL_CERT_FILE"), "{error:?}");
     assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn https_on_a_plain_port_names_plain_http() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            stream.writable().await.unwrap();
+            stream.try_write(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+            std::mem::forget(stream);
+        }
+    });
+    let url: url::Url = format!("https://{address}/x").parse().unwrap();
+    let error = trusting(None).send(HttpRequest::get(url)).await.unwrap_err();
+    assert_eq!((error.kind(), error.attempts(), error.is_unreachable()), (ErrorKind::Network, 0, true));
+    assert!(error.message().contains("speaks plain http"), "{error}");
+    assert_eq!(error.hint().unwrap(), format!("try http://{address}"));
 }
 
 #[tokio::test]

@@ -4,42 +4,51 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use bytes::Bytes;
-use cache_core::{Error, ErrorKind, Hasher, Result, Sha256};
+use cache_core::{Error, ErrorKind, Hasher, RepoPath, Result, Sha256};
 
-use super::Object;
 use crate::checksum;
+
+/// One object to be there in the end.
+pub(super) struct Object {
+    /// The file that it is shown as.
+    pub(super) path: RepoPath,
+    pub(super) key: String,
+    pub(super) sha256: Sha256,
+    pub(super) size: u64,
+    pub(super) local: PathBuf,
+}
 
 /// Bytes hashed at a time.
 const CHUNK: usize = 256 << 10;
 
 /// A local file that is being sent.
 #[derive(Debug, Clone)]
-pub(super) struct Local {
+pub(super) struct LocalFile {
     path: PathBuf,
     size: u64,
 }
 
 /// One part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Span {
+pub(super) struct PartRange {
     pub(super) start: u64,
     pub(super) length: u64,
 }
 
-impl Local {
+impl LocalFile {
     pub(super) fn new(object: &Object) -> Self {
         Self { path: object.local.clone(), size: object.size }
     }
 
     /// The parts of this size, the last one shorter. An empty file has one empty part.
-    pub(super) fn parts(&self, size: u64) -> Vec<Span> {
+    pub(super) fn parts(&self, size: u64) -> Vec<PartRange> {
         let count = self.size.div_ceil(size.max(1)).max(1);
-        let part = |index: u64| Span { start: index * size, length: size.min(self.size - index * size) };
+        let part = |index: u64| PartRange { start: index * size, length: size.min(self.size - index * size) };
         (0..count).map(part).collect()
     }
 
     /// The bytes of a part, and their digest.
-    pub(super) async fn read(&self, span: Span) -> Result<(Bytes, Sha256)> {
+    pub(super) async fn read(&self, span: PartRange) -> Result<(Bytes, Sha256)> {
         let local = self.clone();
         blocking(move || {
             let length = usize::try_from(span.length).map_err(|_| local.changed())?;
@@ -61,7 +70,7 @@ impl Local {
         blocking(move || local.parts(part_size).into_iter().map(|span| local.digest(span)).collect()).await
     }
 
-    fn digest(&self, span: Span) -> Result<Sha256> {
+    fn digest(&self, span: PartRange) -> Result<Sha256> {
         let mut file = self.open(span)?.take(span.length);
         let mut hasher = Hasher::new();
         let mut chunk = vec![0; CHUNK];
@@ -75,7 +84,7 @@ impl Local {
         if hasher.length() == span.length { Ok(hasher.finish().sha256) } else { Err(self.changed()) }
     }
 
-    fn open(&self, span: Span) -> Result<fs_err::File> {
+    fn open(&self, span: PartRange) -> Result<fs_err::File> {
         let storage = |error| Error::storage("read a blob", error);
         let mut file = fs_err::File::open(&self.path).map_err(storage)?;
         file.seek(SeekFrom::Start(span.start)).map_err(storage)?;
@@ -83,8 +92,10 @@ impl Local {
     }
 
     fn changed(&self) -> Error {
-        let message = format!("{} is not as long as it should be", self.path.display());
-        Error::new(ErrorKind::Integrity, message).with_hint("`model-cache verify --repair` fetches it again")
+        let message = format!("{}: wrong size", self.path.display());
+        Error::new(ErrorKind::Integrity, message)
+            .with_hint("repair the local copy")
+            .with_reason(cache_core::Reason::Corrupted)
     }
 }
 
@@ -102,7 +113,7 @@ mod tests {
 
     #[test]
     fn parts_cover_the_file() {
-        let local = |size| Local { path: PathBuf::new(), size };
+        let local = |size| LocalFile { path: PathBuf::new(), size };
         let spans = |size| local(size).parts(10).into_iter().map(|s| (s.start, s.length)).collect::<Vec<_>>();
         assert_eq!(spans(0), [(0, 0)]);
         assert_eq!(spans(10), [(0, 10)]);

@@ -14,10 +14,10 @@ use http::{HeaderValue, Method, header};
 use object_store::aws::AwsAuthorizer;
 use url::Url;
 
-use super::local::Span;
+use super::local::PartRange;
 use super::upload::Upload;
 use crate::address::S3Address;
-use crate::refusal::Reply;
+use crate::error::CloudErrorResponse;
 use crate::{checksum, xml};
 
 /// Longest list of uploads or parts that is read.
@@ -26,9 +26,9 @@ const MAX_LIST: usize = 8 << 20;
 /// Most pages of parts: S3 has 1,000 on each and takes 10,000 in all.
 const MAX_PAGES: usize = 64;
 
-/// A part that lies there.
+/// A part that is already uploaded.
 #[derive(Debug, Clone)]
-struct Part {
+struct UploadedPart {
     number: usize,
     etag: String,
     size: u64,
@@ -55,7 +55,7 @@ impl<'a> Unsigned<'a> {
 }
 
 impl Upload<'_> {
-    /// Sends what is not there yet and puts it together. `fresh`: trusts nothing that lies there.
+    /// Uploads missing parts and completes the object. `fresh`: ignores parts that are already there.
     pub(super) async fn send_parts_to_s3(&self, s3: &S3Address, fresh: bool) -> Result<u64> {
         let key = self.object.key.as_str();
         let found = if fresh { None } else { self.find_upload(s3).await? };
@@ -66,8 +66,8 @@ impl Upload<'_> {
             }
             None => (self.create(s3).await?, HashMap::new()),
         };
-        let fits = |number: usize, span: Span| there.get(&number).filter(|part| part.size == span.length).cloned();
-        let spans: Vec<(Span, Option<Part>)> =
+        let fits = |number: usize, span: PartRange| there.get(&number).filter(|part| part.size == span.length).cloned();
+        let spans: Vec<(PartRange, Option<UploadedPart>)> =
             (1..).zip(self.local.parts(self.part_size)).map(|(number, span)| (span, fits(number, span))).collect();
         let kept = spans.iter().filter(|(_, part)| part.is_some());
         let resumed = kept.map(|(span, _)| span.length).sum();
@@ -77,7 +77,7 @@ impl Upload<'_> {
             .zip(spans)
             .map(|(number, (span, kept))| async move { self.part(s3, upload, number, span, kept).await });
         let side_by_side = self.options.concurrency.clamp(1, 64);
-        let parts: Vec<(Part, u64)> = futures::stream::iter(parts).buffered(side_by_side).try_collect().await?;
+        let parts: Vec<(UploadedPart, u64)> = futures::stream::iter(parts).buffered(side_by_side).try_collect().await?;
         match self.complete(s3, &id, &parts).await {
             // What an earlier push left does not fit.
             Err(error) if resumed > 0 && error.kind() == ErrorKind::Network => {
@@ -96,16 +96,16 @@ impl Upload<'_> {
         s3: &S3Address,
         id: &str,
         number: usize,
-        span: Span,
-        kept: Option<Part>,
-    ) -> Result<(Part, u64)> {
+        span: PartRange,
+        kept: Option<UploadedPart>,
+    ) -> Result<(UploadedPart, u64)> {
         let _place = self.places(span.length).await?;
         let (bytes, digest) = self.local.read(span).await?;
         let sha256 = checksum::encode(digest);
         if let Some(part) = kept {
             // A server that lists no checksums of parts compares them when the parts are put together.
             if part.sha256.as_ref().is_none_or(|known| *known == sha256) {
-                return Ok((Part { sha256: Some(sha256), ..part }, 0));
+                return Ok((UploadedPart { sha256: Some(sha256), ..part }, 0));
             }
             self.progress.event(&cache_core::Event::Advanced {
                 path: &self.object.path,
@@ -124,7 +124,7 @@ impl Upload<'_> {
         let etag = answer.headers().get(header::ETAG).and_then(|value| value.to_str().ok());
         let etag = etag.ok_or_else(|| self.nonsense("no tag for a part"))?.to_owned();
         self.advanced(span.length);
-        Ok((Part { number, etag, size: span.length, sha256: Some(sha256) }, span.length))
+        Ok((UploadedPart { number, etag, size: span.length, sha256: Some(sha256) }, span.length))
     }
 
     /// The upload of this object that an earlier push began last.
@@ -142,7 +142,7 @@ impl Upload<'_> {
         Ok(last.and_then(|upload| xml::text(upload, "UploadId")))
     }
 
-    async fn list_parts(&self, s3: &S3Address, id: &str) -> Result<HashMap<usize, Part>> {
+    async fn list_parts(&self, s3: &S3Address, id: &str) -> Result<HashMap<usize, UploadedPart>> {
         let mut parts = HashMap::new();
         let mut after = String::new();
         for _ in 0..MAX_PAGES {
@@ -168,7 +168,7 @@ impl Upload<'_> {
         xml::text(&text, "UploadId").ok_or_else(|| self.nonsense("no upload to send parts to"))
     }
 
-    async fn complete(&self, s3: &S3Address, id: &str, parts: &[(Part, u64)]) -> Result<()> {
+    async fn complete(&self, s3: &S3Address, id: &str, parts: &[(UploadedPart, u64)]) -> Result<()> {
         let mut body = String::from("<CompleteMultipartUpload xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
         for (part, _) in parts {
             let etag = xml::escaped(&part.etag);
@@ -182,7 +182,7 @@ impl Upload<'_> {
         let mut request = Unsigned::new(Method::POST, &self.object.key, vec![("uploadId", id)]);
         request.body = body.into();
         let text = self.text_of_s3(s3, request).await?;
-        match Reply::late(&self.store.host, &text) {
+        match CloudErrorResponse::late(&self.store.host, &text) {
             Some(reply) => Err(self.store.refused(&self.object.key, &reply)),
             None => Ok(()),
         }
@@ -200,7 +200,7 @@ impl Upload<'_> {
             let _ = write!(url, "{}{name}={}", if index == 0 { '?' } else { '&' }, encoded(value, false));
         }
         let unusable = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Usage, format!("{}: cannot be asked for: {error}", self.store.shown(request.key)))
+            Error::new(ErrorKind::Usage, format!("{}: invalid URL: {error}", self.store.shown(request.key)))
         };
         let mut signed = http::Request::new(object_store::client::HttpRequestBody::from(request.body.clone()));
         *signed.method_mut() = request.method;
@@ -239,8 +239,8 @@ impl Upload<'_> {
     }
 }
 
-fn listed(part: &str) -> Option<Part> {
-    Some(Part {
+fn listed(part: &str) -> Option<UploadedPart> {
+    Some(UploadedPart {
         number: xml::text(part, "PartNumber")?.parse().ok()?,
         etag: xml::text(part, "ETag")?,
         size: xml::text(part, "Size")?.parse().ok()?,

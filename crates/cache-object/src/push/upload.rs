@@ -7,10 +7,20 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use object_store::multipart::PartId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::local::{Local, Span};
-use super::prove::Proof;
-use super::{Object, PushOptions};
+use super::local::{LocalFile, Object, PartRange};
+use super::options::PushOptions;
 use crate::store::BucketStore;
+
+/// State of an object in the bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ObjectState {
+    /// It has these bytes.
+    Same,
+    /// It has others.
+    Other,
+    /// There is none.
+    Absent,
+}
 
 /// Larger objects are sent in parts.
 const WHOLE: u64 = 16 << 20;
@@ -19,7 +29,7 @@ const WHOLE: u64 = 16 << 20;
 pub(super) struct Upload<'a> {
     pub(super) store: &'a BucketStore,
     pub(super) object: &'a Object,
-    pub(super) local: Local,
+    pub(super) local: LocalFile,
     pub(super) part_size: u64,
     pub(super) options: &'a PushOptions,
     /// One for each part that may be in memory.
@@ -29,18 +39,18 @@ pub(super) struct Upload<'a> {
     pub(super) name: &'a str,
 }
 
-/// How it went.
+/// Result of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Done {
+pub(super) struct UploadedObject {
     pub(super) uploaded: bool,
     pub(super) sent: u64,
 }
 
 impl Upload<'_> {
     /// Sees to it that the object is there.
-    pub(super) async fn run(&self) -> Result<Done> {
-        if self.prove().await? == Proof::Same {
-            return Ok(Done { uploaded: false, sent: 0 });
+    pub(super) async fn run(&self) -> Result<UploadedObject> {
+        if self.verify().await? == ObjectState::Same {
+            return Ok(UploadedObject { uploaded: false, sent: 0 });
         }
         let mut sent = 0;
         // What an earlier push left may be of other bytes where the server keeps no checksums of parts: then once more.
@@ -48,20 +58,21 @@ impl Upload<'_> {
             sent += match self.send(fresh).await {
                 Ok(sent) => sent,
                 // Somebody else may push the same.
-                Err(error) if error.kind() == ErrorKind::NotFound => match self.prove().await {
-                    Ok(Proof::Same) => return Ok(Done { uploaded: true, sent }),
+                Err(error) if error.kind() == ErrorKind::NotFound => match self.verify().await {
+                    Ok(ObjectState::Same) => return Ok(UploadedObject { uploaded: true, sent }),
                     _ => return Err(error),
                 },
                 Err(error) => return Err(error),
             };
-            if self.prove().await? == Proof::Same {
-                return Ok(Done { uploaded: true, sent });
+            if self.verify().await? == ObjectState::Same {
+                return Ok(UploadedObject { uploaded: true, sent });
             }
         }
         let shown = self.store.shown(&self.object.key);
-        Err(Error::new(ErrorKind::Integrity, format!("{shown}: what lies there is not what was sent"))
+        Err(Error::new(ErrorKind::Integrity, format!("{shown}: checksum mismatch after the upload"))
             .with_host(&*self.store.host)
-            .with_hint("check the local copy with `model-cache verify`; if it is fine, the server is not"))
+            .with_hint("verify the local copy; if it is intact, the server is faulty")
+            .with_reason(cache_core::Reason::SentDiffers))
     }
 
     async fn send(&self, fresh: bool) -> Result<u64> {
@@ -69,10 +80,14 @@ impl Upload<'_> {
         if object.size <= WHOLE {
             self.started(0);
             let places = self.places(object.size).await?;
-            let (bytes, digest) = self.local.read(Span { start: 0, length: object.size }).await?;
+            let (bytes, digest) = self.local.read(PartRange { start: 0, length: object.size }).await?;
             if digest != object.sha256 {
-                return Err(Error::new(ErrorKind::Integrity, format!("{}: the local copy is damaged", object.path))
-                    .with_hint("`model-cache verify --repair` fetches it again"));
+                return Err(Error::new(
+                    ErrorKind::Integrity,
+                    format!("{}: checksum mismatch: the local copy is corrupted", object.path),
+                )
+                .with_hint("repair the local copy")
+                .with_reason(cache_core::Reason::Corrupted));
             }
             self.store.write(&object.key, bytes, &self.budget).await?;
             drop(places);

@@ -1,5 +1,5 @@
-//! Random requests through all of the server, in front of a Hub: what is refused is, to the byte, what a repository that
-//! does not exist is answered with.
+//! Random requests through all of the server, in front of a Hub and offline, and fetches by command: what is refused is,
+//! to the byte, what a repository that does not exist is answered with.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -55,7 +55,8 @@ struct World {
     commits: HashMap<&'static str, String>,
     /// Who might read since when.
     history: HashMap<&'static str, Vec<(Instant, Readers)>>,
-    _folder: tempfile::TempDir,
+    offline: bool,
+    folder: tempfile::TempDir,
 }
 
 impl World {
@@ -68,11 +69,8 @@ impl World {
             let files = hub::Files::new().with("config.json", name).with_large("weights.bin", name.repeat(1000));
             commits.insert(name, hub.add_model(name, files).to_string());
         }
-        let cache = Cache::builder().root(folder.path()).endpoint(hub.url()).offline(false).build().unwrap();
-        let config = ServerConfig::default();
-        let mut app = Arc::into_inner(App::new(cache.clone(), config.clone()).unwrap()).unwrap();
-        app.access = Access::with_clock(&config, cache, Arc::clone(&app.catalog) as _, clock.clock()).unwrap();
-        let mut world = Self { app: Arc::new(app), hub, clock, commits, history: HashMap::new(), _folder: folder };
+        let app = open(folder.path(), &hub, &clock, false);
+        let mut world = Self { app, hub, clock, commits, history: HashMap::new(), offline: false, folder };
         REPOS.iter().for_each(|name| world.set(name, Some(vec![TOKENS[0]])));
         world
     }
@@ -85,6 +83,25 @@ impl World {
         };
         self.hub.set_access(name, access);
         self.history.entry(name).or_default().push((self.clock.now(), readers));
+    }
+
+    fn restart(&mut self, offline: bool) {
+        self.offline = offline;
+        self.app = open(self.folder.path(), &self.hub, &self.clock, offline);
+    }
+
+    /// As the command does, in a process of its own.
+    async fn get(&self, name: &str, token: Option<&str>) {
+        let cache = Cache::builder().root(self.folder.path()).endpoint(self.hub.url()).offline(false).retries(0);
+        let cache = cache.build().unwrap().with_hub_token(token).unwrap();
+        drop(cache.get(name).await);
+        // What another process records counts within a second.
+        self.clock.pass(SECOND);
+    }
+
+    /// Whether everyone could read it at some time.
+    fn once_public(&self, name: &str) -> bool {
+        self.history[name].iter().any(|(_, readers)| readers.is_none())
     }
 
     /// Whether the token could read it at some time of the last minute.
@@ -121,11 +138,19 @@ impl World {
     }
 }
 
+fn open(folder: &std::path::Path, hub: &hub::Hub, clock: &TestClock, offline: bool) -> Arc<App> {
+    let cache = Cache::builder().root(folder).endpoint(hub.url()).offline(offline).build().unwrap();
+    let config = ServerConfig { rate: None, ..ServerConfig::default() };
+    let mut app = Arc::into_inner(App::new(cache.clone(), config.clone()).unwrap()).unwrap();
+    app.access = Access::with_clock(&config, cache, Arc::clone(&app.catalog) as _, clock.clock()).unwrap();
+    Arc::new(app)
+}
+
 #[tokio::test]
 async fn what_is_refused_does_not_exist() {
     let mut world = World::new();
     let mut dice = super::oracle::Dice(4);
-    let (mut served, mut refused, mut listed) = (0, 0, 0);
+    let (mut served, mut refused, mut listed, mut offline) = (0, 0, 0, 0);
     for _ in 0..CASES {
         let name = dice.one(&REPOS);
         let token = dice.one(&[None, Some(TOKENS[0]), Some(TOKENS[1]), Some(TOKENS[2])]);
@@ -140,20 +165,27 @@ async fn what_is_refused_does_not_exist() {
                 } else {
                     served += 1;
                     let case = format!("{operation:?} of {name} for {token:?}: {answer:?}");
-                    assert!(world.lately(name, token), "{case} and not {absent:?}");
+                    // Without upstream's word what was public when it last said so is served.
+                    let kept = world.offline && world.once_public(name);
+                    assert!(kept || world.lately(name, token), "{case} and not {absent:?}");
+                    offline += usize::from(world.offline);
                 }
             }
-            75..85 => {
+            75..83 => {
                 let (_, _, body) = world.send("GET", "/api/models?full=true", token).await;
                 let body = String::from_utf8(body).unwrap();
                 for name in REPOS.into_iter().filter(|name| body.contains(name)) {
                     listed += 1;
                     // What was public when upstream last said so may be shown.
-                    let public = world.history[name].iter().any(|(_, readers)| readers.is_none());
-                    assert!(public || world.lately(name, token), "{name} is shown to {token:?}");
+                    assert!(world.once_public(name) || world.lately(name, token), "{name} is shown to {token:?}");
                 }
             }
-            85..93 => world.clock.pass(SECOND * dice.one(&[1, 9, 11, 30, 59, 61])),
+            83..90 => world.clock.pass(SECOND * dice.one(&[1, 9, 11, 30, 59, 61])),
+            90 => {
+                let offline = dice.below(3) == 0;
+                world.restart(offline);
+            }
+            91 => world.get(name, token).await,
             _ => {
                 let tokens = TOKENS.into_iter().filter(|_| dice.below(2) == 0).collect();
                 let public = dice.below(3) == 0 && name != REPOS[3];
@@ -162,4 +194,5 @@ async fn what_is_refused_does_not_exist() {
         }
     }
     assert!(served > 300 && refused > 300 && listed > 50, "{served} {refused} {listed}");
+    assert!(offline > 30, "{offline}");
 }

@@ -1,22 +1,23 @@
-//! [`Rules`]: what this server's own users may read.
+//! [`Rules`]: read permissions of configured users.
 
 use std::collections::HashMap;
 
 use cache_lib::{Error, ErrorKind, Result, Sha256};
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::GlobSet;
 
 use crate::config::ServerConfig;
+use crate::globs::globs;
 use crate::repo::Repo;
 
-/// What this server's own users may read.
+/// Read permissions of configured users.
 #[derive(Debug)]
 pub(super) struct Rules {
-    users: HashMap<Sha256, Reader>,
+    users: HashMap<Sha256, User>,
     anonymous: GlobSet,
 }
 
 #[derive(Debug)]
-struct Reader {
+struct User {
     name: String,
     read: GlobSet,
 }
@@ -29,11 +30,12 @@ impl Rules {
         }
         let mut users = HashMap::new();
         for (name, user) in &config.users {
-            let reader = Reader { name: name.clone(), read: globs(&format!("users.{name}.read"), &user.read)? };
+            let reader = User { name: name.clone(), read: globs(&format!("users.{name}.read"), &user.read)? };
             if let Some(other) = users.insert(user.token_sha256, reader) {
                 let message = format!("users.{name} and users.{} have the same token", other.name);
                 return Err(Error::new(ErrorKind::Usage, message)
-                    .with_hint("give each a token of its own: `model-cache token new NAME`"));
+                    .with_hint("give each user a token of their own")
+                    .with_reason(cache_lib::Reason::SameToken));
             }
         }
         Ok(Some(Self { users, anonymous: globs("server.anonymous", &config.anonymous)? }))
@@ -49,20 +51,4 @@ impl Rules {
     pub(super) fn name(&self, token: &Sha256) -> Option<&str> {
         self.users.get(token).map(|reader| reader.name.as_str())
     }
-}
-
-/// Reads globs of repositories; `*` also crosses `/`. `key` is what the error names.
-///
-/// # Errors
-/// [`ErrorKind::Usage`] when one is no glob.
-pub(crate) fn globs(key: &str, patterns: &[String]) -> Result<GlobSet> {
-    let refused = |error: &globset::Error| {
-        Error::new(ErrorKind::Usage, format!("{key}: {error}"))
-            .with_hint("write globs of repositories, such as [\"org/*\", \"datasets/org/*\"]")
-    };
-    let mut set = GlobSetBuilder::new();
-    for pattern in patterns {
-        set.add(GlobBuilder::new(pattern).literal_separator(false).build().map_err(|error| refused(&error))?);
-    }
-    set.build().map_err(|error| refused(&error))
 }

@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 use cache_lib::{Error, ErrorKind, Event, Outcome, RepoPath};
 
 use super::rate::Rate;
-use super::{Download, Files, Of, PUBLISH, Totals};
+use super::{Download, Files, PUBLISH, RowNames, Totals};
 
 /// Rows of what runs. What is more is counted, and not shown.
 const MAX_RUNNING: usize = 1000;
@@ -31,35 +31,42 @@ pub(super) struct Table {
 struct Row {
     shown: Download,
     rate: Rate,
-    listener: u64,
+    sink: u64,
     /// `None` for a whole fetch.
     path: Option<RepoPath>,
 }
 
 impl Table {
-    pub(super) fn next_listener(&mut self) -> u64 {
+    pub(super) fn next_sink(&mut self) -> u64 {
         self.last_listener += 1;
         self.last_listener
     }
 
     /// Opens the row of a whole fetch, unless too many run.
-    pub(super) fn begin_fetch(&mut self, listener: u64, of: &Of, now: Instant) -> Option<u64> {
+    pub(super) fn begin_fetch(&mut self, sink: u64, names: &RowNames, now: Instant) -> Option<u64> {
         if self.running.values().filter(|row| row.path.is_none()).count() >= MAX_FETCHES {
             return None;
         }
-        let id = self.insert(listener, None, of, None, now);
+        let id = self.insert(sink, None, names, None, now);
         if let Some(row) = self.running.get_mut(&id) {
             row.shown.files = Some(Files::default());
         }
         Some(id)
     }
 
-    fn insert(&mut self, listener: u64, path: Option<&RepoPath>, of: &Of, fetch: Option<u64>, now: Instant) -> u64 {
+    fn insert(
+        &mut self,
+        sink: u64,
+        path: Option<&RepoPath>,
+        names: &RowNames,
+        fetch: Option<u64>,
+        now: Instant,
+    ) -> u64 {
         self.last_id += 1;
         let shown = Download {
             id: self.last_id,
-            model: of.model.clone(),
-            commit: of.commit.clone(),
+            model: names.model.clone(),
+            commit: names.commit.clone(),
             path: path.map(ToString::to_string).unwrap_or_default(),
             size: None,
             done: 0,
@@ -75,31 +82,31 @@ impl Table {
             files: None,
             fetch,
         };
-        self.running.insert(self.last_id, Row { shown, rate: Rate::new(now), listener, path: path.cloned() });
+        self.running.insert(self.last_id, Row { shown, rate: Rate::new(now), sink, path: path.cloned() });
         if let Some(path) = path {
-            self.by_path.insert((listener, path.clone()), self.last_id);
+            self.by_path.insert((sink, path.clone()), self.last_id);
         }
         self.last_id
     }
 
-    /// Changes the rows as an event says. `fetch` is the row of the whole fetch that the listener belongs to.
-    pub(super) fn take(&mut self, listener: u64, fetch: Option<u64>, of: &Of, event: &Event<'_>, now: Instant) {
+    /// Changes the rows as an event says. `fetch` is the row of the whole fetch that the sink belongs to.
+    pub(super) fn take(&mut self, sink: u64, fetch: Option<u64>, names: &RowNames, event: &Event<'_>, now: Instant) {
         match event {
             Event::Resolved { files, bytes, .. } => {
                 if let Some(row) = fetch.and_then(|id| self.running.get_mut(&id)) {
-                    (row.shown.model, row.shown.commit) = (of.model.clone(), of.commit.clone());
+                    (row.shown.model, row.shown.commit) = (names.model.clone(), names.commit.clone());
                     row.shown.state = "running";
                     row.shown.size = Some(*bytes);
                     row.shown.files = Some(Files { done: 0, wanted: u64::try_from(*files).unwrap_or(u64::MAX) });
                 }
             }
             Event::Waiting { path } => {
-                if let Some(row) = self.row(listener, path, fetch, of, now) {
+                if let Some(row) = self.row(sink, path, fetch, names, now) {
                     row.shown.state = "waiting";
                 }
             }
             Event::Started { path, size, resumed, source } => {
-                if let Some(row) = self.row(listener, path, fetch, of, now) {
+                if let Some(row) = self.row(sink, path, fetch, names, now) {
                     row.shown.state = "running";
                     row.shown.size = *size;
                     (*source).clone_into(&mut row.shown.source);
@@ -107,23 +114,23 @@ impl Table {
                     self.whole(fetch, |whole| whole.done = whole.done.saturating_sub(before).saturating_add(*resumed));
                 }
             }
-            Event::Advanced { path, bytes } => self.advanced(listener, path, fetch, *bytes, now),
+            Event::Advanced { path, bytes } => self.advanced(sink, path, fetch, *bytes, now),
             Event::Retrying { .. } => {
                 self.totals.retries += 1;
-                for row in self.running.values_mut().filter(|row| row.listener == listener) {
+                for row in self.running.values_mut().filter(|row| row.sink == sink) {
                     if fetch.is_none_or(|id| id == row.shown.id) {
                         row.shown.retries += 1;
                     }
                 }
             }
             Event::Finished { path, size, outcome, .. } => {
-                self.finished(listener, path, fetch, of, (*size, *outcome), now);
+                self.finished(sink, path, fetch, names, (*size, *outcome), now);
             }
             Event::Failed { path, error } => {
                 self.totals.failed_files += 1;
                 self.totals.misses += 1;
                 self.totals.verification_failures += u64::from(error.kind() == ErrorKind::Integrity);
-                if let Some(row) = self.row(listener, path, fetch, of, now) {
+                if let Some(row) = self.row(sink, path, fetch, names, now) {
                     let id = row.shown.id;
                     self.end(id, Err(error), now);
                 }
@@ -133,18 +140,25 @@ impl Table {
     }
 
     /// The row of a file, made if it is not there; `None` when there are too many.
-    fn row(&mut self, listener: u64, path: &RepoPath, fetch: Option<u64>, of: &Of, now: Instant) -> Option<&mut Row> {
-        let id = match self.by_path.get(&(listener, path.clone())) {
+    fn row(
+        &mut self,
+        sink: u64,
+        path: &RepoPath,
+        fetch: Option<u64>,
+        names: &RowNames,
+        now: Instant,
+    ) -> Option<&mut Row> {
+        let id = match self.by_path.get(&(sink, path.clone())) {
             Some(id) => *id,
             None if self.running.len() >= MAX_RUNNING => return None,
-            None => self.insert(listener, Some(path), of, fetch, now),
+            None => self.insert(sink, Some(path), names, fetch, now),
         };
         self.running.get_mut(&id)
     }
 
-    fn advanced(&mut self, listener: u64, path: &RepoPath, fetch: Option<u64>, bytes: i64, now: Instant) {
+    fn advanced(&mut self, sink: u64, path: &RepoPath, fetch: Option<u64>, bytes: i64, now: Instant) {
         let forward = u64::try_from(bytes).unwrap_or_default();
-        let id = self.by_path.get(&(listener, path.clone()));
+        let id = self.by_path.get(&(sink, path.clone()));
         let row = id.and_then(|id| self.running.get_mut(id));
         // Bytes on another's way to the disk are that one's.
         if row.as_ref().is_none_or(|row| row.shown.state != "waiting") {
@@ -162,14 +176,14 @@ impl Table {
 
     fn finished(
         &mut self,
-        listener: u64,
+        sink: u64,
         path: &RepoPath,
         fetch: Option<u64>,
-        of: &Of,
+        names: &RowNames,
         (size, outcome): (u64, Outcome),
         now: Instant,
     ) {
-        let known = self.by_path.get(&(listener, path.clone())).copied();
+        let known = self.by_path.get(&(sink, path.clone())).copied();
         let before = known.and_then(|id| self.running.get(&id)).map_or(0, |row| row.shown.done);
         self.whole(fetch, |whole| {
             whole.done = whole.done.saturating_sub(before).saturating_add(size);
@@ -183,7 +197,7 @@ impl Table {
         }
         self.totals.misses += 1;
         self.totals.fetched_files += u64::from(outcome == Outcome::Fetched);
-        if let Some(row) = self.row(listener, path, fetch, of, now) {
+        if let Some(row) = self.row(sink, path, fetch, names, now) {
             (row.shown.done, row.shown.size) = (size, Some(size));
             let id = row.shown.id;
             self.end(id, Ok(()), now);
@@ -198,9 +212,9 @@ impl Table {
 
     /// Moves a row to those that have ended. Nothing happens to one that is there already.
     pub(super) fn end(&mut self, id: u64, result: Result<(), &Error>, now: Instant) {
-        let Some(Row { mut shown, rate, listener, path }) = self.running.remove(&id) else { return };
+        let Some(Row { mut shown, rate, sink, path }) = self.running.remove(&id) else { return };
         if let Some(path) = path {
-            self.by_path.remove(&(listener, path));
+            self.by_path.remove(&(sink, path));
         }
         // Its fetch stands for it.
         if shown.fetch.is_some() && result.is_ok() {
@@ -220,9 +234,9 @@ impl Table {
         self.ended.push_back(shown);
     }
 
-    /// Ends the files that a listener leaves behind. Whether there were any.
-    pub(super) fn abandon(&mut self, listener: u64, now: Instant) -> bool {
-        let of_it = |row: &&Row| row.listener == listener && row.path.is_some();
+    /// Ends the files that a sink leaves behind. Whether there were any.
+    pub(super) fn abandon(&mut self, sink: u64, now: Instant) -> bool {
+        let of_it = |row: &&Row| row.sink == sink && row.path.is_some();
         let left: Vec<u64> = self.running.values().filter(of_it).map(|row| row.shown.id).collect();
         for id in &left {
             self.end(*id, Err(&Error::interrupted()), now);
@@ -240,7 +254,7 @@ impl Table {
         running.chain(self.ended.iter().rev().cloned()).collect()
     }
 
-    /// Whether listeners are to hear of an event now. Of bytes they hear only so often.
+    /// Whether an event is published now. Byte counts are published only so often.
     pub(super) fn is_time_to_publish(&mut self, bytes: bool, now: Instant) -> bool {
         let lately = self.published.is_some_and(|then| now.duration_since(then) < PUBLISH);
         let publish = !(bytes && lately);

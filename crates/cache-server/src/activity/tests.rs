@@ -26,7 +26,13 @@ fn a_file_is_shown_from_its_beginning_to_its_end() {
     progress.event(&started(&a, 100));
     progress.event(&Event::Advanced { path: &a, bytes: 60 });
     progress.event(&Event::Advanced { path: &a, bytes: -10 });
-    progress.event(&Event::Retrying { host: "hub.example", attempt: 1, wait: Duration::ZERO, reason: "reset" });
+    progress.event(&Event::Retrying {
+        host: "hub.example",
+        attempt: 1,
+        limit: 6,
+        wait: Duration::ZERO,
+        reason: "reset",
+    });
     progress.event(&Event::Waiting { path: &b });
     progress.event(&Event::Advanced { path: &b, bytes: 40 });
     let rows = activity.downloads();

@@ -3,35 +3,35 @@
 use http::HeaderMap;
 use http::header::{self, HeaderName};
 
-/// What the conditions of a request come to.
+/// Result of a request's conditions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// Answer it.
+pub(crate) enum Precondition {
+    /// The request is answered.
     Go,
     /// The client has it already: 304.
     NotModified,
-    /// The client meant another content: 412.
+    /// The client names another content: 412.
     Failed,
 }
 
 /// Weighs `If-Match` and `If-None-Match` against the strong tag, which carries its quotes.
-pub(crate) fn verdict(headers: &HeaderMap, etag: &str) -> Verdict {
+pub(crate) fn precondition(headers: &HeaderMap, etag: &str) -> Precondition {
     if headers.contains_key(header::IF_MATCH) && !listed(headers, &header::IF_MATCH, |tag| tag == etag) {
-        return Verdict::Failed;
+        return Precondition::Failed;
     }
     if listed(headers, &header::IF_NONE_MATCH, |tag| tag.strip_prefix("W/").unwrap_or(tag) == etag) {
-        return Verdict::NotModified;
+        return Precondition::NotModified;
     }
-    Verdict::Go
+    Precondition::Go
 }
 
-/// Whether a `Range` is to be heard: without `If-Range`, or when that names this very content. A date never does:
+/// Whether a `Range` applies: without `If-Range`, or when that names this content. A date never does:
 /// files have none here.
 pub(crate) fn range_holds(headers: &HeaderMap, etag: &str) -> bool {
     headers.get(header::IF_RANGE).is_none_or(|tag| tag.as_bytes().trim_ascii() == etag.as_bytes())
 }
 
-/// Whether a list of tags, in one header or several, is `*` or has one that is meant. Our own tags have no commas.
+/// Whether a list of tags, in one header or several, is `*` or has a matching one. Our own tags have no commas.
 fn listed(headers: &HeaderMap, name: &HeaderName, meant: impl Fn(&str) -> bool) -> bool {
     let lists = headers.get_all(name).into_iter().filter_map(|list| list.to_str().ok());
     lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || meant(tag))
@@ -48,24 +48,24 @@ mod tests {
     #[test]
     fn tags_are_compared_as_the_standard_says() {
         for (values, expected) in [
-            (&["\"a\""][..], Verdict::NotModified),
-            (&["W/\"a\""], Verdict::NotModified),
-            (&["\"b\", \"a\""], Verdict::NotModified),
-            (&["\"b\"", "\"a\""], Verdict::NotModified),
-            (&["*"], Verdict::NotModified),
-            (&["\"b\""], Verdict::Go),
-            (&["a"], Verdict::Go),
-            (&[], Verdict::Go),
+            (&["\"a\""][..], Precondition::NotModified),
+            (&["W/\"a\""], Precondition::NotModified),
+            (&["\"b\", \"a\""], Precondition::NotModified),
+            (&["\"b\"", "\"a\""], Precondition::NotModified),
+            (&["*"], Precondition::NotModified),
+            (&["\"b\""], Precondition::Go),
+            (&["a"], Precondition::Go),
+            (&[], Precondition::Go),
         ] {
-            assert_eq!(verdict(&headers(&header::IF_NONE_MATCH, values), "\"a\""), expected, "{values:?}");
+            assert_eq!(precondition(&headers(&header::IF_NONE_MATCH, values), "\"a\""), expected, "{values:?}");
         }
         for (values, expected) in [
-            (&["\"a\""][..], Verdict::Go),
-            (&["*"], Verdict::Go),
-            (&["W/\"a\""], Verdict::Failed),
-            (&["\"b\""], Verdict::Failed),
+            (&["\"a\""][..], Precondition::Go),
+            (&["*"], Precondition::Go),
+            (&["W/\"a\""], Precondition::Failed),
+            (&["\"b\""], Precondition::Failed),
         ] {
-            assert_eq!(verdict(&headers(&header::IF_MATCH, values), "\"a\""), expected, "{values:?}");
+            assert_eq!(precondition(&headers(&header::IF_MATCH, values), "\"a\""), expected, "{values:?}");
         }
         for (value, holds) in
             [("\"a\"", true), ("W/\"a\"", false), ("\"b\"", false), ("Mon, 01 Jan 2024 00:00:00 GMT", false)]

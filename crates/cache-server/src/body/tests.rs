@@ -1,6 +1,7 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
+use futures::FutureExt as _;
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 
@@ -14,6 +15,7 @@ struct Script {
     most: usize,
     reads: Arc<AtomicUsize>,
     furthest: Arc<AtomicU64>,
+    short: Arc<AtomicBool>,
 }
 
 impl Script {
@@ -25,6 +27,7 @@ impl Script {
             most: usize::MAX,
             reads: Arc::default(),
             furthest: Arc::default(),
+            short: Arc::default(),
         }
     }
 
@@ -45,6 +48,10 @@ impl ReadAt for Script {
         let end = (start + max.min(self.most)).min(self.bytes.len());
         self.furthest.fetch_max(end as u64, Ordering::Relaxed);
         Ok(self.bytes.slice(start..end))
+    }
+
+    fn is_memory_short(&self) -> bool {
+        self.short.load(Ordering::Relaxed)
     }
 }
 
@@ -117,4 +124,37 @@ async fn one_chunk_is_read_ahead_and_no_more() {
     body.frame().await.unwrap().unwrap();
     assert!(script.reads.load(Ordering::Relaxed) <= 2);
     assert!(script.furthest.load(Ordering::Relaxed) <= 2 * CHUNK as u64);
+}
+
+#[tokio::test]
+async fn body_waits_for_its_chunk_if_memory_is_short() {
+    let size = 3 * CHUNK;
+    let script = Script { most: 8 << 10, ..Script::new(u32::try_from(size).unwrap()) };
+    script.short.store(true, Ordering::Relaxed);
+    let mut body = FileBody::range(script.clone(), 0..size as u64).await.unwrap();
+    let mut got = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let chunk = frame.unwrap().into_data().unwrap();
+        let reads = script.reads.load(Ordering::Relaxed);
+        // The connection asks for more before it has sent this one.
+        let next = body.frame().now_or_never();
+        assert!(next.is_none() || got.len() + chunk.len() == size);
+        assert_eq!(script.reads.load(Ordering::Relaxed), reads);
+        got.extend_from_slice(&chunk);
+    }
+    assert!(got == script.bytes);
+}
+
+#[tokio::test]
+async fn sent_chunk_wakes_the_body() {
+    let size = 3 * CHUNK;
+    let script = Script::new(u32::try_from(size).unwrap());
+    script.short.store(true, Ordering::Relaxed);
+    let mut body = FileBody::range(script.clone(), 0..size as u64).await.unwrap();
+    let first = body.frame().await.unwrap().unwrap();
+    let next = tokio::spawn(async move { body.frame().await.unwrap().unwrap().into_data().unwrap().len() });
+    tokio::task::yield_now().await;
+    assert!(!next.is_finished());
+    drop(first);
+    assert_eq!(next.await.unwrap(), CHUNK);
 }

@@ -1,11 +1,11 @@
-//! What is remembered on the disk: upstream's own words, by commit for ever, and the last ones about moving things.
+//! Upstream's JSON documents on disk: by commit, and the latest ones of moving names.
 
-use cache_lib::{Cache, Error, Manifest, ModelId, RepoPath, Result};
+use cache_lib::{Cache, Error, Manifest, ModelId, RepoPath, Result, Visibility};
 use serde_json::{Value, json};
 
 use crate::repo::Repo;
 
-/// Upstream's words about a version.
+/// Name of the info document of a version.
 pub(super) fn info_name(commit: &str) -> String {
     format!("info/{commit}.json")
 }
@@ -28,7 +28,7 @@ fn path(name: &str) -> Result<RepoPath> {
     RepoPath::parse(name).map_err(Error::from)
 }
 
-/// Upstream's words without what the manifest says better, and without Xet.
+/// The info document without siblings and Xet: the manifest has the files.
 pub(super) fn strip(mut info: Value) -> Value {
     if let Some(members) = info.as_object_mut() {
         members.retain(|name, _| name != "siblings" && !name.to_ascii_lowercase().starts_with("xet"));
@@ -36,8 +36,37 @@ pub(super) fn strip(mut info: Value) -> Value {
     info
 }
 
-/// What can be said of a version when upstream has said nothing.
-pub(super) fn made_up(repo: &Repo, commit: &str, manifest: &Manifest) -> Value {
+/// Whether a field of the info document is set: `true`, or a text such as `"manual"`.
+pub(super) fn has(info: &Value, name: &str) -> bool {
+    says(info, name).unwrap_or(false)
+}
+
+fn says(info: &Value, name: &str) -> Option<bool> {
+    info.get(name).map(|value| *value != Value::Bool(false) && !value.is_null())
+}
+
+/// Visibility by the fields `private` and `gated`. Repositories without a gate lack the second.
+pub(super) fn visibility(info: &Value) -> Visibility {
+    Visibility::of_fields(says(info, "private"), Some(has(info, "gated")))
+}
+
+/// The info document with `private` and `gated` of the recorded visibility.
+pub(super) fn with_visibility(mut info: Value, visibility: Visibility) -> Value {
+    let gated = Some(&info["gated"]).filter(|gated| gated.is_string() || **gated == Value::Bool(true)).cloned();
+    let Some(members) = info.as_object_mut() else { return info };
+    let (private, gated) = match visibility {
+        Visibility::Public => (false, Value::Bool(false)),
+        Visibility::Gated => (false, gated.unwrap_or_else(|| "manual".into())),
+        // What is not known to be public is not public.
+        Visibility::Private | Visibility::Unknown => (true, gated.unwrap_or(Value::Bool(false))),
+    };
+    members.insert("private".to_owned(), Value::Bool(private));
+    members.insert("gated".to_owned(), gated);
+    info
+}
+
+/// Info document of a version that upstream has not described.
+pub(super) fn synthesized_info(repo: &Repo, commit: &str, manifest: &Manifest) -> Value {
     let name = repo.name.as_str();
     let formats = [("safetensors", ".safetensors"), ("gguf", ".gguf"), ("onnx", ".onnx")];
     let has = |end: &str| manifest.files.iter().any(|file| file.path.as_str().ends_with(end));

@@ -7,27 +7,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::access::Asker;
-use crate::refusal::Refusal;
+use crate::caller::Identity;
+use crate::hub_error::HubError;
 
 /// One answer, and until when it counts.
 #[derive(Debug)]
-struct Kept<V> {
-    value: Result<V, Refusal>,
-    /// Whom it was given to. A refusal is for him alone: with another token the answer may be another.
-    asker: Asker,
+struct Entry<V> {
+    value: Result<V, HubError>,
+    /// Identity that asked. A refusal counts for it alone.
+    identity: Identity,
     until: Instant,
 }
 
-impl<V> Kept<V> {
-    fn counts_for(&self, asker: Asker) -> bool {
-        self.until > Instant::now() && (self.value.is_ok() || self.asker == asker)
+impl<V> Entry<V> {
+    fn counts_for(&self, identity: Identity) -> bool {
+        self.until > Instant::now() && (self.value.is_ok() || self.identity == identity)
     }
 }
 
-type Slot<V> = Arc<tokio::sync::Mutex<Option<Kept<V>>>>;
+type Slot<V> = Arc<tokio::sync::Mutex<Option<Entry<V>>>>;
 
-/// Answers by key. While one task asks, the others that want the same wait for its answer.
+/// Answers by key. Concurrent requests for one key share one question.
 #[derive(Debug)]
 pub(super) struct Memo<K, V> {
     slots: Mutex<HashMap<K, Slot<V>>>,
@@ -40,19 +40,31 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
         Self { slots: Mutex::default(), most }
     }
 
+    /// The kept answer, if there is one. Neither asks nor waits.
+    pub(super) fn kept(&self, key: &K, identity: Identity) -> Option<Result<V, HubError>> {
+        let slot = Arc::clone(self.lock().get(key)?);
+        let kept = slot.try_lock().ok()?;
+        kept.as_ref().filter(|kept| kept.counts_for(identity)).map(|kept| kept.value.clone())
+    }
+
     /// The answer that is kept, or what `ask` makes of the last good one.
-    pub(super) async fn get<F>(&self, key: K, asker: Asker, ask: impl FnOnce(Option<V>) -> F) -> Result<V, Refusal>
+    pub(super) async fn get<F>(
+        &self,
+        key: K,
+        identity: Identity,
+        ask: impl FnOnce(Option<V>) -> F,
+    ) -> Result<V, HubError>
     where
-        F: Future<Output = (Result<V, Refusal>, Duration)>,
+        F: Future<Output = (Result<V, HubError>, Duration)>,
     {
         let slot = self.slot(key);
         let mut kept = slot.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.counts_for(asker)) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.counts_for(identity)) {
             return kept.value.clone();
         }
         let last = kept.as_ref().and_then(|kept| kept.value.clone().ok());
         let (value, counts) = ask(last).await;
-        *kept = Some(Kept { value: value.clone(), asker, until: Instant::now() + counts });
+        *kept = Some(Entry { value: value.clone(), identity, until: Instant::now() + counts });
         value
     }
 
@@ -60,18 +72,13 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
         let mut slots = self.lock();
         if slots.len() >= self.most && !slots.contains_key(&key) {
             let now = Instant::now();
-            // Those being asked for stay: somebody waits.
+            // A slot in use is awaited by a request.
             slots.retain(|_, slot| slot.try_lock().map_or(true, |kept| kept.as_ref().is_some_and(|k| k.until > now)));
             if slots.len() >= self.most {
                 slots.retain(|_, slot| Arc::strong_count(slot) > 1);
             }
         }
         Arc::clone(slots.entry(key).or_default())
-    }
-
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.lock().len()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<K, Slot<V>>> {
@@ -92,10 +99,12 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(1)).await;
             (Ok(asked.get()), Duration::from_secs(60))
         };
-        let get = async || memo.get("a", Asker::Nobody, ask).await.unwrap();
+        let get = async || memo.get("a", Identity::Anonymous, ask).await.unwrap();
         let both = futures::future::join(get(), get()).await;
         assert_eq!((both, asked.get()), ((1, 1), 1));
         assert_eq!(get().await, 1);
+        assert_eq!(memo.kept(&"a", Identity::Anonymous).unwrap().unwrap(), 1);
+        assert!(memo.kept(&"b", Identity::Anonymous).is_none() && memo.lock().len() == 1);
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(get().await, 2);
     }
@@ -104,7 +113,7 @@ mod tests {
     async fn it_does_not_grow_without_end() {
         let memo = Memo::<u32, u32>::new(4);
         for key in 0..100 {
-            memo.get(key, Asker::Nobody, |_| async move { (Ok(key), Duration::from_secs(60)) }).await.unwrap();
+            memo.get(key, Identity::Anonymous, |_| async move { (Ok(key), Duration::from_secs(60)) }).await.unwrap();
         }
         assert!(memo.lock().len() <= 4);
     }

@@ -14,15 +14,15 @@ pub(super) fn latest(cache: &Cache, model: &ModelId) -> Result<Option<Version>> 
     }
 }
 
-/// Upstream's words about a version, or our own.
+/// Upstream's info document of a version, or a synthesized one.
 pub(super) fn words(cache: &Cache, repo: &Repo, version: &Version) -> Result<Value> {
     let commit = shown(&version.commit);
     if let Some(info) = documents::load(cache, &version.model, &documents::info_name(commit))? {
         return Ok(info);
     }
     let manifest = cache.store().manifest(version)?;
-    let empty = || Manifest { version: version.clone(), files: Vec::new(), partial: false };
-    Ok(documents::made_up(repo, commit, &manifest.unwrap_or_else(empty)))
+    let empty = || Manifest { version: version.clone(), files: Vec::new(), partial: false, hidden_query: None };
+    Ok(documents::synthesized_info(repo, commit, &manifest.unwrap_or_else(empty)))
 }
 
 pub(super) fn refs_of(cache: &Cache, model: &ModelId) -> Result<Value> {

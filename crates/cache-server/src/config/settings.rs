@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use cache_lib::config::{ModelSettings, ServerSettings, Settings, UserSettings};
 use cache_lib::{Error, ErrorKind, ModelId, ModelRef, Result};
 
-use super::{Listen, ModelAlias, ServerConfig, TlsFiles, User};
-use crate::access::globs;
+use super::{Listen, ModelAlias, ServerConfig, Stream, TlsFiles, User};
+use crate::globs::globs;
 
 impl ServerConfig {
     /// What the sections `[server]`, `[users]` and `[models]` say. Reads the admin's token from where it is.
@@ -24,21 +24,20 @@ impl ServerConfig {
         config.hosts.clone_from(hosts);
         config.refresh = said.refresh.unwrap_or(config.refresh);
         config.negative = said.negative.unwrap_or(config.negative);
+        config.stream = if said.verified_only { Stream::VerifiedOnly } else { Stream::Arriving };
         globs("server.upstream", upstream)?;
         globs("server.anonymous", anonymous)?;
         config.upstream.clone_from(upstream);
         config.anonymous.clone_from(anonymous);
         config.users = settings.users.iter().map(read_user).collect::<Result<_>>()?;
         config.models = settings.models.iter().map(read_model).collect::<Result<BTreeMap<_, _>>>()?;
-        if config.users.is_empty() && !anonymous.is_empty() {
-            return Err(usage("server.anonymous is for servers with users, and there are none").with_hint(
-                "add a user (`model-cache token new NAME`), or limit what is asked for by server.upstream",
-            ));
-        }
+        config.gated_as_hub = said.gated_as_hub;
+        config.open_metrics = said.open_metrics.unwrap_or(false);
         config.admin_token = said.admin_token.as_ref().map(|token| token.read()).transpose()?;
-        config.rate = *rate;
+        config.rate = rate.or(config.rate);
+        config.unknown_rate = said.unknown_rate.or(config.unknown_rate);
         config.connections = said.connections.unwrap_or(config.connections);
-        config.connections_per_client = said.connections_per_client;
+        config.connections_per_client = said.connections_per_client.or(config.connections_per_client);
         config.tls = match (&said.tls_certificate, &said.tls_key) {
             (Some(certificate), Some(key)) => Some(TlsFiles { certificate: certificate.clone(), key: key.clone() }),
             (None, None) => None,
@@ -58,10 +57,11 @@ impl ServerConfig {
     pub fn check_exposure(&self, addresses: &[SocketAddr]) -> Result<()> {
         let open = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback());
         match open {
-            Some(address) if self.users.is_empty() && !self.insecure_public => Err(usage(format!(
-                "{address} can be reached from other machines, and nobody would have to show a token"
-            ))
-            .with_hint("add users (`model-cache token new NAME`), listen on 127.0.0.1, or say --insecure-public")),
+            Some(address) if self.users.is_empty() && !self.insecure_public => {
+                Err(usage(format!("{address} is reachable from other machines, and no token would be required"))
+                    .with_hint("add users, or listen on 127.0.0.1")
+                    .with_reason(cache_lib::Reason::PublicWithoutTokens))
+            }
             _ => Ok(()),
         }
     }
@@ -84,7 +84,7 @@ impl std::str::FromStr for Listen {
             _ => {}
         }
         tcp.map(Self::Tcp).map_err(|_| {
-            usage(format!("{text:?} is no address to listen on"))
+            usage(format!("{text:?} is not an address to listen on"))
                 .with_hint("write 127.0.0.1:8090, [::1]:8090, unix:/run/model-cache.sock or systemd")
         })
     }
@@ -97,8 +97,9 @@ fn usage(message: impl Into<String>) -> Error {
 fn read_user((name, said): (&String, &UserSettings)) -> Result<(String, User)> {
     // The text is not repeated: it may be the token itself.
     let token_sha256 = said.token_sha256.trim().parse().map_err(|_| {
-        usage(format!("users.{name}.token-sha256 is missing or no SHA-256"))
-            .with_hint("write the 64 hexadecimal digits that `model-cache token new` prints, not the token")
+        usage(format!("users.{name}.token-sha256 is missing or not a SHA-256"))
+            .with_hint("write the SHA-256 of the token, not the token")
+            .with_reason(cache_lib::Reason::TokenHash)
     })?;
     globs(&format!("users.{name}.read"), &said.read)?;
     Ok((name.clone(), User { token_sha256, read: said.read.clone() }))
@@ -113,12 +114,12 @@ fn read_model((name, said): (&String, &ModelSettings)) -> Result<(String, ModelA
             && repo.variant.is_none()
     };
     if !repo.is_ok_and(|repo| whole(&repo)) {
-        return Err(usage(format!("models.{name:?} is no name of a repository"))
+        return Err(usage(format!("models.{name:?} is not the name of a repository"))
             .with_hint("write [models.\"org/name\"], or \"datasets/org/name\""));
     }
     if said.from.trim().is_empty() {
-        return Err(usage(format!("models.{name:?} comes from nowhere"))
-            .with_hint("add from = \"s3://bucket/prefix\", or a folder, an address, a registered name"));
+        return Err(usage(format!("models.{name:?} has no source"))
+            .with_hint("add from = \"s3://bucket/prefix\", a folder, a URL or a registered name"));
     }
     Ok((name.clone(), ModelAlias { from: said.from.trim().to_owned() }))
 }

@@ -18,6 +18,12 @@ fn user(settings: &mut Settings, name: &str, sha256: &str, read: &[&str]) {
 }
 
 #[test]
+fn systemd_unit_denies_link_local() {
+    let unit = include_str!("../../../../packaging/systemd/model-cache.service");
+    assert!(unit.lines().any(|line| line == "IPAddressDeny=link-local"), "{unit}");
+}
+
+#[test]
 fn settings_become_a_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
@@ -48,16 +54,16 @@ type Case = (fn(&mut Settings), &'static str, &'static str);
 #[test]
 fn a_mistake_is_named_with_what_is_right() {
     let cases: [Case; 10] = [
-        (|s| s.server.listen = vec!["8090".to_owned()], "\"8090\" is no address", "127.0.0.1:8090"),
-        (|s| s.server.listen = vec!["unix:".to_owned()], "no address", "unix:/run"),
+        (|s| s.server.listen = vec!["8090".to_owned()], "\"8090\" is not an address", "127.0.0.1:8090"),
+        (|s| s.server.listen = vec!["unix:".to_owned()], "not an address", "unix:/run"),
         (|s| user(s, "ana", "mct_secret", &[]), "users.ana.token-sha256", "not the token"),
-        (|s| user(s, "ana", "", &[]), "users.ana.token-sha256", "token new"),
+        (|s| user(s, "ana", "", &[]), "users.ana.token-sha256", "not the token"),
         (|s| user(s, "ana", &"ab".repeat(32), &["org/[a"]), "users.ana.read", "org/*"),
         (|s| s.server.upstream = vec!["{".to_owned()], "server.upstream", "org/*"),
-        (|s| s.server.anonymous = vec!["*".to_owned()], "there are none", "token new"),
+        (|s| s.server.anonymous = vec!["{".to_owned()], "server.anonymous", "org/*"),
         (|s| s.server.tls_key = Some("k".into()), "one is missing", "both"),
         (|s| s.server.admin_token = Some(TokenRef::Env("MODEL_CACHE_NO_SUCH".to_owned())), "is not set", "set"),
-        (|s| s.models.entry("a/b@c".to_owned()).or_default().from = "x".to_owned(), "no name", "org/name"),
+        (|s| s.models.entry("a/b@c".to_owned()).or_default().from = "x".to_owned(), "not the name", "org/name"),
     ];
     for (change, message, hint) in cases {
         let error = ServerConfig::from_settings(&settings(change)).unwrap_err();
@@ -67,7 +73,7 @@ fn a_mistake_is_named_with_what_is_right() {
         assert!(!format!("{error:?}").contains("mct_secret"), "{error:?}");
     }
     let nowhere = settings(|settings| drop(settings.models.insert("a/b".to_owned(), Default::default())));
-    assert!(ServerConfig::from_settings(&nowhere).unwrap_err().message().contains("nowhere"));
+    assert!(ServerConfig::from_settings(&nowhere).unwrap_err().message().contains("has no source"));
 }
 
 #[test]
@@ -83,7 +89,7 @@ fn others_are_served_on_purpose_only() {
     for open in ["0.0.0.0:1", "127.0.0.1:1 192.168.0.1:1", "[::]:1", "[::ffff:10.0.0.1]:1"] {
         let error = closed.check_exposure(&addresses(open)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Usage);
-        assert!(error.hint().unwrap().contains("--insecure-public"), "{error:?}");
+        assert_eq!(error.reason(), Some(cache_lib::Reason::PublicWithoutTokens), "{error:?}");
         users.check_exposure(&addresses(open)).unwrap();
         ServerConfig { insecure_public: true, ..ServerConfig::default() }.check_exposure(&addresses(open)).unwrap();
     }

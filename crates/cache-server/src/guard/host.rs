@@ -38,16 +38,16 @@ impl Hosts {
     }
 
     /// Whether all names that the request gives the server are its own. One that gives none is refused.
-    pub(super) fn are_ours(&self, parts: &Parts) -> bool {
+    pub(super) fn match_request(&self, parts: &Parts) -> bool {
         let mut headers = parts.headers.get_all(HOST).iter().map(|value| value.to_str().unwrap_or_default());
         let (first, second) = (headers.next(), headers.next());
         let target = parts.uri.authority().map(Authority::as_str);
         second.is_none()
             && (first.is_some() || target.is_some())
-            && first.into_iter().chain(target).all(|host| self.is_ours(host))
+            && first.into_iter().chain(target).all(|host| self.matches(host))
     }
 
-    fn is_ours(&self, host: &str) -> bool {
+    fn matches(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<Authority>() else { return false };
         let host = bare(authority.as_str()).to_ascii_lowercase();
         let host = host.strip_suffix('.').unwrap_or(&host);
@@ -56,7 +56,7 @@ impl Hosts {
     }
 
     /// Whether the request comes from a page of another site.
-    pub(super) fn is_foreign(&self, parts: &Parts) -> bool {
+    pub(super) fn is_cross_site(&self, parts: &Parts) -> bool {
         let text = |name: &str| parts.headers.get(name).map(|value| value.to_str().unwrap_or_default());
         let Some(origin) = text(ORIGIN.as_str()) else {
             return text("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn only_our_names_are_heard() {
         let closed = hosts("127.0.0.1:8090", &["Hub.Example.com", "other.example:8443"]);
-        let ours = |host: &str| closed.are_ours(&parts("/", &[("host", host)]));
+        let ours = |host: &str| closed.match_request(&parts("/", &[("host", host)]));
         for host in ["localhost", "LOCALHOST.:8090", "127.0.0.1:1", "[::1]:8090", "hub.example.com", "other.example"] {
             assert!(ours(host), "{host}");
         }
@@ -122,22 +122,22 @@ mod tests {
         ] {
             assert!(!ours(host), "{host}");
         }
-        assert!(!closed.are_ours(&parts("/", &[])));
-        assert!(!closed.are_ours(&parts("/", &[("host", "localhost"), ("host", "evil.example")])));
-        assert!(closed.are_ours(&parts("http://localhost:8090/", &[])));
-        assert!(!closed.are_ours(&parts("http://evil.example/", &[("host", "localhost")])));
-        assert!(!closed.are_ours(&parts("http://localhost/", &[("host", "evil.example")])));
+        assert!(!closed.match_request(&parts("/", &[])));
+        assert!(!closed.match_request(&parts("/", &[("host", "localhost"), ("host", "evil.example")])));
+        assert!(closed.match_request(&parts("http://localhost:8090/", &[])));
+        assert!(!closed.match_request(&parts("http://evil.example/", &[("host", "localhost")])));
+        assert!(!closed.match_request(&parts("http://localhost/", &[("host", "evil.example")])));
         let open = hosts("0.0.0.0:8090", &[]);
-        assert!(open.are_ours(&parts("/", &[("host", "192.168.0.5:8090")])));
-        assert!(open.are_ours(&parts("/", &[("host", "[fe80::1]:8090")])));
-        assert!(!open.are_ours(&parts("/", &[("host", "evil.example")])));
-        assert!(hosts("192.168.0.5:1", &[]).are_ours(&parts("/", &[("host", "192.168.0.5:1")])));
+        assert!(open.match_request(&parts("/", &[("host", "192.168.0.5:8090")])));
+        assert!(open.match_request(&parts("/", &[("host", "[fe80::1]:8090")])));
+        assert!(!open.match_request(&parts("/", &[("host", "evil.example")])));
+        assert!(hosts("192.168.0.5:1", &[]).match_request(&parts("/", &[("host", "192.168.0.5:1")])));
     }
 
     #[test]
     fn a_page_of_another_site_is_foreign() {
         let hosts = hosts("127.0.0.1:8090", &["hub.example.com"]);
-        let foreign = |headers: &[(&str, &str)]| hosts.is_foreign(&parts("/", headers));
+        let foreign = |headers: &[(&str, &str)]| hosts.is_cross_site(&parts("/", headers));
         let host = ("host", "localhost:8090");
         assert!(!foreign(&[host]));
         assert!(!foreign(&[host, ("origin", "http://localhost:8090")]));

@@ -1,14 +1,15 @@
 //! How much one client may take: [`Rates`] of requests, [`Connections`].
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use cache_lib::Sha256;
 
-use crate::bounded::{Bucket, Pace, Recent};
+use crate::bounded::{LruCache, RateLimit, TokenBucket};
 use crate::clock::Clock;
+use crate::listen::network;
 
 /// Clients that are remembered.
 const CLIENTS: usize = 16 << 10;
@@ -17,9 +18,9 @@ const BURST: u32 = 10;
 /// Clients with tokens behind one address. More than this of invented tokens are one client.
 const TOKENS_PER_ADDRESS: u32 = 16;
 
-/// Whose requests are counted together.
+/// Requests that are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Client {
+enum RateKey {
     Token(Sha256),
     /// All with a token at this address.
     Tokens(IpAddr),
@@ -30,35 +31,35 @@ enum Client {
 #[derive(Debug)]
 pub(super) struct Rates {
     per_second: u32,
-    buckets: Mutex<Recent<Client, Bucket>>,
+    buckets: Mutex<LruCache<RateKey, TokenBucket>>,
     clock: Clock,
 }
 
 impl Rates {
     pub(super) fn new(per_second: u32, clock: Clock) -> Self {
-        Self { per_second, buckets: Mutex::new(Recent::new(CLIENTS)), clock }
+        Self { per_second, buckets: Mutex::new(LruCache::new(CLIENTS)), clock }
     }
 
     /// Counts a request, or says when to come back.
     pub(super) fn take(&self, token: Option<Sha256>, address: IpAddr) -> Result<(), Duration> {
         let address = network(address);
         match token {
-            None => self.one(Client::Address(address), 1),
+            None => self.one(RateKey::Address(address), 1),
             Some(token) => {
-                self.one(Client::Tokens(address), TOKENS_PER_ADDRESS).and_then(|()| self.one(Client::Token(token), 1))
+                self.one(RateKey::Tokens(address), TOKENS_PER_ADDRESS).and_then(|()| self.one(RateKey::Token(token), 1))
             }
         }
     }
 
-    fn one(&self, client: Client, times: u32) -> Result<(), Duration> {
+    fn one(&self, client: RateKey, times: u32) -> Result<(), Duration> {
         let per_second = f64::from(self.per_second) * f64::from(times);
-        let pace = Pace { per_second, burst: per_second * f64::from(BURST) };
+        let pace = RateLimit { per_second, burst: per_second * f64::from(BURST) };
         let now = self.clock.now();
         let mut buckets = lock(&self.buckets);
         if let Some(bucket) = buckets.get(&client) {
             return bucket.take(pace, now);
         }
-        let mut bucket = Bucket::full(pace, now);
+        let mut bucket = TokenBucket::full(pace, now);
         let taken = bucket.take(pace, now);
         buckets.insert(client, bucket);
         taken
@@ -116,17 +117,6 @@ impl Drop for ConnectionGuard {
                 open.remove(&address);
             }
         }
-    }
-}
-
-/// An address by which a client can be told: of IPv6 one has 2^64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) if !address.is_loopback() => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address => address,
     }
 }
 

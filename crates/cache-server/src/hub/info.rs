@@ -3,7 +3,7 @@
 use cache_lib::RepoKind;
 use serde_json::{Map, Value, json};
 
-use super::identity::Identity;
+use super::file_identity::FileIdentity;
 use super::query::Query;
 use crate::catalog::View;
 use crate::repo::Repo;
@@ -28,7 +28,7 @@ const LISTED: &[&str] = &[
     "description",
 ];
 
-/// `GET /api/{kind}/{repo}[/revision/{rev}]`: upstream's own words, and the files; with `blobs` their sizes and digests.
+/// `GET /api/{kind}/{repo}[/revision/{rev}]`: upstream's info document and the files; with `blobs` sizes and digests.
 pub(super) fn info(view: &View, blobs: bool) -> Value {
     let mut info = match &view.info {
         Value::Object(info) => info.clone(),
@@ -97,7 +97,7 @@ fn siblings(view: &View, blobs: bool) -> Value {
     let siblings = view.manifest.files.iter().map(|file| {
         let mut sibling = json!({ "rfilename": file.path.as_str() });
         if blobs {
-            let (size, identity) = (file.size, Identity::of(file, &view.commit));
+            let (size, identity) = (file.size, FileIdentity::of(file, &view.commit));
             sibling["size"] = size.into();
             sibling["blobId"] = identity.oid.into();
             if let Some(lfs) = identity.lfs {

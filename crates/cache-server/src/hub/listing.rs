@@ -6,13 +6,13 @@ use cache_lib::{FileEntry, Manifest};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::identity::{Identity, folder_id};
+use super::file_identity::{FileIdentity, folder_id};
 use crate::catalog::View;
 
 /// Entries on one page of a listing, at most, as on the Hub.
 pub(super) const PAGE: usize = 1000;
 
-/// What the Hub says of a time that nobody knows.
+/// The Hub's value for an unknown time.
 const LONG_AGO: &str = "1970-01-01T00:00:00.000Z";
 
 /// A file or folder, not yet written out.
@@ -69,7 +69,7 @@ impl<'a> Writer<'a> {
     fn written<'b>(&'b self, entry: Entry<'b>) -> Written<'b> {
         match entry {
             Entry::File(file) => {
-                let (size, identity) = (file.size.unwrap_or(0), Identity::of(file, self.commit));
+                let (size, identity) = (file.size.unwrap_or(0), FileIdentity::of(file, self.commit));
                 let lfs = identity.lfs.map(|lfs| Pointer {
                     oid: lfs.sha256.to_string(),
                     size,

@@ -4,18 +4,21 @@ use std::ops::Range;
 
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
-use cache_lib::{FileEntry, RepoPath};
+use cache_lib::{FileEntry, FileReader, ModelId, RepoPath};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::identity::{self, Identity};
-use crate::access::Grant;
+use super::file_identity::{self, FileIdentity};
 use crate::app::App;
-use crate::body::{self, Asked, FileBody, Multipart, Verdict};
+use crate::body::{self, Delivery, FileBody, Multipart, Precondition, RequestedRanges};
+use crate::caller::Grant;
 use crate::catalog::View;
-use crate::refusal::{Refusal, put, refuse};
+use crate::config::Stream;
+use crate::hub_error::{HubError, put, refuse};
+use crate::observe::CacheState;
+use crate::upstream::Deadline;
 
 const REPO_COMMIT: HeaderName = HeaderName::from_static("x-repo-commit");
 const LINKED_ETAG: HeaderName = HeaderName::from_static("x-linked-etag");
@@ -24,12 +27,17 @@ const NO_SNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 /// A file of a model is never a page of this server's: nothing in it may run here.
 const SANDBOX: HeaderValue = HeaderValue::from_static("default-src 'none'; sandbox");
 
-/// Whether the bytes lay in the store. For people, and for the access log.
-const CACHE: HeaderName = HeaderName::from_static("x-cache");
+/// The size of an empty file for clients that ask for `bytes=0-0` and read it from `Content-Range` alone (hf-hub before
+/// 1.0, `@huggingface/hub`). With status 200 the header has no meaning in HTTP, so it misleads no other client.
+const EMPTY: &str = "bytes */0";
+
+/// To a client that would go on with bytes which may be wrong.
+const RESUME_REFUSED: &str = "An earlier transfer of this file failed its check: delete what you have of it and download it \
+                          from the beginning";
 
 /// huggingface_hub refuses to begin when a HEAD tells of more bytes than this and the file is not in Xet. Without a size it
 /// takes that of the GET, and goes on.
-const TOLD: u64 = 50_000_000_000;
+const MAX_HEAD_SIZE: u64 = 50_000_000_000;
 
 /// What stays readable in a file's name.
 const NAME: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~');
@@ -41,63 +49,103 @@ pub(super) async fn resolve(
     view: &View,
     path: &RepoPath,
     asked: &Parts,
-) -> Result<Response, Refusal> {
-    let file = view.manifest.file(path).ok_or_else(|| Refusal::EntryNotFound { commit: view.commit.clone() })?;
-    let etag = format!("\"{}\"", Identity::tag(file, &view.commit));
+    deadline: Deadline,
+) -> Result<Response, HubError> {
+    let file = view.manifest.file(path).ok_or_else(|| HubError::EntryNotFound { commit: view.commit.clone() })?;
+    let etag = format!("\"{}\"", FileIdentity::tag(file, &view.commit));
     let mut headers = headers(view, file, &etag);
-    match body::verdict(&asked.headers, &etag) {
-        Verdict::NotModified => return Ok((StatusCode::NOT_MODIFIED, headers, body::nothing()).into_response()),
-        Verdict::Failed => {
+    match body::precondition(&asked.headers, &etag) {
+        Precondition::NotModified => return Ok((StatusCode::NOT_MODIFIED, headers, body::nothing()).into_response()),
+        Precondition::Failed => {
             return Ok(refuse(StatusCode::PRECONDITION_FAILED, None, "The file is another one than If-Match names"));
         }
-        Verdict::Go => {}
+        Precondition::Go => {}
     }
     if asked.method == Method::HEAD {
         match file.size {
-            Some(size) if size <= TOLD => put(&mut headers, header::CONTENT_LENGTH, &size.to_string()),
+            Some(size) if size <= MAX_HEAD_SIZE => put(&mut headers, header::CONTENT_LENGTH, &size.to_string()),
             _ => drop(headers.remove(LINKED_SIZE)),
         }
         return Ok((headers, body::nothing()).into_response());
     }
     let range = asked.headers.get(header::RANGE).filter(|_| body::range_holds(&asked.headers, &etag));
     // Out of range is out of range before a byte is fetched.
-    let known = file.size.map(|size| Asked::read(range, size));
-    if let (Some(Asked::Nothing), Some(size)) = (&known, file.size) {
-        return Err(Refusal::OutOfRange(size));
+    let known = file.size.map(|size| RequestedRanges::read(range, size));
+    if let (Some(RequestedRanges::Nothing), Some(size)) = (&known, file.size) {
+        return Err(HubError::OutOfRange(size));
     }
-    let reader = app.catalog.open(grant, view, path).await?;
-    put(&mut headers, CACHE, if reader.is_hit() { "hit" } else { "miss" });
-    let size = reader.size().await?;
+    let reader = app.catalog.open(grant, view, path, body::checks_digest(&asked.headers)).await?;
+    let hit = reader.is_hit();
+    let state = CacheState(if hit { "hit" } else { "miss" });
+    let progress = || progress(app, view, path);
+    let size = deadline.bytes(reader.size(), progress).await?;
     let wanted = match known {
         Some(wanted) if file.size == Some(size) => wanted,
-        _ => Asked::read(range, size),
+        _ => RequestedRanges::read(range, size),
     };
-    let part = |range: &Range<u64>| format!("bytes {}-{}/{size}", range.start, range.end.saturating_sub(1));
-    let (status, body) = match wanted {
-        Asked::Nothing => return Err(Refusal::OutOfRange(size)),
-        Asked::Whole => (StatusCode::OK, FileBody::range(reader, 0..size).await?),
-        Asked::Parts(parts) => match parts.as_slice() {
-            [one] => {
-                put(&mut headers, header::CONTENT_RANGE, &part(one));
-                (StatusCode::PARTIAL_CONTENT, FileBody::range(reader, one.clone()).await?)
+    let delivery = match wanted {
+        RequestedRanges::Nothing => return Err(HubError::OutOfRange(size)),
+        RequestedRanges::Whole => Delivery::Whole,
+        RequestedRanges::Parts(parts) => body::delivery(parts, size, reader.must_begin_anew(), &asked.headers),
+    };
+    if delivery != Delivery::Refused && app.config.stream == Stream::VerifiedOnly {
+        deadline.bytes(reader.verified(), progress).await?;
+    }
+    let (status, body) = match delivery {
+        Delivery::Refused => return Ok(refuse(StatusCode::CONFLICT, None, RESUME_REFUSED)),
+        Delivery::Whole => {
+            if size == 0 && range.is_some() {
+                put(&mut headers, header::CONTENT_RANGE, EMPTY);
             }
-            _ => {
-                let form = Multipart::new(content_type(file), size)?;
-                put(&mut headers, header::CONTENT_TYPE, &form.content_type());
-                (StatusCode::PARTIAL_CONTENT, FileBody::multipart(reader, parts, &form).await?)
-            }
-        },
+            (StatusCode::OK, deadline.bytes(FileBody::range(reader, 0..size), progress).await?)
+        }
+        Delivery::Parts(parts) => {
+            let part = partial(reader, parts, size, content_type(file), &mut headers);
+            (StatusCode::PARTIAL_CONTENT, deadline.bytes(part, progress).await?)
+        }
     };
     put(&mut headers, header::CONTENT_LENGTH, &body.len().to_string());
-    Ok((status, headers, Body::new(body)).into_response())
+    let mut response = (status, headers, Body::new(body)).into_response();
+    response.extensions_mut().insert(state);
+    Ok(response)
 }
 
-/// What every answer about a file says.
+/// What changes while bytes arrive, of this file or any other that may be before it; `None` where upstream has nothing to
+/// bring: the file lies on this machine, or all of it has arrived.
+fn progress(app: &App, view: &View, path: &RepoPath) -> Option<(u64, u64, Option<String>)> {
+    let version = &view.manifest.version;
+    if matches!(version.model, ModelId::Folder(_)) {
+        return None;
+    }
+    let arrivals = app.cache.arrivals();
+    let arrival = arrivals.into_iter().find(|arrival| arrival.version == *version && arrival.path == *path)?;
+    let is_there = arrival.size.is_some_and(|size| arrival.landed >= size);
+    (!is_there).then(|| (app.activity.totals().fetched_bytes, arrival.landed, arrival.source))
+}
+
+/// One range of a file, or several.
+async fn partial(
+    reader: FileReader,
+    parts: Vec<Range<u64>>,
+    size: u64,
+    content_type: &str,
+    headers: &mut HeaderMap,
+) -> Result<FileBody<FileReader>, HubError> {
+    if let [Range { start, end }] = parts.as_slice() {
+        put(headers, header::CONTENT_RANGE, &format!("bytes {start}-{}/{size}", end.saturating_sub(1)));
+        return Ok(FileBody::range(reader, *start..*end).await?);
+    }
+    let form = Multipart::new(content_type, size)?;
+    put(headers, header::CONTENT_TYPE, &form.content_type());
+    Ok(FileBody::multipart(reader, parts, &form).await?)
+}
+
+/// Headers of every answer about a file.
 fn headers(view: &View, file: &FileEntry, etag: &str) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     put(&mut headers, REPO_COMMIT, &view.commit);
     put(&mut headers, header::ETAG, etag);
-    if identity::large(file).is_some() {
+    if file_identity::large(file).is_some() {
         put(&mut headers, LINKED_ETAG, etag);
         if let Some(size) = file.size {
             put(&mut headers, LINKED_SIZE, &size.to_string());

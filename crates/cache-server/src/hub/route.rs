@@ -1,10 +1,10 @@
-//! [`Route`]: what a request's path means.
+//! [`Route`]: a parsed request path.
 
 use cache_lib::{RepoKind, RepoName, RepoPath};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::refusal::Refusal;
+use crate::hub_error::HubError;
 use crate::repo::Repo;
 
 /// A request of the Hub's protocol. Names are decoded, once; paths and repositories are checked, revisions are not:
@@ -35,10 +35,10 @@ pub(crate) enum Route {
     Unknown,
 }
 
-/// The revision that is meant when none is said.
+/// Default revision.
 const MAIN: &str = "main";
 
-/// What may follow a repository's name: tells a name of one segment from one of two.
+/// Segments after a repository's name, by which names of one and two segments are told apart.
 const VERBS: &[&str] =
     &["revision", "tree", "paths-info", "refs", "commits", "auth-check", "xet-read-token", "resolve"];
 
@@ -46,9 +46,9 @@ impl Route {
     /// Reads a path as it arrived, percent-encoded.
     ///
     /// # Errors
-    /// [`Refusal::RepoNotFound`] for a name that no repository can have, [`Refusal::BadRequest`] for a path that no
+    /// [`HubError::RepoNotFound`] for a name that no repository can have, [`HubError::BadRequest`] for a path that no
     /// file can have (`..`, absolute, not UTF-8).
-    pub(crate) fn parse(path: &str) -> Result<Self, Refusal> {
+    pub(crate) fn parse(path: &str) -> Result<Self, HubError> {
         let Some(path) = path.strip_prefix('/') else { return Ok(Self::Unknown) };
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
@@ -96,7 +96,7 @@ impl Route {
     }
 }
 
-fn api(kind: RepoKind, segments: &[&str]) -> Result<Route, Refusal> {
+fn api(kind: RepoKind, segments: &[&str]) -> Result<Route, HubError> {
     let (name, rest) = split_name(segments);
     let known = match rest {
         [] | ["refs" | "auth-check"] => true,
@@ -127,7 +127,7 @@ fn api(kind: RepoKind, segments: &[&str]) -> Result<Route, Refusal> {
     })
 }
 
-fn resolve(kind: RepoKind, segments: &[&str]) -> Result<Route, Refusal> {
+fn resolve(kind: RepoKind, segments: &[&str]) -> Result<Route, HubError> {
     let (name, rest) = split_name(segments);
     let ["resolve", rest @ ..] = rest else { return Ok(Route::Unknown) };
     let (revision, path) = split_revision(rest);
@@ -138,7 +138,7 @@ fn resolve(kind: RepoKind, segments: &[&str]) -> Result<Route, Refusal> {
 }
 
 /// A name has one segment when a verb or nothing follows it, or when its slash is encoded; else two.
-fn split_name<'a, 'b>(segments: &'a [&'b str]) -> (Result<String, Refusal>, &'a [&'b str]) {
+fn split_name<'a, 'b>(segments: &'a [&'b str]) -> (Result<String, HubError>, &'a [&'b str]) {
     let length = match segments {
         [] | [_] => segments.len(),
         [name, ..] if name.contains("%2F") || name.contains("%2f") => 1,
@@ -160,23 +160,23 @@ fn split_revision<'a, 'b>(segments: &'a [&'b str]) -> (String, &'a [&'b str]) {
     (revision.join("/"), rest)
 }
 
-fn repo(kind: RepoKind, name: &str) -> Result<Repo, Refusal> {
-    let name = RepoName::parse(name).map_err(|_| Refusal::RepoNotFound)?;
+fn repo(kind: RepoKind, name: &str) -> Result<Repo, HubError> {
+    let name = RepoName::parse(name).map_err(|_| HubError::RepoNotFound)?;
     Ok(Repo { kind, name })
 }
 
-fn file_path(segments: &[&str]) -> Result<RepoPath, Refusal> {
-    RepoPath::parse(&decode(&segments.join("/"))?).map_err(|error| Refusal::BadRequest(error.to_string()))
+fn file_path(segments: &[&str]) -> Result<RepoPath, HubError> {
+    RepoPath::parse(&decode(&segments.join("/"))?).map_err(|error| HubError::BadRequest(error.to_string()))
 }
 
 fn kind_of(plural: &str) -> Option<RepoKind> {
     [RepoKind::Model, RepoKind::Dataset, RepoKind::Space].into_iter().find(|kind| kind.plural() == plural)
 }
 
-fn decode(text: &str) -> Result<String, Refusal> {
+fn decode(text: &str) -> Result<String, HubError> {
     match percent_decode_str(text).decode_utf8() {
         Ok(text) => Ok(text.into_owned()),
-        Err(_) => Err(Refusal::BadRequest("the path is not UTF-8".to_owned())),
+        Err(_) => Err(HubError::BadRequest("the path is not UTF-8".to_owned())),
     }
 }
 

@@ -1,6 +1,6 @@
 use axum::Router;
 use cache_lib::Cache;
-use cache_testkit::{Content, Hub, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Trouble, fixtures};
 use http::{Method, Request};
 use tower::ServiceExt as _;
 
@@ -37,12 +37,17 @@ impl Got {
 
 impl World {
     async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    async fn with(change: impl FnOnce(&mut ServerConfig)) -> Self {
         let hub = Hub::start(HubConfig::default().xet(true)).await;
         let commit = hub.add_model("org/model", fixtures::model()).as_str().to_owned();
         let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).build().unwrap();
+        let cache = Cache::builder().root(folder.path().join("store")).endpoint(hub.url()).retries(1).build().unwrap();
         let admin_token = Some("the-admin".to_owned());
-        let config = ServerConfig { refresh: std::time::Duration::ZERO, admin_token, ..ServerConfig::default() };
+        let mut config = ServerConfig { refresh: std::time::Duration::ZERO, admin_token, ..ServerConfig::default() };
+        change(&mut config);
         let router = App::new(cache, config).unwrap().router();
         Self { hub, router, commit, folder }
     }
@@ -69,6 +74,7 @@ impl World {
 
 const LARGE: &str = "/org/model/resolve/main/model.safetensors";
 const SMALL: &str = "/org/model/resolve/main/config.json";
+const ADMIN: [(&str, &str); 1] = [("authorization", "Bearer the-admin")];
 
 fn content(path: &str) -> Vec<u8> {
     fixtures::model().into_iter().find(|(name, _)| *name == path).unwrap().1.to_vec().unwrap()
@@ -101,6 +107,10 @@ async fn a_files_headers_are_the_hubs_and_head_fetches_nothing() {
     assert_eq!(got.header("content-type"), "text/plain; charset=utf-8");
     let empty = world.get("/org/model/resolve/main/empty.txt", &[]).await;
     assert_eq!((empty.status, empty.header("content-length"), empty.bytes()), (200, "0", &b""[..]));
+    for range in ["bytes=0-0", "bytes=0-"] {
+        let empty = world.get("/org/model/resolve/main/empty.txt", &[("range", range)]).await;
+        assert_eq!((empty.status, empty.header("content-range"), empty.bytes()), (200, "bytes */0", &b""[..]));
+    }
     for path in ["1_Pooling/config.json", "1_Pooling%2Fconfig.json"] {
         assert_eq!(world.get(&format!("/org/model/resolve/main/{path}"), &[]).await.status, 200);
     }
@@ -155,6 +165,30 @@ async fn tokens_of_this_server_are_not_shown_to_upstream() {
     assert!(world.hub.requests().is_empty());
     assert_eq!(whoami("Bearer hf_somebody").await.status, 401);
     assert_eq!(world.hub.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redirect_to_link_local_is_refused() {
+    let world = World::new().await;
+    world.hub.serve_from("org/model", "model.safetensors", "http://169.254.169.254/latest/meta-data/");
+    let got = world.get(LARGE, &ADMIN).await;
+    // Said before anything is connected to: another address would be unreachable, or silent.
+    let refused = "169.254.169.254, a link-local address, which is refused";
+    assert!(got.status >= 500 && got.header("x-error-message").contains(refused), "{} {:?}", got.status, got.headers);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoami_with_invented_tokens_is_paced() {
+    let world = World::new().await;
+    let mut answers = Vec::new();
+    for number in 0..60 {
+        let token = format!("Bearer hf_invented{number}");
+        answers.push(world.get("/api/whoami-v2", &[("authorization", &token)]).await);
+    }
+    let asked = answers.iter().filter(|answer| answer.status == 401).count();
+    let paced: Vec<&Got> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!((asked + paced.len(), asked), (60, world.hub.requests().len()));
+    assert!(!paced.is_empty() && paced.iter().all(|answer| !answer.header("retry-after").is_empty()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -294,6 +328,72 @@ async fn upstream_in_trouble_is_old_news_or_an_error_and_never_a_short_file() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn silent_upstream_is_waited_for_so_long() {
+    let world = World::with(|config| config.silence = std::time::Duration::from_millis(500)).await;
+    // On a slow machine an upstream that works is silent, too.
+    while world.head(LARGE).await.status != 200 {}
+    world.hub.trouble(Matches::path("model.safetensors"), Trouble::Silence);
+    for path in [LARGE, "/org/model/resolve/main/model.safetensors?download=true"] {
+        for range in [&[][..], &[("range", "bytes=5000-6000")]] {
+            let got = world.get(path, range).await;
+            assert_eq!((got.status, got.header("x-error-message")), (504, "upstream: no answer in time"), "{range:?}");
+        }
+    }
+    world.hub.trouble(Matches::default(), Trouble::Silence);
+    for path in ["/org/new/resolve/main/x", "/api/models/org/new/tree/main", "/api/models/org/new/refs"] {
+        let got = world.get(path, &ADMIN).await;
+        assert_eq!((got.status, got.header("x-error-message")), (504, "upstream: no answer within 0.5 s"), "{path}");
+    }
+    world.hub.clear_trouble();
+    world.hub.release();
+    // The fetch has gone on behind.
+    while world.get(LARGE, &[]).await.body.is_none_or(|body| body != content("model.safetensors")) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stored_ranges_need_no_upstream() {
+    let world = World::new().await;
+    let big = Content::seeded(1, 24 << 20);
+    world.hub.add_model("org/big", [("big.bin", big.clone())]);
+    let bytes = big.to_vec().unwrap();
+    let path = "/org/big/resolve/main/big.bin";
+    let cdn = || Matches::path("big.bin").at(cache_testkit::Origin::Cdn);
+    world.hub.trouble(cdn(), Trouble::Cut(12 << 20));
+    let broken = world.get(path, &[]).await;
+    assert!(broken.status != 200 || broken.body.is_none());
+    world.hub.clear_trouble();
+    world.hub.trouble(Matches::default(), Trouble::Silence);
+    for (range, part) in [("bytes=0-999", 0..1000), ("bytes=1000000-3000000", 1_000_000..3_000_001)] {
+        // Others get the end of a part only when the whole is verified.
+        let got = world.get(path, &[("range", range), ("user-agent", "model-cache/0.1.0")]).await;
+        assert_eq!((got.status, got.header("x-model-cache-stale")), (206, "1"));
+        assert!(got.bytes() == &bytes[part]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kept_bytes_that_go_are_not_joined() {
+    let world = World::new().await;
+    let big = Content::seeded(1, 24 << 20);
+    world.hub.add_model("org/big", [("big.bin", big.clone())]);
+    let path = "/org/big/resolve/main/big.bin";
+    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), Trouble::Cut(12 << 20));
+    let broken = world.get(path, &[]).await;
+    assert!(broken.status != 200 || broken.body.is_none());
+    // They are kept to go on from, and then make room for others.
+    let other = Cache::builder().root(world.folder.path().join("store")).offline(true).build().unwrap();
+    while other.store().removable_partials(std::time::Duration::ZERO).unwrap().bytes == 0 {
+        tokio::task::yield_now().await;
+    }
+    let _ = other.store().clean_older_than(std::time::Duration::ZERO).unwrap();
+    world.hub.clear_trouble();
+    let resumed = [("range", "bytes=1000000-"), ("user-agent", "curl/7.88.1")];
+    assert_eq!(world.get(path, &resumed).await.status, 409);
+    assert!(world.get(path, &[]).await.bytes() == big.to_vec().unwrap());
+    assert_eq!(world.get(path, &resumed).await.status, 409, "the file is there, and the client's part is another");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_more_than_huggingface_hub_takes_a_head_tells_no_size() {
     for (size, told) in [(50_000_000_000, true), (50_000_000_001, false)] {
         let mut file = cache_lib::FileEntry::new(cache_lib::RepoPath::parse("big.bin").unwrap());
@@ -310,13 +410,83 @@ async fn of_more_than_huggingface_hub_takes_a_head_tells_no_size() {
         // Behind a router, which finishes the answer.
         let router = Router::new().fallback(move |request: axum::extract::Request| async move {
             let path = cache_lib::RepoPath::parse("big.bin").unwrap();
-            resolve::resolve(&app, &Grant::default(), &view, &path, &request.into_parts().0).await
+            let deadline = Deadline::new(app.config.silence);
+            resolve::resolve(&app, &Grant::default(), &view, &path, &request.into_parts().0, deadline).await
         });
         let request = Request::builder().method(Method::HEAD).uri("/").body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert_eq!(response.headers().contains_key("content-length"), told);
         assert_eq!(response.headers().contains_key("x-linked-size"), told);
         assert!(response.headers().contains_key("x-linked-etag"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gated_repository_is_answered_by_option() {
+    for as_hub in [false, true] {
+        let world = World::with(|config| config.gated_as_hub = as_hub).await;
+        world.hub.add_user("hf_ann", "ann");
+        world.hub.add_user("hf_eve", "eve");
+        world.hub.set_access("org/model", Access::gated(["ann"]));
+        for (token, status, code) in [
+            (None, 401, if as_hub { "GatedRepo" } else { "RepoNotFound" }),
+            (Some("Bearer hf_eve"), if as_hub { 403 } else { 404 }, if as_hub { "GatedRepo" } else { "RepoNotFound" }),
+            (Some("Bearer hf_ann"), 200, ""),
+        ] {
+            let headers: Vec<_> = token.map(|token| ("authorization", token)).into_iter().collect();
+            for path in [SMALL, "/api/models/org/model", "/api/models/org/model/tree/main"] {
+                let got = world.get(path, &headers).await;
+                assert_eq!((got.status, got.header("x-error-code")), (status, code), "{path} {token:?}");
+                let where_to = format!("Visit {}/org/model to ask for access", world.hub.url());
+                assert_eq!(got.header("x-error-message").contains(&where_to), code == "GatedRepo", "{path} {token:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_file_withdraws_the_grant() {
+    let world = World::new().await;
+    let recorded = || {
+        let cache = Cache::builder().root(world.folder.path().join("store")).build().unwrap();
+        cache.visibility(&cache_lib::ModelId::hub("org/model").unwrap())
+    };
+    assert_eq!(world.head(SMALL).await.status, 200);
+    assert!(recorded().is_public());
+    world.hub.trouble(Matches::path("/resolve/"), Trouble::Status(403));
+    let absent = world.get("/org/none/resolve/main/config.json", &[]).await;
+    for _ in 0..2 {
+        let refused = world.get(SMALL, &[]).await;
+        assert_eq!((refused.status, refused.bytes()), (absent.status, absent.bytes()));
+    }
+    assert_eq!(world.get("/api/models/org/model", &[]).await.status, absent.status);
+    assert!(!recorded().is_public());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cache_state_is_for_the_admin() {
+    let world = World::new().await;
+    assert_eq!(world.get(SMALL, &[]).await.header("x-cache"), "");
+    assert_eq!(world.get(SMALL, &ADMIN).await.header("x-cache"), "hit");
+    assert_eq!(world.get(LARGE, &ADMIN).await.header("x-cache"), "miss");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_name_upstreams_host_to_the_admin_alone() {
+    let world = World::new().await;
+    world.hub.serve_from("org/model", "model.safetensors", "http://127.0.0.1:9/internal/place");
+    let place = world.hub.url().strip_prefix("http://").unwrap().to_owned();
+    // The body and every header.
+    let all = |got: &Got| format!("{:?} {}", got.headers, String::from_utf8_lossy(got.bytes()));
+    let got = world.get(LARGE, &[]).await;
+    assert!(got.status >= 500 && got.header("x-error-message").starts_with("upstream: "), "{}", all(&got));
+    assert!(!all(&got).contains("127.0.0.1") && !all(&got).contains("internal"), "{}", all(&got));
+    assert!(world.get(LARGE, &ADMIN).await.header("x-error-message").contains("127.0.0.1:9"));
+    world.hub.trouble(Matches::default(), Trouble::Status(500));
+    for path in ["/org/new/resolve/main/x", "/api/models/org/new", "/api/models/org/new/refs"] {
+        let got = world.get(path, &[]).await;
+        assert!(got.status >= 500 && got.header("x-error-message").contains("upstream"), "{path} {}", all(&got));
+        assert!(!all(&got).contains(&place), "{path} {}", all(&got));
     }
 }
 

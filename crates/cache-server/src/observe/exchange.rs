@@ -1,4 +1,4 @@
-//! [`Exchange`]: one request from its head to the last byte of its answer.
+//! [`RequestLog`]: one request from its head to the last byte of its answer.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::RouteName;
-use super::metrics::Under;
-use crate::access::Caller;
+use super::metrics::GaugeGuard;
+use super::{CacheState, RouteName};
 use crate::app::App;
-use crate::idle::UnderWay;
+use crate::caller::Caller;
+use crate::idle::RequestGuard;
 use crate::listen::Peer;
 
 /// The target of the access log's events.
@@ -30,12 +30,10 @@ const ACCESS: &str = "access";
 const CLIENT_CLOSED: u16 = 499;
 /// Most characters of what a client says of itself that are logged.
 const MAX_SHOWN: usize = 1024;
-/// The answer's header that says where it came from: `hit`, `miss`, `stale`.
-const CACHE: &str = "x-cache";
 
 /// Counts and logs itself when it is dropped: then the answer was sent, or the client is gone.
 #[derive(Debug)]
-pub(super) struct Exchange {
+pub(super) struct RequestLog {
     app: Arc<App>,
     method: &'static str,
     began: Instant,
@@ -46,16 +44,16 @@ pub(super) struct Exchange {
     /// The answer was sent to its end.
     complete: bool,
     span: Span,
-    /// What the log says besides; only if anybody listens.
-    words: Option<Words>,
-    _under_way: Under,
+    /// More fields of the log, where it is enabled.
+    words: Option<LogFields>,
+    _under_way: GaugeGuard,
     /// Keeps the connection from counting as idle.
-    _in_use: Option<Arc<UnderWay>>,
+    in_use: Option<Arc<RequestGuard>>,
 }
 
-/// What only the log says. No query and no header but the client's name: those carry tokens and signatures.
+/// Fields of the log alone. No query and no header but the client's name: those carry tokens and signatures.
 #[derive(Debug)]
-struct Words {
+struct LogFields {
     path: String,
     client: String,
     agent: String,
@@ -63,7 +61,7 @@ struct Words {
     cache: String,
 }
 
-impl Exchange {
+impl RequestLog {
     pub(super) fn new(app: Arc<App>, parts: &Parts) -> Self {
         let method = method(&parts.method);
         let path = parts.uri.path();
@@ -78,10 +76,12 @@ impl Exchange {
             http.response.status_code = Empty,
             http.response.body.size = Empty,
         );
+        #[cfg(feature = "otel")]
+        super::otel::continue_trace(&span, &parts.headers);
         Self {
-            words: tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| Words::new(&app, parts)),
+            words: tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| LogFields::new(&app, parts)),
             _under_way: app.metrics.request(),
-            _in_use: parts.extensions.get().cloned(),
+            in_use: parts.extensions.get().cloned(),
             app,
             method,
             began: Instant::now(),
@@ -106,15 +106,19 @@ impl Exchange {
         }
         self.status = response.status().as_u16();
         if let Some(words) = &mut self.words {
-            words.cache = said(response.headers(), CACHE);
+            let state = response.extensions().get().map_or("-", |CacheState(state)| *state);
+            words.cache = state.to_owned();
+        }
+        if let Some(in_use) = self.in_use.as_ref().filter(|_| !response.body().is_end_stream()) {
+            in_use.offer();
         }
         let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let counter = self.app.metrics.sent_bytes(self.route);
-        response.map(|body| Body::new(Counted { body, counter, length, exchange: self }))
+        response.map(|body| Body::new(CountedBody { body, counter, length, exchange: self }))
     }
 }
 
-impl Drop for Exchange {
+impl Drop for RequestLog {
     fn drop(&mut self) {
         let (route, status, elapsed) = (self.route, self.status, self.began.elapsed());
         self.app.metrics.answered(route, self.method, status, self.first_byte.unwrap_or(elapsed), elapsed);
@@ -144,7 +148,7 @@ impl Drop for Exchange {
     }
 }
 
-impl Words {
+impl LogFields {
     fn new(app: &App, parts: &Parts) -> Self {
         Self {
             path: parts.uri.path().chars().take(MAX_SHOWN).collect(),
@@ -165,7 +169,7 @@ fn said(headers: &HeaderMap, name: &str) -> String {
     value.map_or_else(|| "-".to_owned(), |value| value.chars().take(MAX_SHOWN).collect())
 }
 
-/// A method that somebody made up must not become a series of its own.
+/// An invented method must not become a series of its own.
 fn method(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
@@ -179,7 +183,7 @@ fn method(method: &Method) -> &'static str {
     }
 }
 
-/// The route of an answer that names none: one that a layer gave, or one nobody waited for.
+/// Route of an answer without one: from a layer, or of a canceled request.
 fn route(path: &str) -> &'static str {
     match path.strip_prefix("/-/").map(|rest| rest.split('/').next().unwrap_or_default()) {
         Some("admin") => "admin",
@@ -193,23 +197,29 @@ fn route(path: &str) -> &'static str {
 
 /// A body that counts what is taken from it.
 #[derive(Debug)]
-struct Counted {
+struct CountedBody {
     body: Body,
     counter: Counter,
     length: Option<u64>,
-    exchange: Exchange,
+    exchange: RequestLog,
 }
 
-impl http_body::Body for Counted {
+impl http_body::Body for CountedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let this = self.get_mut();
+        if let Some(in_use) = &this.exchange.in_use {
+            in_use.take();
+        }
         let polled = Pin::new(&mut this.body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let exchange = &mut this.exchange;
+                if let Some(in_use) = &exchange.in_use {
+                    in_use.offer();
+                }
                 exchange.first_byte.get_or_insert_with(|| exchange.began.elapsed());
                 let bytes = frame.data_ref().map_or(0, |data| u64::try_from(data.len()).unwrap_or(u64::MAX));
                 exchange.sent = exchange.sent.saturating_add(bytes);
@@ -230,7 +240,7 @@ impl http_body::Body for Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedBody {
     fn drop(&mut self) {
         // The connection does not ask for more than the length that it has announced, and for nothing of a HEAD.
         let exchange = &mut self.exchange;

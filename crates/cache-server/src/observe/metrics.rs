@@ -1,4 +1,4 @@
-//! [`Metrics`]: what is counted while it happens.
+//! [`Metrics`]: counters of events.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::sample::{Disk, Sample};
+use super::sample::{MetricsSample, UsageCache};
 
 /// Every name begins with it.
 pub(super) const PREFIX: &str = "model_cache";
@@ -22,7 +22,7 @@ const DURATIONS: [f64; 16] =
 
 type Histograms = Family<Route, Histogram, fn() -> Histogram>;
 
-/// What is counted. The labels are few: no repository, path, user or client is one.
+/// Counters of the server. Labels are few: no repository, path, user or client is one.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
@@ -32,7 +32,7 @@ pub(crate) struct Metrics {
     sent: Family<Route, Counter>,
     under_way: Gauge,
     connections: Gauge,
-    pub(super) disk: Disk,
+    pub(super) disk: UsageCache,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -68,19 +68,19 @@ impl Default for Metrics {
         registry.register("http_requests_in_flight", "Requests whose answers are not sent yet", under_way.clone());
         let connections = Gauge::default();
         registry.register("connections_open", "Connections of clients", connections.clone());
-        Self { registry, requests, first_byte, duration, sent, under_way, connections, disk: Disk::default() }
+        Self { registry, requests, first_byte, duration, sent, under_way, connections, disk: UsageCache::default() }
     }
 }
 
 impl Metrics {
     /// A connection is open until the guard is dropped.
-    pub(crate) fn connection(&self) -> Under {
-        Under::new(&self.connections)
+    pub(crate) fn connection(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.connections)
     }
 
     /// A request is under way until the guard is dropped.
-    pub(super) fn request(&self) -> Under {
-        Under::new(&self.under_way)
+    pub(super) fn request(&self) -> GaugeGuard {
+        GaugeGuard::new(&self.under_way)
     }
 
     pub(super) fn sent_bytes(&self, route: &'static str) -> Counter {
@@ -101,7 +101,7 @@ impl Metrics {
     }
 
     /// All of it and the sample as OpenMetrics text.
-    pub(super) fn text(&self, sample: &Sample) -> Result<String, fmt::Error> {
+    pub(super) fn text(&self, sample: &MetricsSample) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
         encode_registry(&mut text, &sample.registry())?;
@@ -113,16 +113,16 @@ impl Metrics {
 /// Counts in a gauge as long as it lives.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Under(Gauge);
+pub(crate) struct GaugeGuard(Gauge);
 
-impl Under {
+impl GaugeGuard {
     fn new(gauge: &Gauge) -> Self {
         gauge.inc();
         Self(gauge.clone())
     }
 }
 
-impl Drop for Under {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }

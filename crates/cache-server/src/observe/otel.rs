@@ -3,22 +3,49 @@
 use std::time::Duration;
 
 use cache_lib::{Error, ErrorKind, Result};
+use http::HeaderMap;
 use opentelemetry::KeyValue;
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
+use tracing::{Span, Subscriber};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::registry::LookupSpan;
 
 const NAME: &str = "model-cache";
-/// Whose spans are exported: those of requests and of fetches. The HTTP client that exports must not trace itself.
+/// Targets of exported spans: requests and fetches. The exporting HTTP client must not trace itself.
 const TRACED: [&str; 2] = ["cache_server", "cache_transfer"];
 /// How long the last spans may take to be sent.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Lets a span that was not entered yet continue the trace of its request (W3C Trace Context: `traceparent`,
+/// `tracestate`). It decides only which trace the span belongs to, and whether it is sampled.
+pub(crate) fn continue_trace(span: &Span, headers: &HeaderMap) {
+    let context = TraceContextPropagator::new().extract(&Headers(headers));
+    if context.span().span_context().is_valid() {
+        // It fails where no layer exports spans.
+        let _ = span.set_parent(context);
+    }
+}
+
+/// The headers of a request, as a propagator reads them.
+struct Headers<'a>(&'a HeaderMap);
+
+impl Extractor for Headers<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        self.0.get(key).and_then(|value| value.to_str().ok())
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        self.0.keys().map(http::HeaderName::as_str).collect()
+    }
+}
 
 /// Sends spans of requests and fetches to an OpenTelemetry collector, by OTLP over HTTP, in batches, on a thread of its
 /// own. They hold paths, repositories and sizes; no headers, queries or tokens.
@@ -133,6 +160,29 @@ mod tests {
             assert!(has(text), "{text} is missing in {}", String::from_utf8_lossy(&body));
         }
         assert!(!has("foreign"));
+    }
+
+    #[test]
+    fn a_span_continues_the_trace_of_its_request() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}/v1/traces", listener.local_addr().unwrap());
+        let collector = thread::spawn(move || receive(&listener.accept().unwrap().0));
+        let telemetry = Telemetry::exporting(Some(&endpoint), true).unwrap();
+        let subscriber = tracing_subscriber::registry().with(telemetry.layer());
+        let mut headers = HeaderMap::new();
+        tracing::subscriber::with_default(subscriber, || {
+            for traceparent in ["nonsense", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"] {
+                headers.insert("traceparent", traceparent.parse().unwrap());
+                let span = tracing::info_span!("request");
+                continue_trace(&span, &headers);
+                span.in_scope(|| {});
+            }
+        });
+        telemetry.end();
+        let (_, body) = collector.join().unwrap();
+        let times = |bytes: &[u8]| body.windows(bytes.len()).filter(|window| *window == bytes).count();
+        assert_eq!(times(&0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes()), 1);
+        assert_eq!(times(&0xb7ad_6b71_6920_3331_u64.to_be_bytes()), 1);
     }
 
     #[test]

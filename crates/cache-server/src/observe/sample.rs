@@ -1,4 +1,4 @@
-//! [`Sample`]: what is looked up when somebody asks for the metrics.
+//! [`MetricsSample`]: values that are read when metrics are scraped.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,22 +19,22 @@ use crate::app::App;
 /// How long what was found on the disk counts. A walk through a large store takes a while.
 const DISK_AGE: Duration = Duration::from_secs(30);
 
-/// What is looked up when somebody asks for the metrics.
+/// Values that are read when metrics are scraped.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct MetricsSample {
     totals: Totals,
     downloads: Vec<Download>,
     breakers: Vec<(String, BreakerState)>,
     quota: Option<u64>,
     evicted: Amount,
     /// `None`: the store could not be read.
-    disk: Option<Found>,
+    disk: Option<StoreUsage>,
 }
 
 /// Looks it all up. The disk is walked away from the runtime's threads, and not each time.
-pub(super) async fn take(app: &App) -> Sample {
+pub(super) async fn take(app: &App) -> MetricsSample {
     let store = app.cache.store();
-    Sample {
+    MetricsSample {
         totals: app.activity.totals(),
         downloads: app.activity.downloads(),
         breakers: breakers(&app.cache),
@@ -75,7 +75,7 @@ struct State {
     state: &'static str,
 }
 
-impl Sample {
+impl MetricsSample {
     pub(super) fn registry(&self) -> Registry {
         let mut registry = Registry::with_prefix(PREFIX);
         self.fetches(&mut registry);
@@ -138,9 +138,9 @@ impl Sample {
     }
 }
 
-/// What a walk through the store found.
+/// Result of a walk through the store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Found {
+struct StoreUsage {
     blobs: Amount,
     versions: u64,
     partial: u64,
@@ -149,7 +149,7 @@ struct Found {
     size: u64,
 }
 
-impl Found {
+impl StoreUsage {
     fn of(store: &Store) -> Result<Self> {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         let inventory = store.inventory()?;
@@ -168,23 +168,23 @@ impl Found {
 
 /// The last walk through the store.
 #[derive(Debug, Default)]
-pub(super) struct Disk(Arc<Mutex<Last>>);
+pub(super) struct UsageCache(Arc<Mutex<LastWalk>>);
 
 #[derive(Debug, Default)]
-struct Last {
-    found: Option<Found>,
+struct LastWalk {
+    found: Option<StoreUsage>,
     began: Option<Instant>,
     walking: bool,
 }
 
-impl Disk {
+impl UsageCache {
     /// What the last walk found. One that is too old starts another; only the first is waited for.
-    async fn look(&self, store: &Store) -> Option<Found> {
+    async fn look(&self, store: &Store) -> Option<StoreUsage> {
         if let Some(walk) = self.walk(store)
             && self.lock().found.is_none()
         {
-            // Whoever asked may go away: the walk goes on, and the next one finds what it found.
-            let _ = walk.await;
+            // The walk goes on when its request is canceled; the next one finds its result.
+            let _ = tokio::time::timeout(super::PATIENCE, walk).await;
         }
         self.lock().found
     }
@@ -199,14 +199,15 @@ impl Disk {
         drop(last);
         let (last, store) = (Arc::clone(&self.0), store.clone());
         Some(tokio::task::spawn_blocking(move || {
-            let found = Found::of(&store).inspect_err(|error| tracing::warn!(%error, "the store cannot be measured"));
+            let found =
+                StoreUsage::of(&store).inspect_err(|error| tracing::warn!(%error, "the store cannot be measured"));
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             last.walking = false;
             last.found = found.ok();
         }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Last> {
+    fn lock(&self) -> MutexGuard<'_, LastWalk> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -221,7 +222,7 @@ mod tests {
     async fn the_store_is_walked_now_and_then_and_once_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
-        let disk = Disk::default();
+        let disk = UsageCache::default();
         assert_eq!(disk.look(&store).await.unwrap().blobs, Amount::default());
         let blob = dir.path().join("blobs/ab");
         fs_err::create_dir_all(&blob).unwrap();

@@ -26,19 +26,20 @@ impl Rig {
     fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let cache = Cache::builder().root(dir.path().join("store")).offline(true).quota(1 << 30).build().unwrap();
-        Self { app: App::new(cache, ServerConfig::default()).unwrap(), dir }
+        Self { app: App::new(cache, config()).unwrap(), dir }
     }
 
     fn online(endpoint: &str) -> Self {
         let dir = TempDir::new().unwrap();
         let cache = Cache::builder().root(dir.path().join("store")).endpoint(endpoint).offline(false).quota(1 << 30);
-        Self { app: App::new(cache.build().unwrap(), ServerConfig::default()).unwrap(), dir }
+        Self { app: App::new(cache.build().unwrap(), config()).unwrap(), dir }
     }
 
     async fn ask(&self, request: Request) -> Response {
         let app = Arc::clone(&self.app);
         let file = || async {
-            let mut response = ([("x-cache", "hit")], "0123456789").into_response();
+            let mut response = "0123456789".into_response();
+            response.extensions_mut().insert(CacheState("hit"));
             response.extensions_mut().insert(RouteName("resolve"));
             response
         };
@@ -56,12 +57,23 @@ impl Rig {
             .unwrap()
     }
 
+    /// As the admin asks.
     async fn get(&self, path: &str) -> (StatusCode, String) {
-        let response = self.ask(request("GET", path)).await;
+        let mut request = request("GET", path);
+        request.headers_mut().insert("authorization", HeaderValue::from_static("Bearer the-admin"));
+        self.send(request).await
+    }
+
+    async fn send(&self, request: Request) -> (StatusCode, String) {
+        let response = self.ask(request).await;
         let status = response.status();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(bytes.to_vec()).unwrap())
     }
+}
+
+fn config() -> ServerConfig {
+    ServerConfig { admin_token: Some("the-admin".to_owned()), ..ServerConfig::default() }
 }
 
 /// A part after a second, and another five seconds later.
@@ -100,6 +112,19 @@ async fn requests_bytes_and_times_are_counted_by_route() {
     }
     assert_eq!(value(&text, "model_cache_http_requests_in_flight"), Some(1.0), "this one is under way: {text}");
     assert!(text.ends_with("# EOF\n"));
+}
+
+#[tokio::test]
+async fn metrics_are_for_the_admin_or_by_option() {
+    let mut rig = Rig::new();
+    let (status, text) = rig.send(request("GET", "/metrics")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN);
+    assert!(text.contains("server.open-metrics") && !text.contains("model_cache_"), "{text}");
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(rig.send(request("GET", path)).await.0, StatusCode::OK, "{path}");
+    }
+    rig.app = rig.app.with_config(ServerConfig { open_metrics: true, ..config() }).unwrap();
+    assert_eq!(rig.send(request("GET", "/metrics")).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
@@ -197,10 +222,25 @@ async fn it_is_ready_until_the_store_is_gone_or_it_stops() {
     assert_eq!(rig.get("/healthz").await.0, StatusCode::OK);
 }
 
+#[tokio::test]
+async fn a_store_that_hangs_stops_no_health_check() {
+    let rig = Rig::new();
+    let hang = cache_testkit::Hang::of(&rig.dir.path().join("store/version")).unwrap();
+    let probe = rig.get("/readyz");
+    for (status, text) in futures::future::join_all([probe, rig.get("/readyz")]).await {
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(text.contains("does not answer"), "{text}");
+    }
+    assert_eq!(rig.get("/healthz").await.0, StatusCode::OK);
+    assert_eq!(rig.get("/metrics").await.0, StatusCode::OK);
+    drop(hang);
+    assert_eq!(rig.get("/readyz").await.0, StatusCode::OK);
+}
+
 /// Fails often enough for the circuit to open: nobody listens on port 1.
 async fn break_a_circuit(rig: &Rig) {
     for _ in 0..10 {
-        rig.app.cache.hub_answer("/api/whoami-v2").await.unwrap_err();
+        rig.app.cache.hub_answer("/api/whoami-v2", std::time::Duration::from_secs(60)).await.unwrap_err();
     }
 }
 
@@ -209,7 +249,7 @@ async fn an_open_circuit_is_shown_by_its_host() {
     let rig = Rig::online("http://127.0.0.1:1");
     let series = "model_cache_circuit_breaker_state{host=\"127.0.0.1:1\"}";
     assert_eq!(value(&rig.get("/metrics").await.1, series), None);
-    rig.app.cache.hub_answer("/api/whoami-v2").await.unwrap_err();
+    rig.app.cache.hub_answer("/api/whoami-v2", std::time::Duration::from_secs(60)).await.unwrap_err();
     assert_eq!(value(&rig.get("/metrics").await.1, series), Some(0.0));
     break_a_circuit(&rig).await;
     assert_eq!(value(&rig.get("/metrics").await.1, series), Some(2.0));

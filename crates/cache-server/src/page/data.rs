@@ -1,4 +1,4 @@
-//! What the page asks for: `/-/api/…`.
+//! API of the page: `/-/api/…`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -64,7 +64,7 @@ fn present_variants(version: &VersionUse, inventory: &Inventory) -> Vec<Variant>
             ..FileEntry::new(file.path.clone())
         })
         .collect();
-    variants_by_name(&Manifest { version: version.version.clone(), files, partial: false })
+    variants_by_name(&Manifest { version: version.version.clone(), files, partial: false, hidden_query: None })
 }
 
 /// `/-/api/store`: the versions in the store.
@@ -76,10 +76,10 @@ pub(super) async fn store(State(app): State<Arc<App>>, parts: Parts) -> Result<R
     }
     let viewer = Viewer::of(&app, &parts);
     let inventory = app.page.kept.stock.inventory(&app.cache).await?;
-    let shown = inventory.versions.iter().filter_map(|version| {
-        let name = viewer.name(&app, &version.version.model)?;
-        Some(Row::new(name, version, &inventory))
-    });
+    let models: Vec<_> = inventory.versions.iter().map(|version| &version.version.model).collect();
+    let names = viewer.names(&app, &models).await;
+    let shown = inventory.versions.iter().zip(names);
+    let shown = shown.filter_map(|(version, name)| Some(Row::new(name?, version, &inventory)));
     Ok(json(&Answer { now: seconds(inventory.now), versions: shown.collect() }))
 }
 
@@ -115,11 +115,14 @@ pub(super) async fn model(
     let viewer = Viewer::of(&app, &parts);
     let inventory = app.page.kept.stock.inventory(&app.cache).await?;
     // Names that he may not know of are compared with nothing, so that they are as good as none.
-    let named = |version: &VersionUse| {
-        let name = viewer.name(&app, &version.version.model)?;
+    let models: Vec<_> = inventory.versions.iter().map(|version| &version.version.model).collect();
+    let names = viewer.names(&app, &models).await;
+    let named = |(version, name): (&VersionUse, Option<String>)| {
+        let name = name?;
         (format!("{name}@{}", version.version.commit) == which.reference).then_some(name)
     };
-    let found = inventory.versions.iter().find_map(|version| Some((version, named(version)?)));
+    let found =
+        inventory.versions.iter().zip(names).find_map(|(version, name)| Some((version, named((version, name))?)));
     let (version, name) = found.ok_or_else(unknown)?;
     let (store, wanted) = (app.cache.store().clone(), version.version.clone());
     let manifest = blocking(move || store.manifest(&wanted)).await?.ok_or_else(unknown)?;
@@ -140,8 +143,7 @@ pub(super) async fn model(
 /// `/-/api/downloads`: what runs and what has ended lately.
 pub(super) async fn downloads(State(app): State<Arc<App>>, parts: Parts) -> Response {
     let viewer = Viewer::of(&app, &parts);
-    let rows = app.activity.downloads().into_iter();
-    let rows: Vec<_> = rows.filter_map(|row| viewer.download(&app, row)).collect();
+    let rows = viewer.downloads(&app, app.activity.downloads()).await;
     json(&serde_json::json!({ "downloads": rows }))
 }
 
@@ -156,7 +158,7 @@ pub(super) async fn history(State(app): State<Arc<App>>, parts: Parts) -> Result
 
 /// A bad file, without its place on the machine.
 #[derive(Debug, Serialize)]
-pub(crate) struct Bad {
+pub(crate) struct QuarantinedFile {
     id: String,
     model: Option<String>,
     path: Option<String>,
@@ -166,7 +168,7 @@ pub(crate) struct Bad {
     since: u64,
 }
 
-impl From<QuarantineEntry> for Bad {
+impl From<QuarantineEntry> for QuarantinedFile {
     fn from(entry: QuarantineEntry) -> Self {
         Self {
             id: entry.id,
@@ -217,7 +219,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, parts: Parts) -> Result<
             "quota": inventory.quota,
         });
         status["totals"] = serde_json::json!(app.activity.totals());
-        status["quarantine"] = bad.into_iter().map(|entry| serde_json::json!(Bad::from(entry))).collect();
+        status["quarantine"] = bad.into_iter().map(|entry| serde_json::json!(QuarantinedFile::from(entry))).collect();
         status["breakers"] = breakers(&app.cache);
     }
     Ok(json(&status))

@@ -23,7 +23,7 @@ use crate::app::App;
 const GAP: Duration = Duration::from_millis(200);
 /// While something runs its rate changes even when nothing arrives.
 const TICK: Duration = Duration::from_secs(1);
-/// Something is sent at least so often, so that whoever has gone is noticed.
+/// Interval of keep-alive messages, by which closed connections are noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Rows of what runs in one message.
 const MAX_ROWS: usize = 100;
@@ -47,7 +47,12 @@ struct Stream {
     stopping: watch::Receiver<bool>,
     /// What has ended and was sent.
     sent: HashSet<u64>,
+    /// When it was last looked what there is to send.
     last: Option<Instant>,
+    /// When something was last sent.
+    written: Instant,
+    /// Whether the last message showed something that runs.
+    had_running: bool,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -64,6 +69,8 @@ pub(super) async fn stream(State(app): State<Arc<App>>, parts: Parts) -> Respons
         stopping: app.page.stopping.subscribe(),
         sent: HashSet::new(),
         last: None,
+        written: Instant::now(),
+        had_running: false,
         _permit: permit,
         app,
     };
@@ -74,7 +81,7 @@ pub(super) async fn stream(State(app): State<Arc<App>>, parts: Parts) -> Respons
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
-        // A proxy that buffers would hold back what is meant to be live.
+        // A buffering proxy would delay live events.
         (header::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
     (headers, Body::from_stream(body)).into_response()
@@ -92,33 +99,56 @@ impl Stream {
     }
 
     async fn wait(&mut self) -> Bytes {
-        if let Some(last) = self.last {
-            let busy = self.app.activity.is_busy();
-            let patience = if busy { TICK } else { KEEP_ALIVE };
-            let changed = timeout(patience, self.changes.changed()).await;
-            if changed.is_err() && !busy {
-                self.last = Some(Instant::now());
-                return Bytes::from_static(b": still here\n\n");
+        loop {
+            let mut changed = true;
+            if let Some(last) = self.last {
+                let busy = self.app.activity.is_busy();
+                let grace = if busy { TICK } else { KEEP_ALIVE };
+                let grace = grace.min((self.written + KEEP_ALIVE).saturating_duration_since(Instant::now()));
+                changed = timeout(grace, self.changes.changed()).await.is_ok() || busy;
+                sleep_until(last + GAP).await;
             }
-            sleep_until(last + GAP).await;
+            let first = self.last.is_none();
+            self.changes.borrow_and_update();
+            self.last = Some(Instant::now());
+            let message = self.message().await;
+            // When others fetch what this viewer may not know of, nothing is sent: not even that there is no news.
+            let is_news = message.has_rows() || self.had_running;
+            self.had_running = !message.running.is_empty();
+            if first || is_news || (self.viewer.admin && changed) {
+                return self.write(message.to_bytes());
+            }
+            if self.written.elapsed() >= KEEP_ALIVE {
+                return self.write(Bytes::from_static(b": still here\n\n"));
+            }
         }
-        self.changes.borrow_and_update();
-        self.last = Some(Instant::now());
-        self.message()
     }
 
-    fn message(&mut self) -> Bytes {
-        let rows = self.app.activity.downloads();
-        let rows = rows.into_iter().filter_map(|row| self.viewer.download(&self.app, row));
-        let (mut ended, mut running): (Vec<_>, Vec<_>) = rows.partition(|row| row.ended.is_some());
+    fn write(&mut self, bytes: Bytes) -> Bytes {
+        self.written = Instant::now();
+        bytes
+    }
+
+    async fn message(&mut self) -> Message {
+        let rows = self.viewer.downloads(&self.app, self.app.activity.downloads()).await;
+        let (mut ended, mut running): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.ended.is_some());
         let known = std::mem::replace(&mut self.sent, ended.iter().map(|row| row.id).collect());
         ended.retain(|row| !known.contains(&row.id));
         let more = running.len().saturating_sub(MAX_ROWS);
         running.truncate(MAX_ROWS);
         let totals = self.viewer.admin.then(|| self.app.activity.totals());
-        let message = Message { running, more, ended, totals };
+        Message { running, more, ended, totals }
+    }
+}
+
+impl Message {
+    fn has_rows(&self) -> bool {
+        !self.running.is_empty() || !self.ended.is_empty()
+    }
+
+    fn to_bytes(&self) -> Bytes {
         // Its strings are escaped by JSON, so no line break is in it.
-        let data = serde_json::to_string(&message).unwrap_or_default();
+        let data = serde_json::to_string(self).unwrap_or_default();
         Bytes::from(format!("event: downloads\ndata: {data}\n\n"))
     }
 }

@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(60);
 /// A day.
 const MAX: usize = 24 * 60;
 
-/// What was so at one time. Counters count from the start of the server.
+/// A point-in-time sample. Counters count from the start of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Sample {
     /// Seconds since 1970.
@@ -50,7 +50,7 @@ impl History {
     }
 }
 
-/// How it is now.
+/// A sample of now.
 pub(super) async fn now(cache: &Cache, activity: &Activity) -> Result<Sample> {
     let store = cache.store().clone();
     let disk = blocking(move || store.disk_space()).await?;

@@ -65,7 +65,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// An answer that nobody may keep.
+/// An answer with `cache-control: no-store`.
 pub(crate) fn json(value: &impl Serialize) -> Response {
     match serde_json::to_vec(value) {
         Ok(bytes) => {

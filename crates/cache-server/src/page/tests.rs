@@ -201,6 +201,7 @@ async fn other_sources_are_listed_by_the_name_they_are_served_under() {
     let from = folder.path().to_str().unwrap().to_owned();
     let site = Site::new(|config| {
         config.models.insert("open/alias".to_owned(), ModelAlias { from: from.clone() });
+        config.anonymous = vec!["open/alias".to_owned()];
     })
     .await
     .got(&from)
@@ -263,6 +264,32 @@ async fn events_tell_of_a_download_from_its_beginning_to_its_end() {
     while let Some(chunk) = events.next().await {
         chunk.unwrap();
     }
+}
+
+#[tokio::test]
+async fn events_of_hidden_fetches_are_not_sent() {
+    let site = Site::with_users().await;
+    let follow = async |request: http::request::Builder| {
+        let (status, response) = site.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(status, StatusCode::OK);
+        response.into_body().into_data_stream()
+    };
+    let mut stranger = follow(plain("/-/events")).await;
+    let mut admin = follow(plain("/-/events").header("authorization", format!("Bearer {ADMIN}"))).await;
+    stranger.next().await.unwrap().unwrap();
+    admin.next().await.unwrap().unwrap();
+    tokio::time::pause();
+    let fetch = site.app.activity.fetch(&ModelId::hub("closed/model").unwrap()).unwrap();
+    let quiet = tokio::time::timeout(std::time::Duration::from_secs(5), stranger.next()).await;
+    assert!(quiet.is_err(), "{quiet:?}");
+    let told = admin.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("closed/model"), "{told:?}");
+    drop(fetch);
+    let kept_alive = stranger.next().await.unwrap().unwrap();
+    assert_eq!(kept_alive, ": still here\n\n");
+    let _open = site.app.activity.fetch(&ModelId::hub("open/model").unwrap()).unwrap();
+    let told = stranger.next().await.unwrap().unwrap();
+    assert!(String::from_utf8_lossy(&told).contains("open/model"), "{told:?}");
 }
 
 #[tokio::test]

@@ -1,15 +1,15 @@
-//! [`Viewer`]: who looks, and what he may see.
+//! [`Viewer`]: the page's viewer and what it may see.
 
-use cache_lib::{ErrorKind, ModelId};
+use cache_lib::ModelId;
 use http::request::Parts;
 
 use super::Problem;
-use crate::access::Caller;
 use crate::activity::Download;
 use crate::app::App;
+use crate::caller::Caller;
 use crate::repo::Repo;
 
-/// Who looks at the page.
+/// The page's viewer.
 #[derive(Debug, Clone)]
 pub(crate) struct Viewer {
     caller: Caller,
@@ -23,41 +23,47 @@ impl Viewer {
         Self { caller, admin }
     }
 
-    /// Refuses whoever is not the admin.
+    /// Refuses viewers other than the admin.
     pub(crate) fn must_be_admin(&self) -> Result<(), Problem> {
         if self.admin { Ok(()) } else { Err(Problem::not_admin()) }
     }
 
-    /// Came by the unix socket, as somebody on this machine.
+    /// Connected by the unix socket of this machine.
     pub(crate) fn is_local(&self) -> bool {
         self.caller.local_admin
     }
 
-    /// The name under which he knows a model; `None` when he may not know of it.
-    pub(super) fn name(&self, app: &App, model: &ModelId) -> Option<String> {
-        let repo = Repo::of(model);
+    /// Names of models as the viewer knows them, in their order; `None` for hidden ones.
+    pub(super) async fn names(&self, app: &App, models: &[&ModelId]) -> Vec<Option<String>> {
         if self.admin {
-            return Some(repo.map_or_else(|| model.to_string(), |repo| repo.to_string()));
+            let name = |model: &ModelId| Repo::of(model).map_or_else(|| model.to_string(), |repo| repo.to_string());
+            return models.iter().map(|model| Some(name(model))).collect();
         }
-        let repo = repo.or_else(|| app.page.aliases.get(model).cloned())?;
-        app.access.may_list(&self.caller, &repo).then(|| repo.to_string())
+        let repo = |model: &ModelId| Repo::of(model).or_else(|| app.page.aliases.get(model).cloned());
+        let repos: Vec<Option<Repo>> = models.iter().map(|model| repo(model)).collect();
+        let known: Vec<&Repo> = repos.iter().flatten().collect();
+        let mut may_list = app.access.may_list_each(&self.caller, &known).await.into_iter();
+        let mut name = |repo: &Repo| may_list.next().unwrap_or(false).then(|| repo.to_string());
+        repos.iter().map(|repo| name(repo.as_ref()?)).collect()
     }
 
-    /// A download as he may see it.
-    pub(super) fn download(&self, app: &App, mut row: Download) -> Option<Download> {
-        let model = ModelId::try_from(row.model.clone()).ok()?;
-        row.model = self.name(app, &model)?;
+    /// Downloads as the viewer may see them.
+    pub(super) async fn downloads(&self, app: &App, rows: Vec<Download>) -> Vec<Download> {
+        let rows = rows.into_iter().filter_map(|row| Some((ModelId::try_from(row.model.clone()).ok()?, row)));
+        let (models, rows): (Vec<ModelId>, Vec<Download>) = rows.unzip();
+        let names = self.names(app, &models.iter().collect::<Vec<_>>()).await;
+        let shown = rows.into_iter().zip(names).filter_map(|(row, name)| Some(self.download(row, name?)));
+        shown.collect()
+    }
+
+    fn download(&self, mut row: Download, name: String) -> Download {
+        row.model = name;
         if !self.admin {
-            if Repo::of(&model).is_none() {
-                row.source.clear();
-            }
-            // These name folders of the machine.
-            let of_the_machine = [ErrorKind::Storage, ErrorKind::NoSpace, ErrorKind::Usage];
-            if of_the_machine.iter().any(|kind| row.kind == Some(kind.as_str())) || Repo::of(&model).is_none() {
-                row.error = row.error.map(|_| "the server cannot do it now".to_owned());
-                row.hint = row.hint.map(|_| "its admin sees why".to_owned());
-            }
+            // These name hosts, and folders of the machine.
+            row.source.clear();
+            row.error = row.error.map(|_| "the server cannot do it now".to_owned());
+            row.hint = row.hint.map(|_| "its admin sees why".to_owned());
         }
-        Some(row)
+        row
     }
 }

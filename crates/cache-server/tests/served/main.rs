@@ -4,6 +4,9 @@
 
 mod chain;
 mod connections;
+mod hang;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::path::Path;
 

@@ -39,12 +39,12 @@ impl Drop for Mounted {
 }
 
 #[test]
-fn a_full_disk_is_told_before_the_first_byte_and_again_when_it_fills_up() {
+fn full_disk_is_reported_before_and_on_write() {
     let Some(disk) = Mounted::new("size=8m") else { return };
     let store = Store::open(disk.path(), StoreOptions::default()).unwrap();
     let error = store.partial(&PartialKey::for_tests("big"), Some(20 << 20)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NoSpace);
-    assert!(error.message().contains(&(20 << 20).to_string()), "{error}");
+    assert!(error.message().contains("21.0 MB needed"), "{error}");
     assert_eq!(count(&store.layout().partials()), 0);
 
     let kept = store.partial(&PartialKey::for_tests("fits"), Some(5 << 20)).unwrap();
@@ -109,4 +109,24 @@ fn a_read_only_mount_serves_hits() {
     assert_eq!(store.manifest(&v).unwrap().unwrap().files.len(), 1);
     assert_eq!(store.verify(&super::sha(b"bytes"), crate::VerifyMode::Full).unwrap(), crate::Verified::Intact);
     assert_eq!(store.lease(&[super::sha(b"bytes")]).unwrap().names().len(), 0);
+}
+
+#[test]
+fn a_full_disk_takes_no_hit_away() {
+    let Some(disk) = Mounted::new("size=8m") else { return };
+    let store = Store::open(disk.path(), StoreOptions::default()).unwrap();
+    let v = version("org/m", 'a');
+    let manifest = put(&store, &v, &[("x", &[1; 1000])]);
+    store.materialize(&manifest, None).unwrap();
+    drop(store);
+    let filler = fs::File::create(disk.path().join("filler")).unwrap().into_file();
+    let mut at = 0;
+    while filler.write_all_at(&[0; 4096], at).is_ok() {
+        at += 4096;
+    }
+    // As another process, which has no lease file yet.
+    let store = Store::open(disk.path(), StoreOptions::default()).unwrap();
+    let blob = store.lease_file(&manifest.files[0]).unwrap();
+    assert_eq!(blob.map(|blob| blob.size), Some(1000));
+    assert!(store.lease(&[manifest.files[0].digests.sha256.unwrap()]).unwrap().names().is_empty(), "there was room");
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use cache_core::{ErrorKind, Revision};
+use cache_core::{ByteRange, ErrorKind, Manifest, Revision, Version};
 use fs_err as fs;
 
-use super::{count, fixture, publish, put, sha, version, with};
-use crate::{Amount, EvictPolicy, Evicted, PartialKey, Store, StoreOptions};
+use super::{count, entry, fixture, publish, put, sha, version, with};
+use crate::{Amount, EvictPolicy, EvictTarget, PartialKey, Store, StoreOptions};
 
 #[test]
 fn removal_takes_what_only_this_version_needs() {
@@ -50,16 +50,16 @@ fn pinned_and_leased_versions_are_not_removed() {
 }
 
 #[test]
-fn what_is_leased_after_the_plan_was_made_is_spared() {
+fn version_leased_after_planning_is_spared() {
     for lie in [false, true] {
-        let f = with(StoreOptions::default().with_lying_locks(lie));
+        let f = with(StoreOptions::default().with_broken_locks(lie));
         let v = version("org/m", 'a');
         put(&f.store, &v, &[("x", b"bytes")]);
         let plan = Store::plan(&f.store.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(0)));
         assert_eq!(plan.steps.len(), 1);
         let lease = f.store.lease(&[sha(b"bytes")]).unwrap();
         let report = f.store.apply(&plan).unwrap();
-        assert_eq!(report.spared, [Evicted::Version(v.clone())]);
+        assert_eq!(report.spared, [EvictTarget::Version(v.clone())]);
         assert!(f.store.blob(&sha(b"bytes")).unwrap().is_some() && f.store.manifest(&v).unwrap().is_some());
         drop(lease);
         assert_eq!(f.store.apply(&plan).unwrap().freed, 5);
@@ -67,7 +67,7 @@ fn what_is_leased_after_the_plan_was_made_is_spared() {
 }
 
 #[test]
-fn a_blob_that_a_new_version_needs_survives_an_old_plan() {
+fn blob_of_a_new_version_survives_an_old_plan() {
     let f = fixture();
     let (a, b) = (version("org/m", 'a'), version("org/m", 'b'));
     put(&f.store, &a, &[("x", b"bytes")]);
@@ -79,7 +79,7 @@ fn a_blob_that_a_new_version_needs_survives_an_old_plan() {
 }
 
 #[test]
-fn single_files_leave_their_version_whole_but_for_them() {
+fn single_file_eviction_keeps_other_files() {
     let f = fixture();
     let v = version("org/m", 'a');
     let manifest = put(&f.store, &v, &[("big", &[1; 100]), ("same", &[1; 100]), ("small", b"x")]);
@@ -113,7 +113,7 @@ fn the_quota_holds_after_every_fetch() {
 }
 
 #[test]
-fn cleaning_removes_what_the_dead_have_left_and_nothing_else() {
+fn clean_removes_only_files_of_dead_processes() {
     let f = fixture();
     let v = version("org/m", 'a');
     put(&f.store, &v, &[("x", b"bytes")]);
@@ -121,7 +121,7 @@ fn cleaning_removes_what_the_dead_have_left_and_nothing_else() {
     for bytes in [&b"bytes"[..], b"gone"] {
         let from = publish(&f.store, bytes).path;
         let to = f.store.layout().trashed(&sha(bytes));
-        crate::durable::rename_new(&from, &to, crate::durable::Keep::Durable).unwrap();
+        crate::fs::durable::rename_new(&from, &to, crate::fs::durable::Durability::Durable).unwrap();
         assert!(f.store.blob(&sha(bytes)).unwrap().is_none());
     }
     let mut abandoned = f.store.partial(&PartialKey::for_tests("old"), Some(10)).unwrap();
@@ -143,7 +143,7 @@ fn cleaning_removes_what_the_dead_have_left_and_nothing_else() {
 }
 
 #[test]
-fn readers_never_miss_what_they_have_leased_and_found() {
+fn leased_blobs_are_never_missing_for_readers() {
     let f = fixture();
     let v = version("org/m", 'a');
     let name = sha(b"bytes");
@@ -174,7 +174,7 @@ fn readers_never_miss_what_they_have_leased_and_found() {
 }
 
 #[test]
-fn a_use_is_noted_once_a_minute_and_orders_the_eviction() {
+fn use_is_recorded_once_a_minute_orders_eviction() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
@@ -195,11 +195,11 @@ fn a_use_is_noted_once_a_minute_and_orders_the_eviction() {
     f.store.touch(&a).unwrap();
     assert_eq!(noted(&a), 1060);
     let plan = Store::plan(&f.store.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(5)));
-    assert_eq!(plan.steps[0].what, Evicted::Version(b));
+    assert_eq!(plan.steps[0].what, EvictTarget::Version(b));
 }
 
 #[test]
-fn what_outlives_its_time_goes_with_no_quota_at_all() {
+fn expired_version_is_evicted_without_a_quota() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::time::SystemTime;
@@ -216,6 +216,152 @@ fn what_outlives_its_time_goes_with_no_quota_at_all() {
     seconds.store(5000, Ordering::SeqCst);
     f.store.touch(&b).unwrap();
     let report = f.store.enforce_quota(&[]).unwrap().unwrap();
-    assert_eq!(report.done, [Evicted::Version(a)]);
+    assert_eq!(report.done.iter().map(|step| &step.what).collect::<Vec<_>>(), [&EvictTarget::Version(a)]);
     assert!(f.store.enforce_quota(&[]).unwrap().is_none());
+}
+
+#[test]
+fn published_blob_is_leased_until_drop() {
+    let f = fixture();
+    let other = Store::open(f.dir.path(), StoreOptions::default()).unwrap();
+    let all = EvictPolicy::default().with_max_size(Some(0));
+    let (first, second) = (publish(&f.store, b"bytes"), publish(&f.store, b"bytes"));
+    drop(first);
+    assert_eq!(other.apply(&Store::plan(&other.inventory().unwrap(), &all)).unwrap().freed, 0);
+    drop(second);
+    let found = f.store.lease_file(&entry("x", b"bytes")).unwrap().unwrap();
+    assert!(Store::plan(&other.inventory().unwrap(), &all).steps.is_empty());
+    drop(found);
+    assert_eq!(other.apply(&Store::plan(&other.inventory().unwrap(), &all)).unwrap().freed, 5);
+}
+
+#[test]
+fn a_blob_is_leased_before_it_has_its_name() {
+    let f = fixture();
+    let other = Store::open(f.dir.path(), StoreOptions::default()).unwrap();
+    let evict = move || {
+        let plan = Store::plan(&other.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(0)));
+        assert!(plan.steps.is_empty(), "{plan:?}");
+    };
+    crate::fs::failpoints::hook::at("publish.renamed", evict);
+    publish(&f.store, b"bytes");
+    assert_eq!(f.store.blobs().unwrap().len(), 1);
+}
+
+#[test]
+fn blob_of_a_killed_get_is_evicted_last() {
+    let f = with(StoreOptions::default().with_ttl(Some(Duration::ZERO)));
+    let (killed, other) = (version("org/killed", 'a'), version("org/other", 'a'));
+    let files = vec![entry("1", &[1; 90]), entry("2", &[2; 200])];
+    f.store.put_manifest(&Manifest::new(killed.clone(), files.clone()).unwrap()).unwrap();
+    publish(&f.store, &[1; 90]);
+    let mut partial = f.store.partial(&Store::partial_key(&killed, &files[1]), Some(200)).unwrap();
+    partial.record(&[ByteRange { start: 0, end: 50 }]).unwrap();
+    drop(partial);
+    put(&f.store, &other, &[("x", &[3; 50])]);
+    let plan = |policy: &EvictPolicy| {
+        let plan = Store::plan(&f.store.inventory().unwrap(), policy);
+        plan.steps.into_iter().map(|step| step.what).collect::<Vec<_>>()
+    };
+    // The download that was broken off goes first.
+    let stock = f.store.inventory().unwrap();
+    let journal = stock.debris.partial.bytes - stock.dead_partials;
+    for order in [crate::EvictOrder::LeastRecentlyUsed, crate::EvictOrder::Largest] {
+        let policy = EvictPolicy::default().with_max_size(Some(100 + journal)).with_order(order);
+        assert_eq!(plan(&policy), [EvictTarget::Version(other.clone())]);
+    }
+    let all = EvictPolicy::default().with_max_size(Some(0));
+    assert_eq!(plan(&all).len(), 2, "a quota holds all the same");
+    let old = EvictPolicy::default().with_older_than(Some(Duration::ZERO));
+    f.store.touch(&killed).unwrap();
+    assert_eq!(plan(&old), [EvictTarget::Version(other)]);
+    f.store.clean_older_than(Duration::ZERO).unwrap();
+    assert!(plan(&old).contains(&EvictTarget::Version(killed)), "as long as its partial");
+}
+
+#[test]
+fn stopped_collector_blocks_no_other() {
+    let f = fixture();
+    let stopped = f.store.lock(crate::locking::locks::GC, true).unwrap();
+    let other = Store::open(f.store.root(), StoreOptions::default()).unwrap();
+    let name = publish(&other, b"bytes").name;
+    let plan = Store::plan(&other.inventory().unwrap(), &EvictPolicy::default().with_max_size(Some(0)));
+    let lease = other.lease(&[name]).unwrap();
+    assert_eq!(other.apply(&plan).unwrap().spared.len(), 1, "a lease counts without the lock");
+    assert!(other.blob(&name).unwrap().is_some());
+    drop(lease);
+    assert_eq!(other.apply(&plan).unwrap().blobs, 1);
+    drop(stopped);
+}
+
+/// A version with names of all kinds.
+fn named() -> (super::Fixture, Version, std::path::PathBuf) {
+    let f = fixture();
+    let v = version("org/m", 'a');
+    let manifest = put(&f.store, &v, &[("x", b"bytes"), ("y", b"others")]);
+    f.store.put_ref(&v.model, &Revision::main(), &v.commit).unwrap();
+    let view = f.store.materialize(&manifest, Some(&Revision::main())).unwrap();
+    (f, v, view)
+}
+
+/// Takes a lease at a step, as after a stop of the collector that outlasts the wait for its lock.
+fn lease_at(step: &'static str, store: &Store) {
+    let other = Store::open(store.root(), StoreOptions::default()).unwrap();
+    crate::fs::failpoints::hook::at(step, move || std::mem::forget(other.lease(&[sha(b"bytes")]).unwrap()));
+}
+
+#[test]
+fn version_leased_meanwhile_keeps_its_names() {
+    for step in ["evict.unnamed", "evict.names", "evict.trashed"] {
+        for by_hand in [false, true] {
+            let (f, v, view) = named();
+            lease_at(step, &f.store);
+            if by_hand {
+                let error = f.store.remove_version(&v).unwrap_err();
+                assert!(error.message().contains("in use"), "{step}: {error}");
+            } else {
+                let all = EvictPolicy::default().with_max_size(Some(0));
+                let report = f.store.apply(&Store::plan(&f.store.inventory().unwrap(), &all)).unwrap();
+                assert_eq!((report.spared.len(), report.done.len(), report.blobs), (1, 0, 0), "{step}");
+            }
+            assert_eq!(f.store.resolve_ref(&v.model, &Revision::main()).unwrap(), Some(v.commit.clone()), "{step}");
+            let shown = ["x", "y"].iter().all(|name| view.join(name).exists());
+            assert!(f.store.manifest(&v).unwrap().is_some() && shown, "{step}");
+        }
+    }
+}
+
+#[test]
+fn an_orphan_leased_meanwhile_is_put_back() {
+    for step in ["evict.names", "evict.trashed"] {
+        let f = fixture();
+        drop(publish(&f.store, b"bytes"));
+        let all = EvictPolicy::default().with_max_size(Some(0));
+        let plan = Store::plan(&f.store.inventory().unwrap(), &all);
+        assert_eq!(plan.steps.len(), 1);
+        lease_at(step, &f.store);
+        assert_eq!(f.store.apply(&plan).unwrap().blobs, 0, "{step}");
+        assert!(f.store.blob(&sha(b"bytes")).unwrap().is_some(), "{step}");
+    }
+}
+
+#[test]
+fn a_quota_holds_with_partial_downloads() {
+    let f = with(StoreOptions::default().with_quota(Some(100_000)));
+    let broken_off = |key: &str| {
+        let mut partial = f.store.partial(&PartialKey::for_tests(key), Some(60_000)).unwrap();
+        partial.record(&[ByteRange { start: 0, end: 50 }]).unwrap();
+        partial
+    };
+    let running = broken_off("running");
+    put(&f.store, &version("org/m", 'a'), &[("x", &[1; 30_000])]);
+    assert!(f.store.enforce_quota(&[]).unwrap().is_none(), "all fits");
+    drop(broken_off("dead"));
+    let report = f.store.enforce_quota(&[]).unwrap().unwrap();
+    assert_eq!((report.freed, report.partial.files), (0, 1), "what was broken off goes before models");
+    assert!(report.over == 0 && f.store.inventory().unwrap().debris.partial.bytes < 100_000);
+    put(&f.store, &version("org/n", 'a'), &[("x", &[2; 30_000])]);
+    let report = f.store.enforce_quota(&[]).unwrap().unwrap();
+    assert_eq!((report.freed, report.partial.files), (30_000, 0), "a download under way stays and counts");
+    drop(running);
 }

@@ -53,7 +53,7 @@ fn fill(store: &Store) {
 }
 
 #[test]
-fn opened_read_only_it_serves_hits_and_refuses_writes() {
+fn read_only_store_serves_hits_refuses_writes() {
     let f = fixture();
     fill(&f.store);
     all_writes_fail_and_hits_are_served(
@@ -72,7 +72,7 @@ fn a_store_of_a_newer_build_is_read_only() {
 }
 
 #[test]
-fn a_marker_that_makes_no_sense_means_read_only() {
+fn invalid_version_marker_means_read_only() {
     let f = fixture();
     for text in ["", "one", "0", "-1", "99999999999999999999", "1 2"] {
         fs::write(f.dir.path().join("version"), text).unwrap();
@@ -98,7 +98,7 @@ fn a_store_cannot_be_made_below_a_file() {
 }
 
 #[test]
-fn what_others_put_into_the_store_is_ignored_or_moved_away() {
+fn foreign_files_are_ignored_or_moved_away() {
     let f = fixture();
     let root = f.dir.path();
     let name = super::sha(b"bytes").to_string();
@@ -138,7 +138,7 @@ fn what_others_put_into_the_store_is_ignored_or_moved_away() {
 }
 
 #[test]
-fn a_manifest_of_another_model_at_this_place_is_not_ours() {
+fn manifest_of_another_model_is_ignored() {
     let f = fixture();
     let (a, b) = (version("org/a", 'a'), version("org/b", 'a'));
     put(&f.store, &a, &[("f", b"bytes")]);
@@ -150,7 +150,7 @@ fn a_manifest_of_another_model_at_this_place_is_not_ours() {
 }
 
 #[test]
-fn another_user_reads_what_the_owner_has_published() {
+fn published_blob_is_readable_by_another_user() {
     let f = fixture();
     fill(&f.store);
     let mode = |path: &str| fs::metadata(f.dir.path().join(path)).unwrap().permissions().mode() & 0o777;
@@ -160,7 +160,7 @@ fn another_user_reads_what_the_owner_has_published() {
 }
 
 #[test]
-fn refs_move_nest_and_displace_what_git_could_not_have_beside_them() {
+fn refs_move_nest_and_displace_conflicting_ones() {
     let f = fixture();
     let (a, b) = (version("org/m", 'a'), version("org/m", 'b'));
     let rev = |text: &str| Revision::parse(text).unwrap();
@@ -178,7 +178,7 @@ fn refs_move_nest_and_displace_what_git_could_not_have_beside_them() {
 }
 
 #[test]
-fn two_fetches_of_one_version_do_not_forget_each_others_blobs() {
+fn manifests_of_two_fetches_merge_their_blobs() {
     let f = fixture();
     let v = version("org/m", 'a');
     let bare = |path: &str| super::FileEntry::new(super::RepoPath::parse(path).unwrap());
@@ -193,7 +193,7 @@ fn two_fetches_of_one_version_do_not_forget_each_others_blobs() {
 }
 
 #[test]
-fn a_store_is_checked_for_what_it_was_opened_for() {
+fn check_matches_the_opening_mode() {
     let f = fixture();
     f.store.check().unwrap();
     let reader = Store::open(f.store.root(), StoreOptions::default().with_read_only(true)).unwrap();

@@ -34,7 +34,7 @@ fn a_blob_that_is_there_already_stays() {
 }
 
 #[test]
-fn a_file_of_another_length_makes_way_and_is_kept() {
+fn file_of_another_length_goes_to_quarantine() {
     let f = fixture();
     let path = f.store.layout().blob(&sha(b"bytes"));
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -62,7 +62,7 @@ fn many_publish_one_blob() {
 }
 
 #[test]
-fn a_partial_that_is_still_written_is_not_published() {
+fn partial_with_an_open_writer_is_not_published() {
     let f = fixture();
     let partial = f.store.partial(&PartialKey::for_tests("k"), Some(5)).unwrap();
     let clone = std::sync::Arc::clone(partial.file());
@@ -71,7 +71,7 @@ fn a_partial_that_is_still_written_is_not_published() {
 }
 
 #[test]
-fn quarantine_keeps_the_reason_and_restores_only_under_the_true_name() {
+fn quarantine_restores_under_the_actual_digest() {
     let f = fixture();
     let partial = f.store.partial(&PartialKey::for_tests("k"), Some(5)).unwrap();
     partial.file().write_all_at(b"wrong", 0).unwrap();
@@ -98,7 +98,7 @@ fn quarantine_keeps_the_reason_and_restores_only_under_the_true_name() {
 }
 
 #[test]
-fn a_content_is_found_by_the_git_id_it_was_met_with() {
+fn blob_is_found_by_its_git_id() {
     let f = fixture();
     publish(&f.store, b"bytes");
     let mut file = super::FileEntry::new(super::RepoPath::parse("f").unwrap());

@@ -7,7 +7,7 @@ use fs_err as fs;
 use super::{entry, fixture, hashes, publish, put, sha, version};
 
 #[test]
-fn the_hub_view_costs_no_bytes_and_has_the_exact_form() {
+fn hub_view_is_linked_in_the_exact_layout() {
     let f = fixture();
     let v = version("org/m", 'a');
     let manifest = put(&f.store, &v, &[("x", b"bytes"), ("a/b/y", b"other")]);
@@ -45,7 +45,7 @@ fn a_small_file_has_its_git_id_for_a_name() {
 }
 
 #[test]
-fn only_what_is_there_appears_and_the_listing_comes_with_the_last_file() {
+fn view_shows_present_files_listing_comes_last() {
     let f = fixture();
     let v = version("org/m", 'a');
     let manifest = Manifest::new(v.clone(), vec![entry("a", b"a"), entry("b", b"b")]).unwrap();

@@ -85,7 +85,7 @@ impl Source for Memory {
         if self.flaw == Flaw::Unsorted {
             files.reverse();
         }
-        Ok(Manifest { version, files, partial: false })
+        Ok(Manifest { version, files, partial: false, hidden_query: None })
     }
 
     async fn open(&self, _: &Version, file: &FileEntry, options: OpenOptions) -> Result<Opened> {

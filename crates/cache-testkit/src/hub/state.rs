@@ -82,7 +82,21 @@ impl State {
         };
         let trouble = self.troubles.next(origin, head.method.as_str(), &named);
         let query = Query::parse(head.uri.query().unwrap_or_default());
+        let seen = |status| Seen {
+            origin,
+            connection: connection.id,
+            method: head.method.to_string(),
+            path: path.to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers.clone(),
+            status,
+        };
         let reply = match &trouble {
+            Some(Trouble::Silence) => {
+                self.note(seen(None));
+                self.gate.clone().wait().await;
+                return None;
+            }
             Some(Trouble::Hangup) => None,
             Some(Trouble::TooMany { reset }) => Some(reply::too_many(*reset)),
             Some(Trouble::RetryAfter { seconds }) => Some(reply::retry_after(*seconds)),
@@ -105,15 +119,7 @@ impl State {
                 })
             }
         };
-        self.note(Seen {
-            origin,
-            connection: connection.id,
-            method: head.method.to_string(),
-            path: path.to_owned(),
-            query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: head.headers,
-            status: reply.as_ref().map(|reply| reply.status().as_u16()),
-        });
+        self.note(seen(reply.as_ref().map(|reply| reply.status().as_u16())));
         reply
     }
 

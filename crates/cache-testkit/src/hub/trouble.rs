@@ -26,6 +26,8 @@ pub enum Trouble {
     Status(u16),
     /// The connection is closed instead of a reply.
     Hangup,
+    /// Nothing comes until [`Hub::release`](super::Hub::release), then the connection is closed: a server that hangs.
+    Silence,
     /// The body breaks off before this byte of the file.
     Cut(u64),
     /// The body stops before this byte of the file, until [`Hub::release`](super::Hub::release) or the client ends it.

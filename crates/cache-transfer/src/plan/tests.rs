@@ -4,8 +4,8 @@ use super::*;
 
 const MIB: u64 = 1 << 20;
 
-fn plan(size: u64) -> Plan {
-    Plan::new(Some(size), RangeSet::default())
+fn plan(size: u64) -> RangePlan {
+    RangePlan::new(Some(size), RangeSet::default())
 }
 
 #[test]
@@ -26,14 +26,14 @@ fn only_what_is_missing_is_asked_for() {
         &[ByteRange { start: 0, end: 40 * MIB }, ByteRange { start: 41 * MIB, end: 500 * MIB }],
         Some(50 * MIB),
     );
-    let mut plan = Plan::new(Some(50 * MIB), done);
+    let mut plan = RangePlan::new(Some(50 * MIB), done);
     let piece = plan.take(8, Instant::now()).unwrap();
     assert_eq!(piece.range, ByteRange { start: 40 * MIB, end: 41 * MIB });
     assert_eq!(plan.take(8, Instant::now()), None);
 }
 
 #[test]
-fn the_slowest_range_is_split_and_a_short_one_raced() {
+fn slow_range_is_split_and_short_one_raced() {
     let start = Instant::now();
     let mut plan = plan(8 * MIB);
     let slow = plan.take_rest(start).unwrap();
@@ -56,24 +56,99 @@ fn the_slowest_range_is_split_and_a_short_one_raced() {
 }
 
 #[test]
-fn what_waits_in_a_silent_connections_buffer_is_fetched_by_another() {
+fn a_steady_connection_is_not_raced() {
+    let start = Instant::now();
+    let at = |tenths| start + Duration::from_millis(100 * tenths);
+    let mut plan = plan(300_000);
+    let steady = plan.take_rest(start).unwrap();
+    for tenths in 1..30 {
+        plan.received(steady.id, tenths * 10_000, at(tenths));
+        assert_eq!(plan.steal(None, at(tenths)), None, "no other connection is known to be faster");
+        assert_eq!(plan.steal(Some(100_000.0), at(tenths)), None, "others are as slow");
+        assert_eq!(plan.steal(Some(1e9), at(tenths)), None, "of a small file even a race that is won costs too much");
+    }
+}
+
+#[test]
+fn a_slow_end_of_a_large_file_is_raced() {
+    let start = Instant::now();
+    let mut plan = plan(64 * MIB);
+    let slow = plan.take_rest(start).unwrap();
+    plan.received(slow.id, 63 * MIB + MIB / 2, start + Duration::from_secs(640));
+    let now = start + Duration::from_secs(641);
+    assert_eq!(plan.steal(None, now), None, "no other connection is known to be faster");
+    assert_eq!(plan.steal(Some(2e5), now), None, "hardly faster");
+    let racer = plan.steal(Some(1e9), now).unwrap();
+    assert_eq!(racer.range, ByteRange { start: 63 * MIB + MIB / 2, end: 64 * MIB });
+    assert_eq!(plan.limit(slow.id), Some(64 * MIB), "both run");
+}
+
+#[test]
+fn races_for_slowness_are_a_small_part() {
+    let start = Instant::now();
+    let mut plan = plan(64 * MIB);
+    let mut slow = Vec::new();
+    while let Some(piece) = plan.take(64, start) {
+        plan.received(piece.id, piece.range.end - MIB * 3 / 4, start + Duration::from_secs(60));
+        slow.push(piece.id);
+    }
+    let now = start + Duration::from_secs(61);
+    let raced: u64 = std::iter::from_fn(|| plan.steal(Some(1e9), now)).map(|racer| racer.range.len()).sum();
+    assert!(slow.len() > 8 && raced > 0 && raced <= 2 * MIB, "{raced} of {} pieces", slow.len());
+}
+
+#[test]
+fn a_connection_in_bursts_is_not_silent() {
+    let start = Instant::now();
+    let second = |n| start + Duration::from_secs(n);
+    let mut plan = plan(MIB);
+    let burst = plan.take_rest(start).unwrap();
+    plan.received(burst.id, 200_000, second(1));
+    plan.received(burst.id, 400_000, second(3));
+    assert_eq!(plan.steal(None, second(8)), None, "its pauses take two seconds");
+    assert!(plan.steal(None, second(10)).is_some());
+}
+
+#[test]
+fn silent_connection_buffer_is_fetched_again() {
     let start = Instant::now();
     let mut plan = plan(MIB);
     let silent = plan.take_rest(start).unwrap();
     plan.received(silent.id, 200_000, start);
     plan.landed(ByteRange { start: 0, end: 131_072 }, 0);
-    let soon = start + Duration::from_millis(500);
-    let racer = plan.steal(None, soon).unwrap();
-    assert_eq!(racer.range.start, 200_000, "it may still flow");
-    plan.landed(racer.range, 0);
-    plan.give_back(racer.id);
-    assert_eq!(plan.steal(None, soon), None, "nothing is left but what will be written");
     let late = start + Duration::from_secs(3);
     let racer = plan.steal(None, late).unwrap();
     assert_eq!(racer.range, ByteRange { start: 131_072, end: MIB });
     assert_eq!(plan.steal(None, late), None);
     let later = late + Duration::from_secs(3);
     assert!(plan.steal(None, later).is_some(), "the racer has fallen silent too");
+}
+
+#[test]
+fn throttled_connection_is_not_slow() {
+    let start = Instant::now();
+    let minute = start + Duration::from_secs(60);
+    let received = |limit| {
+        let mut plan = plan(8 * MIB);
+        let piece = plan.take_rest(start).unwrap();
+        plan.received(piece.id, MIB, start + Duration::from_millis(10));
+        plan.pause(piece.id, limit, start + Duration::from_millis(10));
+        (plan, piece.id)
+    };
+    let (mut all, id) = received(Limit::All);
+    assert_eq!(all.steal(None, minute), None);
+    all.resume(id, minute);
+    assert_eq!(all.steal(None, minute), None, "at its own speed it ends soon");
+    assert!(all.steal(None, minute + Duration::from_secs(3)).is_some(), "now it is silent");
+    // Another host may help, by bytes that nobody else fetches.
+    let (mut one, id) = received(Limit::Host);
+    let tail = one.steal(None, minute).unwrap();
+    assert_eq!(one.limit(id), Some(tail.range.start));
+    while let Some(tail) = one.steal(Some(1e9), minute) {
+        one.landed(tail.range, 0);
+        one.give_back(tail.id);
+        assert_eq!(one.limit(id), Some(tail.range.start), "never raced");
+    }
 }
 
 #[test]
@@ -89,7 +164,7 @@ fn who_would_be_slower_yet_takes_nothing() {
 
 #[test]
 fn a_file_of_unknown_size_is_one_piece() {
-    let mut plan = Plan::new(None, RangeSet::default());
+    let mut plan = RangePlan::new(None, RangeSet::default());
     let piece = plan.take(16, Instant::now()).unwrap();
     assert_eq!(plan.take(16, Instant::now()), None);
     plan.landed(ByteRange { start: 0, end: 77 }, 0);

@@ -2,10 +2,10 @@ use cache_core::{NoProgress, RepoPath};
 use cache_store::{Flight, Store, StoreOptions};
 
 use super::*;
-use crate::flight::Leadership;
+use crate::leadership::{FlightGuard, Leadership};
 use crate::pool::Pool;
 
-async fn buffer(pool: &Pool, byte: u8, length: usize) -> Buffer {
+async fn buffer(pool: &Pool, byte: u8, length: usize) -> PoolBuffer {
     let mut buffer = pool.take().await.unwrap();
     buffer.fill(&vec![byte; length]);
     buffer
@@ -23,7 +23,12 @@ fn sink(size: u64) -> (tempfile::TempDir, Arc<File>, Arc<Sink>) {
     let Flight::Leader(guard) = store.try_flight(&Store::partial_key(&version, &file)).unwrap() else {
         panic!("nobody else is here")
     };
-    let reporter = Arc::new(Reporter::new(file.path, None, Arc::new(NoProgress), Leadership::new(guard)));
+    let reporter = Arc::new(Reporter::new(
+        file.path,
+        None,
+        Arc::new(NoProgress),
+        Leadership::new(FlightGuard::WithStatus(Box::new(guard))),
+    ));
     let on_disk = Arc::new(tempfile::tempfile().unwrap());
     let none = RangeSet::default();
     let attempt = reporter.live().begin(None, Some(size), &none);

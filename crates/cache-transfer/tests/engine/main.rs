@@ -2,17 +2,27 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod flights;
+mod malformed;
 mod mirrors;
+mod open_files;
 mod outlasting;
+mod readers;
+mod repairs;
+mod room;
 mod source;
+mod throttled;
+mod validators;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cache_core::{ByteRange, ErrorKind, Event, FileEntry, NoProgress, Outcome, Progress, Result, Retry, Source};
+use cache_core::{
+    ByteRange, Compression, ErrorKind, Event, FileEntry, NoProgress, Outcome, Progress, Result, Retry, Source,
+};
 use cache_store::{Store, StoreOptions};
-use cache_transfer::{Engine, EngineConfig, FetchJob, Fetched, Place};
+use cache_transfer::{Engine, EngineConfig, FetchJob, Fetched, SourceEntry};
 use source::{Answer, Scripted, TAG, data, entry, version};
 
 const MIB: usize = 1 << 20;
@@ -29,8 +39,13 @@ impl Bench {
     }
 
     fn with(change: impl FnOnce(&mut EngineConfig)) -> Self {
+        Self::of(StoreOptions::default(), change)
+    }
+
+    fn of(options: StoreOptions, change: impl FnOnce(&mut EngineConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("store"), StoreOptions::default()).unwrap();
+        let options = options.with_background(cache_transfer::in_background);
+        let store = Store::open(folder.path().join("store"), options).unwrap();
         let mut config = EngineConfig::default();
         config.stall_window = Duration::from_millis(200);
         change(&mut config);
@@ -48,8 +63,15 @@ impl Bench {
 }
 
 fn job(sources: &[&Arc<Scripted>], file: &FileEntry) -> FetchJob {
-    let places = sources.iter().map(|&source| Place::from(Arc::clone(source) as Arc<dyn Source>)).collect();
-    FetchJob { version: version(), file: file.clone(), places, progress: Arc::new(NoProgress), priority: 0 }
+    let sources = sources.iter().map(|&source| SourceEntry::from(Arc::clone(source) as Arc<dyn Source>)).collect();
+    FetchJob {
+        version: version(),
+        file: file.clone(),
+        sources,
+        progress: Arc::new(NoProgress),
+        priority: 0,
+        access: Default::default(),
+    }
 }
 
 #[tokio::test]
@@ -77,7 +99,7 @@ async fn a_large_file_is_fetched_in_ranges_and_once() {
 }
 
 #[tokio::test]
-async fn a_source_without_ranges_sends_it_once_from_the_front() {
+async fn source_without_ranges_sends_file_once() {
     let bytes = data(20 * MIB);
     let source = Scripted::new(bytes.clone(), |_, _| Answer::Whole);
     let bench = Bench::new();
@@ -120,7 +142,7 @@ async fn a_cut_connection_goes_on_from_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_source_that_always_fails_is_given_up_with_a_count() {
+async fn failing_source_error_counts_attempts() {
     let bytes = data(5 * MIB);
     let refused =
         cache_core::Error::new(ErrorKind::Network, "connection refused").with_host("test").with_retry(Retry::Backoff);
@@ -162,7 +184,38 @@ async fn a_wrong_bit_is_found_quarantined_and_named() {
 }
 
 #[tokio::test]
-async fn the_authority_has_the_last_word_on_what_exists() {
+async fn a_lying_source_does_not_fill_the_quarantine() {
+    let bench = Bench::new();
+    for size in [1000, 5 * MIB] {
+        let bytes = data(size);
+        let file = entry(&bytes);
+        let liar = Scripted::new(bytes.clone(), |nth, _| Answer::Flip(10 + nth as u64));
+        for _ in 0..8 {
+            assert_eq!(bench.fetch(&liar, &file).await.unwrap_err().kind(), ErrorKind::Integrity);
+        }
+        let same = Scripted::new(bytes, |_, _| Answer::Flip(7));
+        for _ in 0..8 {
+            assert_eq!(bench.fetch(&same, &file).await.unwrap_err().kind(), ErrorKind::Integrity);
+        }
+    }
+    let kept = bench.store.quarantined().unwrap();
+    assert_eq!(kept.len(), 6, "three of each file, whatever came: {kept:?}");
+}
+
+#[tokio::test]
+async fn a_fetch_without_a_byte_keeps_no_room() {
+    let bytes = data(5 * MIB);
+    let refused = cache_core::Error::new(ErrorKind::Network, "connection refused").with_retry(Retry::Backoff);
+    for answer in [Answer::Fail(refused), Answer::Cut(0)] {
+        let source = Scripted::new(bytes.clone(), move |_, _| answer.clone());
+        let bench = Bench::with(|config| config.retries = 1);
+        bench.fetch(&source, &entry(&bytes)).await.unwrap_err();
+        assert_eq!(bench.store.inventory().unwrap().debris.partial, cache_store::Amount::default());
+    }
+}
+
+#[tokio::test]
+async fn authority_decides_what_exists() {
     let bytes = data(1000);
     let gone = cache_core::Error::new(ErrorKind::NotFound, "no such file");
     let authority = Scripted::new(bytes.clone(), move |_, _| Answer::Fail(gone.clone()));
@@ -274,6 +327,43 @@ async fn what_has_arrived_survives_a_cancelled_fetch() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_resumed_is_not_kept() {
+    let bytes = data(24 * MIB);
+    let compressed = cache_core::CompressedFile {
+        path: cache_core::RepoPath::parse("weights.bin.gz").unwrap(),
+        compression: Compression::Gzip,
+        size: None,
+        digests: cache_core::Digests::default(),
+        etag: None,
+    };
+    let sizeless = FileEntry { size: None, ..entry(&bytes) };
+    for (file, kept) in [
+        (entry(&bytes), true),
+        (sizeless.clone(), false),
+        (FileEntry { compressed: Some(compressed), ..sizeless }, false),
+    ] {
+        let bench = Bench::with(|config| config.stall_window = Duration::from_secs(60));
+        let source = |script: fn(usize, Option<ByteRange>) -> Answer| match file.size {
+            Some(_) => Scripted::new(bytes.clone(), script),
+            None => Scripted::without_size(bytes.clone(), script),
+        };
+        let stalling = source(|_, _| Answer::Stall(8 * MIB as u64));
+        let seen = watch(4 * MIB as u64);
+        tokio::select! {
+            _ = bench.engine.fetch(FetchJob { progress: Arc::clone(&seen) as _, ..job(&[&stalling], &file) }) => {
+                unreachable!("it stalls")
+            }
+            () = seen.reached.notified() => {}
+        }
+        let (source, again) = (source(|_, _| Answer::Right), watch(u64::MAX));
+        let job = FetchJob { progress: Arc::clone(&again) as _, ..job(&[&source], &file) };
+        assert!(bench.read(&bench.engine.fetch(job).await.unwrap()) == bytes);
+        let resumed = again.resumed.lock().unwrap().last().copied();
+        assert_eq!(resumed > Some(0), kept, "{file:?}");
+    }
+}
+
+#[tokio::test]
 async fn many_tasks_and_engines_fetch_one_file_once() {
     let bytes = data(10 * MIB);
     let file = entry(&bytes);
@@ -291,25 +381,6 @@ async fn many_tasks_and_engines_fetch_one_file_once() {
 }
 
 #[tokio::test]
-async fn waiters_get_their_leaders_error() {
-    // One piece: one connection.
-    let bytes = data(3 * MIB);
-    let file = entry(&bytes);
-    let denied = cache_core::Error::new(ErrorKind::Unauthorized, "the token was refused").with_hint("log in");
-    let source = Scripted::new(
-        bytes.clone(),
-        move |nth, _| if nth == 0 { Answer::Stall(0) } else { Answer::Fail(denied.clone()) },
-    );
-    let bench = Bench::new();
-    let results = futures::future::join_all((0..5).map(|_| bench.fetch(&source, &file))).await;
-    for result in results {
-        let error = result.unwrap_err();
-        assert_eq!((error.kind(), error.hint()), (ErrorKind::Unauthorized, Some("log in")));
-    }
-    assert_eq!(source.opens(), 2, "one leader, its first try and its second");
-}
-
-#[tokio::test]
 async fn a_batch_goes_on_after_a_failure() {
     let bench = Bench::new();
     let fine = data(1000);
@@ -321,20 +392,17 @@ async fn a_batch_goes_on_after_a_failure() {
 }
 
 #[tokio::test]
-async fn a_damaged_blob_is_mended_by_its_broken_range_alone() {
+async fn damaged_blob_refetches_broken_range_only() {
     let bytes = data(24 * MIB);
     let file = entry(&bytes);
     let source = Scripted::new(bytes.clone(), |_, _| Answer::Right);
     let bench = Bench::new();
     let fetched = bench.fetch(&source, &file).await.unwrap();
     flip(&fetched.blob.path, 9 * MIB as u64);
-    let cache_store::Verified::Damaged(damage) =
-        bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap()
-    else {
-        panic!("the damage was not seen")
-    };
+    let verified = bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap();
+    assert!(matches!(verified, cache_store::Verified::Corrupted(_)));
     let mender = Scripted::new(bytes.clone(), |_, _| Answer::Right);
-    let mended = bench.engine.repair(damage, job(&[&mender], &file)).await.unwrap();
+    let mended = bench.engine.fetch(job(&[&mender], &file)).await.unwrap();
     assert!(bench.read(&mended) == bytes);
     assert_eq!(mender.sent(), 4 * MIB as u64, "one block");
 }
@@ -349,7 +417,7 @@ pub(crate) fn flip(path: &std::path::Path, at: u64) {
 }
 
 #[tokio::test]
-async fn the_range_of_a_request_is_never_empty_or_outside() {
+async fn requested_range_is_within_the_file() {
     let bytes = data(33 * MIB + 7);
     let source =
         Scripted::new(bytes.clone(), |nth, _| if nth % 4 == 1 { Answer::Cut(1_000_000) } else { Answer::Right });
@@ -387,17 +455,14 @@ async fn a_damaged_file_known_by_git_alone_is_mended() {
     let fetched = bench.fetch(&source, &file).await.unwrap();
     assert!(fetched.verified);
     flip(&fetched.blob.path, 5);
-    let cache_store::Verified::Damaged(damage) =
-        bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap()
-    else {
-        unreachable!("the damage was not seen")
-    };
-    bench.engine.repair(damage, job(&[&source], &file)).await.unwrap();
+    let verified = bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap();
+    assert!(matches!(verified, cache_store::Verified::Corrupted(_)));
+    bench.engine.fetch(job(&[&source], &file)).await.unwrap();
     assert!(bench.read(&fetched) == bytes);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn another_source_goes_on_from_what_the_first_one_left() {
+async fn next_source_resumes_the_partial() {
     let bytes = data(40 * MIB);
     let gone = cache_core::Error::new(ErrorKind::Network, "gone");
     let dying = Scripted::named("dying", bytes.clone(), move |_, range| {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_core::{Error, ErrorKind, Event, FileEntry, Progress, Retry};
-use cache_transfer::{FetchJob, Fetched, Place};
+use cache_transfer::{FetchJob, Fetched, SourceEntry};
 
 use crate::source::{Answer, Scripted, data, entry};
 use crate::{Bench, MIB, job};
@@ -33,7 +33,7 @@ pub(crate) async fn fetch(bench: &Bench, sources: &[&Arc<Scripted>], file: &File
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_sources_bring_some_of_a_large_file_and_none_of_it_twice() {
+async fn large_file_is_shared_among_sources() {
     let bytes = data(96 * MIB);
     let sources = ["hub", "one", "two"].map(|name| Scripted::named(name, bytes.clone(), |_, _| Answer::Right));
     let bench = Bench::new();
@@ -70,7 +70,7 @@ async fn a_lying_mirror_is_named_and_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_a_mirror_that_lies_alone_the_others_bring_all() {
+async fn wrong_mirror_is_replaced_by_others() {
     // Small and large: one after the other, and at once with an authority that is down.
     for size in [1000, 20 * MIB] {
         let bytes = data(size);
@@ -87,7 +87,7 @@ async fn of_a_mirror_that_lies_alone_the_others_bring_all() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_all_lie_it_is_an_error_and_the_bytes_are_kept_for_a_look() {
+async fn wrong_bytes_of_all_sources_are_quarantined() {
     for size in [1000, 20 * MIB] {
         let bytes = data(size);
         let [hub, one] = ["hub", "one"].map(|name| Scripted::named(name, bytes.clone(), |_, _| Answer::Flip(77)));
@@ -101,7 +101,7 @@ async fn when_all_lie_it_is_an_error_and_the_bytes_are_kept_for_a_look() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_dies_midway_is_replaced_without_beginning_anew() {
+async fn failed_source_is_replaced_midway() {
     let bytes = data(64 * MIB);
     let dying =
         |name| {
@@ -155,7 +155,7 @@ async fn the_preferred_is_used_alone_while_it_lives() {
     let near = Scripted::named("near", bytes.clone(), |_, _| Answer::Right);
     let prefer = |near: &Arc<Scripted>, preference| {
         let mut job = job(&[&hub], &entry(&bytes));
-        job.places.push(Place::from(Arc::clone(near) as Arc<dyn cache_core::Source>).preferred(preference));
+        job.sources.push(SourceEntry::from(Arc::clone(near) as Arc<dyn cache_core::Source>).preferred(preference));
         job
     };
     let bench = Bench::new();
@@ -170,7 +170,7 @@ async fn the_preferred_is_used_alone_while_it_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_nothing_can_check_comes_from_the_authority_alone() {
+async fn unverifiable_file_comes_from_authority() {
     let bytes = data(20 * MIB);
     let hub = Scripted::named("hub", bytes.clone(), |_, _| Answer::Fail(network()));
     let mirror = Scripted::named("mirror", bytes.clone(), |_, _| Answer::Right);
@@ -182,7 +182,7 @@ async fn what_nothing_can_check_comes_from_the_authority_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_mirror_without_ranges_or_with_another_file_is_left_out() {
+async fn unusable_mirror_is_left_out() {
     let bytes = data(40 * MIB);
     let hub = Scripted::named("hub", bytes.clone(), |_, _| Answer::Right);
     let whole = Scripted::named("whole", bytes.clone(), |_, _| Answer::Whole);
@@ -194,4 +194,19 @@ async fn a_mirror_without_ranges_or_with_another_file_is_left_out() {
     assert!(longer.sent() < 4 * MIB as u64 && whole.opens() <= 8);
     // Of a whole that was not asked for nothing is read but the piece at its front.
     assert!(whole.sent() < 24 * MIB as u64, "{}", whole.sent());
+}
+
+#[tokio::test]
+async fn mirror_with_a_wrong_small_file_is_left_out() {
+    let network_only = |name, bytes: &[u8]| Scripted::named(name, bytes.to_vec(), |_, _| Answer::Fail(network()));
+    let (one, two) = (data(1000), data(1001));
+    let bench = Bench::with(|config| config.retries = 0);
+    let lying = |bytes: &[u8]| Scripted::named("liar", bytes.to_vec(), |_, _| Answer::Flip(77));
+    let honest = |bytes: &[u8]| Scripted::named("honest", bytes.to_vec(), |_, _| Answer::Right);
+    for (bytes, asked) in [(&one, 1), (&two, 0)] {
+        let (hub, liar, honest) = (network_only("hub", bytes), lying(bytes), honest(bytes));
+        let (fetched, _) = fetch(&bench, &[&hub, &liar, &honest], &entry(bytes)).await;
+        assert!(bench.read(&fetched) == *bytes);
+        assert_eq!(liar.opens(), asked);
+    }
 }

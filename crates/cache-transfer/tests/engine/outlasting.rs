@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cache_core::{Digests, Error, ErrorKind, Event, Progress, Source};
-use cache_transfer::{FetchJob, Place};
+use cache_transfer::{FetchJob, SourceEntry};
 
 use crate::mirrors::{fetch, network};
 use crate::source::{Answer, Scripted, TAG, data, entry};
@@ -24,7 +24,7 @@ fn dead(name: &'static str, bytes: &[u8]) -> Arc<Scripted> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_honest_mirror_is_asked_again_once_the_liar_is_found() {
+async fn cleared_suspect_is_used_again() {
     let bytes = data(64 * MIB);
     for (hub, first, second, lied) in [
         // Whose bytes are taken out first is chance: the honest one's may be.
@@ -40,7 +40,7 @@ async fn an_honest_mirror_is_asked_again_once_the_liar_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_dead_authority_brought_is_had_again_from_the_living() {
+async fn dead_authority_bytes_are_refetched() {
     let bytes = data(64 * MIB);
     // Its first answers are wrong, and then it dies.
     let hub = Scripted::named("hub", bytes.clone(), |nth, range| match range {
@@ -55,7 +55,7 @@ async fn what_a_dead_authority_brought_is_had_again_from_the_living() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_source_without_ranges_still_serves_when_it_is_the_last() {
+async fn last_source_without_ranges_still_serves() {
     let bytes = data(40 * MIB);
     let whole = || Scripted::named("whole", bytes.clone(), |_, _| Answer::Whole);
     for (hub, mirror) in
@@ -68,20 +68,20 @@ async fn a_source_without_ranges_still_serves_when_it_is_the_last() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_none_is_left_it_is_the_authoritys_word_that_is_told() {
+async fn last_error_is_that_of_the_authority() {
     let bytes = data(20 * MIB);
     let hub = Scripted::named("hub", bytes.clone(), |_, _| Answer::Fail(network()));
     let absent = Error::new(ErrorKind::NotFound, "the mirror has no such file");
     let mirror = Scripted::named("mirror", bytes.clone(), move |_, _| Answer::Fail(absent.clone()));
     let bench = Bench::with(|config| config.retries = 0);
     let mut job = job(&[&hub], &entry(&bytes));
-    job.places.push(Place::from(Arc::clone(&mirror) as Arc<dyn Source>).preferred(1));
+    job.sources.push(SourceEntry::from(Arc::clone(&mirror) as Arc<dyn Source>).preferred(1));
     let error = bench.engine.fetch(job).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
 }
 
 #[tokio::test]
-async fn what_a_mirror_brought_is_kept_when_only_the_authority_is_left() {
+async fn mirror_bytes_are_kept_for_the_authority() {
     let bytes = data(24 * MIB);
     let file = entry(&bytes);
     let bench = Bench::with(|config| config.stall_window = Duration::from_secs(60));
@@ -91,7 +91,7 @@ async fn what_a_mirror_brought_is_kept_when_only_the_authority_is_left() {
     let seen = watch(8 * MIB as u64);
     {
         let mut job = FetchJob { progress: Arc::clone(&seen) as _, ..job(&[&hub], &file) };
-        job.places.push(Place::from(near as Arc<dyn Source>).preferred(1));
+        job.sources.push(SourceEntry::from(near as Arc<dyn Source>).preferred(1));
         tokio::select! {
             _ = bench.engine.fetch(job) => unreachable!("it stalls"),
             () = seen.reached.notified() => {}
@@ -104,7 +104,7 @@ async fn what_a_mirror_brought_is_kept_when_only_the_authority_is_left() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_cannot_be_compared_is_not_called_verified() {
+async fn incomparable_bytes_are_not_verified() {
     let bytes = data(20 * MIB);
     let (hub, mirror) = (honest("hub", &bytes), liar("mirror", &bytes));
     let mut file = entry(&bytes);
@@ -117,7 +117,7 @@ async fn what_cannot_be_compared_is_not_called_verified() {
 }
 
 #[tokio::test]
-async fn connections_that_bring_hardly_anything_do_not_keep_the_buffers_from_the_others() {
+async fn slow_connections_do_not_starve_buffers() {
     let bench = Bench::with(|config| {
         config.stall_window = Duration::from_secs(600);
         config.files = 100;
@@ -157,15 +157,15 @@ async fn a_liar_is_not_asked_for_a_repair_either() {
     let file = entry(&bytes);
     // Preferred, it brings the whole and is found out for sure.
     let mut first = job(&[&hub], &file);
-    first.places.push(Place::from(Arc::clone(&false_one) as Arc<dyn Source>).preferred(1));
+    first.sources.push(SourceEntry::from(Arc::clone(&false_one) as Arc<dyn Source>).preferred(1));
     let fetched = bench.engine.fetch(first).await.unwrap();
     assert_eq!(fetched.warnings.len(), 1, "{:?}", fetched.warnings);
     crate::flip(&fetched.blob.path, 9);
     let verified = bench.store.verify(&fetched.blob.name, cache_store::VerifyMode::Full).unwrap();
-    let cache_store::Verified::Damaged(damage) = verified else { unreachable!("the damage was not seen") };
+    assert!(matches!(verified, cache_store::Verified::Corrupted(_)));
     let asked = false_one.opens();
     let down = Scripted::named("hub", bytes.clone(), |_, _| Answer::Fail(Error::new(ErrorKind::Network, "down")));
-    bench.engine.repair(damage, job(&[&down, &false_one], &file)).await.unwrap_err();
+    bench.engine.fetch(job(&[&down, &false_one], &file)).await.unwrap_err();
     assert_eq!(false_one.opens(), asked);
 }
 
@@ -182,12 +182,12 @@ impl Progress for Retries {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_waits_long_for_a_preferred_source_while_there_are_others() {
+async fn slow_preferred_source_is_left_soon() {
     let bytes = data(20 * MIB);
     let (hub, near) = (honest("hub", &bytes), dead("near", &bytes));
     let bench = Bench::new();
     let mut job = job(&[&hub], &entry(&bytes));
-    job.places.push(Place::from(Arc::clone(&near) as Arc<dyn Source>).preferred(1));
+    job.sources.push(SourceEntry::from(Arc::clone(&near) as Arc<dyn Source>).preferred(1));
     let heard = Arc::new(Retries::default());
     job.progress = Arc::clone(&heard) as _;
     bench.engine.fetch(job).await.unwrap();

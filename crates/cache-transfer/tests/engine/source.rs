@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -12,6 +13,7 @@ use cache_core::{
 };
 use futures::StreamExt as _;
 use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant};
 
 /// How one open is answered.
 #[derive(Debug, Clone)]
@@ -24,19 +26,47 @@ pub(crate) enum Answer {
     Short(u64),
     /// After so many bytes nothing comes any more, until the test lets it.
     Stall(u64),
+    /// Nothing comes until the test lets it, then all.
+    Held,
+    /// No answer at all, until the test lets it fail.
+    Silent,
     /// One bit at this position of the file is wrong.
     Flip(u64),
     /// The whole file, whatever was asked.
     Whole,
     /// The range begins one byte late and says so.
     Shifted,
+    /// The bytes asked for, of a file that is said to have another size.
+    Sized(u64),
     /// No end.
     Endless,
     /// An error before the first byte.
     Fail(Error),
+    /// A file of this machine.
+    Local(PathBuf),
     /// Bytes of another file, under another tag.
     Other(Vec<u8>, &'static str),
 }
+
+/// A steady rate at which bytes go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Pace {
+    /// Bytes a second over each connection.
+    Each(u64),
+    /// Bytes a second over all connections together.
+    All(u64),
+}
+
+impl Pace {
+    fn rate(self) -> u64 {
+        match self {
+            Self::Each(rate) | Self::All(rate) => rate,
+        }
+    }
+}
+
+/// Bytes of a chunk where no pace is set.
+const CHUNK: u64 = 60_000;
 
 type Script = dyn Fn(usize, Option<ByteRange>) -> Answer + Send + Sync;
 
@@ -46,12 +76,18 @@ pub(crate) struct Scripted {
     script: Box<Script>,
     /// What was asked for, in order.
     pub(crate) asked: Mutex<Vec<(Option<ByteRange>, Option<String>)>>,
+    /// Whether each request was for a new connection.
+    pub(crate) fresh: Mutex<Vec<bool>>,
     /// Bytes handed out.
     pub(crate) sent: Arc<Mutex<u64>>,
     /// Permits let stalled and held streams go on.
     pub(crate) gate: Arc<Semaphore>,
     tell_size: bool,
-    tag: &'static str,
+    tag: Option<&'static str>,
+    host: &'static str,
+    pace: Option<Pace>,
+    /// When the next chunk may go, where all connections share a rate.
+    free_at: Arc<Mutex<Instant>>,
 }
 
 impl fmt::Debug for Scripted {
@@ -86,10 +122,14 @@ impl Scripted {
             data,
             script: Box::new(script),
             asked: Mutex::default(),
+            fresh: Mutex::default(),
             sent: Arc::default(),
             gate: Arc::new(Semaphore::new(0)),
             tell_size: true,
-            tag: TAG,
+            tag: Some(TAG),
+            host: "test",
+            pace: None,
+            free_at: Arc::new(Mutex::new(Instant::now())),
         })
     }
 
@@ -105,8 +145,41 @@ impl Scripted {
     /// Its bytes carry this tag.
     pub(crate) fn tagged(self: Arc<Self>, tag: &'static str) -> Arc<Self> {
         let mut source = Arc::into_inner(self).unwrap();
-        source.tag = tag;
+        source.tag = Some(tag);
         Arc::new(source)
+    }
+
+    /// Its bytes come from this host.
+    pub(crate) fn at(self: Arc<Self>, host: &'static str) -> Arc<Self> {
+        let mut source = Arc::into_inner(self).unwrap();
+        source.host = host;
+        Arc::new(source)
+    }
+
+    /// Its bytes go at this pace.
+    pub(crate) fn paced(self: Arc<Self>, pace: Pace) -> Arc<Self> {
+        let mut source = Arc::into_inner(self).unwrap();
+        source.pace = Some(pace);
+        Arc::new(source)
+    }
+
+    /// Its bytes carry no tag.
+    pub(crate) fn untagged(self: Arc<Self>) -> Arc<Self> {
+        let mut source = Arc::into_inner(self).unwrap();
+        source.tag = None;
+        Arc::new(source)
+    }
+
+    /// It states no size.
+    pub(crate) fn unsized_bodies(self: Arc<Self>) -> Arc<Self> {
+        let mut source = Arc::into_inner(self).unwrap();
+        source.tell_size = false;
+        Arc::new(source)
+    }
+
+    /// The range and the tag of each request.
+    pub(crate) fn asked(&self) -> Vec<(Option<ByteRange>, Option<String>)> {
+        self.asked.lock().unwrap().clone()
     }
 
     pub(crate) fn opens(&self) -> usize {
@@ -134,6 +207,13 @@ fn bend(answer: &Answer, at: u64, chunk: &[u8]) -> ControlFlow<Result<Bytes>, By
     }
 }
 
+/// When so many bytes may go at this rate, after those before them.
+fn next_turn(free_at: &Mutex<Instant>, rate: u64, bytes: usize) -> Instant {
+    let mut free_at = free_at.lock().unwrap();
+    *free_at = (*free_at).max(Instant::now()) + Duration::from_micros(bytes as u64 * 1_000_000 / rate);
+    *free_at
+}
+
 #[async_trait]
 impl Source for Scripted {
     async fn resolve(&self, _model: &ModelId, _revision: &Revision, _budget: &RetryBudget) -> Result<Manifest> {
@@ -142,17 +222,23 @@ impl Source for Scripted {
 
     async fn open(&self, _version: &Version, _file: &FileEntry, options: OpenOptions) -> Result<Opened> {
         let nth = {
+            self.fresh.lock().unwrap().push(options.fresh);
             let mut asked = self.asked.lock().unwrap();
             asked.push((options.range, options.if_range.clone()));
             asked.len() - 1
         };
         let answer = (self.script)(nth, options.range);
+        if matches!(answer, Answer::Silent) {
+            drop(self.gate.acquire().await);
+            return Err(Error::new(ErrorKind::Network, "no answer"));
+        }
         let (mut data, mut tag) = (&self.data, self.tag);
         let mut flipped = None;
         let mut range = options.range.unwrap_or(ByteRange { start: 0, end: data.len() as u64 });
         let mut ranges = true;
         match &answer {
             Answer::Fail(error) => return Err(error.clone()),
+            Answer::Local(path) => return Ok(Opened::File(path.clone())),
             Answer::Whole => {
                 range = ByteRange { start: 0, end: data.len() as u64 };
                 ranges = false;
@@ -161,33 +247,50 @@ impl Source for Scripted {
             Answer::Shifted => range.start += 1,
             Answer::Other(other, other_tag) => {
                 data = other;
-                tag = other_tag;
+                tag = Some(other_tag);
                 range = ByteRange { start: 0, end: data.len() as u64 };
                 ranges = options.range.is_none();
             }
             _ => {}
         }
-        let size = self.tell_size.then_some(data.len() as u64);
+        let stated = if let Answer::Sized(stated) = answer { stated } else { data.len() as u64 };
+        let size = self.tell_size.then_some(stated);
         let mut body = data[usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap()].to_vec();
         if let Some(at) = flipped {
             body[usize::try_from(at).unwrap()] ^= 1;
         }
         let body = Bytes::from(body);
-        let part = |at: usize| body.slice(at..body.len().min(at + 60_000));
-        let chunks: Vec<Bytes> = (0..body.len()).step_by(60_000).map(part).collect();
+        // Twenty chunks a second keep a slow rate smooth.
+        let step = self.pace.map_or(CHUNK, |pace| (pace.rate() / 20).clamp(1, CHUNK));
+        let length = usize::try_from(step).unwrap();
+        let part = |at: usize| body.slice(at..body.len().min(at + length));
+        let chunks: Vec<Bytes> = (0..body.len()).step_by(length).map(part).collect();
+        let pace = self.pace;
+        let free_at = match pace {
+            Some(Pace::All(_)) => Arc::clone(&self.free_at),
+            _ => Arc::new(Mutex::new(Instant::now())),
+        };
         let gate = Arc::clone(&self.gate);
         let endless = matches!(answer, Answer::Endless);
         let stalls = matches!(answer, Answer::Stall(_));
+        let held = matches!(answer, Answer::Held);
         let total = chunks.len();
         let stream = futures::stream::iter(0..if endless { usize::MAX } else { total + 1 }).filter_map(move |n| {
             let chunk = chunks
                 .get(n)
                 .cloned()
                 .unwrap_or_else(|| if endless { Bytes::from(vec![7; 60_000]) } else { Bytes::new() });
-            let at = range.start + n as u64 * 60_000;
+            let at = range.start + n as u64 * step;
             let bent = bend(&answer, at - range.start, &chunk);
             let gate = Arc::clone(&gate);
+            let turn = pace.map(|pace| next_turn(&free_at, pace.rate(), chunk.len()));
             async move {
+                if let Some(turn) = turn {
+                    tokio::time::sleep_until(turn).await;
+                }
+                if held && n == 0 {
+                    drop(gate.acquire().await);
+                }
                 match bent {
                     ControlFlow::Break(end) => Some(end),
                     ControlFlow::Continue(bytes) if bytes.is_empty() => {
@@ -210,9 +313,9 @@ impl Source for Scripted {
             start: range.start,
             end: self.tell_size.then_some(range.end),
             size,
-            etag: Some(tag.to_owned()),
+            etag: tag.map(str::to_owned),
             ranges,
-            host: "test".to_owned(),
+            host: self.host.to_owned(),
             stream: Box::pin(stream),
         }))
     }

@@ -32,7 +32,13 @@ impl Mirror {
         let files = stage.folder.join("www");
         fs::write(files.join("small.json"), "x".repeat(2048))?;
         let config = folder.join("config.toml");
-        fs::write(&config, format!("[models.\"{MODEL}\"]\nfrom = {:?}\n", files.display().to_string()))?;
+        fs::write(
+            &config,
+            format!(
+                "[server]\nrate = 1000000\nanonymous = [{MODEL:?}]\n\n[models.{MODEL:?}]\nfrom = {:?}\n",
+                files.display().to_string()
+            ),
+        )?;
         let port = fixtures::free_port()?;
         let mut command = Command::new(&stage.ours.command);
         command

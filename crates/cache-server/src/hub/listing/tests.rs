@@ -29,7 +29,8 @@ pub(in crate::hub) fn of_files(files: Vec<FileEntry>) -> View {
         manifest: Arc::new(Manifest::new(version, files).unwrap()),
         commit: "a".repeat(40),
         info: json!({"lastModified": "2024-01-02T03:04:05.000Z"}),
-        pages: crate::hub::Pages::default(),
+        visibility: cache_lib::Visibility::Public,
+        encoded: crate::catalog::EncodedAnswers::default(),
     }
 }
 

@@ -95,10 +95,10 @@ fn what_steps_out_is_refused() {
         "/api/models/o/n/tree/main/..",
         "/api/models/o/n/tree/main/a//b",
     ] {
-        assert!(matches!(Route::parse(path), Err(Refusal::BadRequest(_))), "{path}");
+        assert!(matches!(Route::parse(path), Err(HubError::BadRequest(_))), "{path}");
     }
     for path in ["/../n/resolve/main/x", "/o/%2e%2e/resolve/main/x", "/api/models/o/n%20m", "/-/x/resolve/main/y"] {
-        assert!(matches!(Route::parse(path), Err(Refusal::RepoNotFound)), "{path}");
+        assert!(matches!(Route::parse(path), Err(HubError::RepoNotFound)), "{path}");
     }
 }
 
