@@ -19,6 +19,9 @@ pub(crate) struct Arguments {
     /// Not these steps; may be repeated.
     #[arg(long, value_name = "STEP", value_parser = names())]
     skip: Vec<String>,
+    /// Also what is too heavy for every run: torch, several GB, for the tests that run a model.
+    #[arg(long, value_name = "EXTRA", value_parser = ["torch"])]
+    with: Vec<String>,
 }
 
 struct Step {
@@ -124,6 +127,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         let listed = |list: &[String]| list.iter().any(|other| other == name);
         (arguments.only.is_empty() || listed(&arguments.only)) && !listed(&arguments.skip)
     };
+    if !arguments.with.is_empty() {
+        tools::torch()?;
+    }
     let mut count = Count::default();
     let mut outcomes = Vec::new();
     for step in STEPS.iter().filter(|step| chosen(step.name)) {

@@ -1,6 +1,6 @@
 //! Tools that are built or fetched when they are missing, so that nothing depends on what was installed by hand.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use fs_err as fs;
@@ -22,10 +22,15 @@ fn cargo_home_has(name: &str) -> bool {
     home.is_some_and(|home| home.join("bin").join(name).is_file())
 }
 
+/// Clients that the tests run, with their dependencies.
+const CLIENTS: &str = "xtask/requirements.txt";
+/// Packages of which only the files are read: their dependencies (torch with CUDA, 6 GB) stay away.
+const FILES: &str = "xtask/requirements-files.txt";
+
 /// A virtual environment with the Python clients in it: `None` where there is no Python.
 pub(crate) fn venv() -> Result<Option<PathBuf>> {
     let venv = target().join("venv");
-    let wanted = fs::read_to_string(root().join("xtask/requirements.txt"))?;
+    let wanted = fs::read_to_string(root().join(CLIENTS))? + &fs::read_to_string(root().join(FILES))?;
     let stamp = venv.join("requirements.txt");
     if fs::read_to_string(&stamp).is_ok_and(|there| there == wanted) {
         return Ok(Some(venv));
@@ -37,18 +42,31 @@ pub(crate) fn venv() -> Result<Option<PathBuf>> {
     if !venv.join("bin/pip").is_file() {
         shell::run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
     }
-    let pip = venv.join("bin/pip");
-    shell::run(
-        Command::new(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement", "xtask/requirements.txt"])
-            .current_dir(root()),
-    )?;
+    pip_install(&venv, &["--requirement", CLIENTS])?;
+    pip_install(&venv, &["--no-deps", "--requirement", FILES])?;
     // The end-to-end tests look for a file with the name of what they need.
     for requirement in wanted.lines().filter(|line| line.contains("==")) {
         fs::write(venv.join(requirement), "")?;
     }
     fs::write(stamp, wanted)?;
     Ok(Some(venv))
+}
+
+/// Adds torch to the virtual environment, several GB, for the tests that run a model.
+pub(crate) fn torch() -> Result<()> {
+    match venv()? {
+        Some(venv) => pip_install(&venv, &["torch"]),
+        None => Ok(()),
+    }
+}
+
+fn pip_install(venv: &Path, arguments: &[&str]) -> Result<()> {
+    shell::run(
+        Command::new(venv.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "--no-cache-dir"])
+            .args(arguments)
+            .current_dir(root()),
+    )
 }
 
 /// What is installed by npm, with the version: an object store, a client of the Hub, and what drives a browser.

@@ -54,7 +54,7 @@ pub(crate) fn found(program: &str) -> bool {
 
 #[expect(clippy::print_stdout, reason = "the test runner shows it")]
 pub(crate) fn skipped(what: &str) {
-    println!("skipped: {what} is not there; `cargo xtask ci` installs it");
+    println!("skipped: {what} is not there; `cargo xtask ci` installs it (torch: `--with torch`)");
 }
 
 /// The real model of the tests: `sentence-transformers/all-MiniLM-L6-v2`, 91 MB.
