@@ -1,5 +1,8 @@
 //! One error type: what kind of trouble, what was tried, where, how often, and what the user can do.
 
+mod descriptors;
+mod kind;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,139 +10,11 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::Reason;
+pub use descriptors::is_out_of_descriptors;
+pub use kind::{Category, ErrorKind, Retry};
 
 /// Shorthand for a result with the cache's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The kind of trouble, by what the caller can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A wrong argument, name or configuration.
-    Usage,
-    /// The authority says there is no such model, revision or file.
-    NotFound,
-    /// Not in the store, and the network may not be asked.
-    NotCached,
-    /// Bytes do not have the digest or the size they should have.
-    Integrity,
-    /// A host could not be reached, broke off, was too slow or answered nonsense.
-    Network,
-    /// The deadline of the caller has passed.
-    TimedOut,
-    /// The host wants a token, or refuses the one it got.
-    Unauthorized,
-    /// The disk or the quota has no room.
-    NoSpace,
-    /// The file system failed or the store is in the way (read-only, unknown version).
-    Storage,
-    /// Cancelled by the user.
-    Interrupted,
-    /// Not built in, or not offered by the source.
-    Unsupported,
-}
-
-impl ErrorKind {
-    /// The process exit code of this kind.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
-        match self {
-            Self::Storage | Self::Unsupported => 1,
-            Self::Usage => 2,
-            Self::NotFound | Self::NotCached => 3,
-            Self::Integrity => 4,
-            Self::Network | Self::TimedOut => 5,
-            Self::Unauthorized => 6,
-            Self::NoSpace => 7,
-            Self::Interrupted => 130,
-        }
-    }
-
-    /// Its category.
-    #[must_use]
-    pub fn category(self) -> Category {
-        match self {
-            Self::Network | Self::TimedOut => Category::Network,
-            Self::NoSpace | Self::Storage => Category::Storage,
-            Self::Integrity => Category::Verification,
-            Self::Usage | Self::Unsupported => Category::Configuration,
-            Self::Unauthorized => Category::Auth,
-            Self::NotFound | Self::NotCached => Category::NotFound,
-            Self::Interrupted => Category::Interrupted,
-        }
-    }
-
-    /// The name used in JSON and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Usage => "usage",
-            Self::NotFound => "not-found",
-            Self::NotCached => "not-cached",
-            Self::Integrity => "integrity",
-            Self::Network => "network",
-            Self::TimedOut => "timed-out",
-            Self::Unauthorized => "unauthorized",
-            Self::NoSpace => "no-space",
-            Self::Storage => "storage",
-            Self::Interrupted => "interrupted",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
-
-/// Coarse class of an error, by the party that can act on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Category {
-    /// The way to a host, or the host.
-    Network,
-    /// The disk, the store, or room on it.
-    Storage,
-    /// Bytes that are not what they should be.
-    Verification,
-    /// Arguments, settings, or what this build can do.
-    Configuration,
-    /// Tokens and permissions at a host.
-    Auth,
-    /// It does not exist, or is not in the store while only that may be asked.
-    NotFound,
-    /// The user stopped it.
-    Interrupted,
-}
-
-impl Category {
-    /// The name used in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Network => "network",
-            Self::Storage => "storage",
-            Self::Verification => "verification",
-            Self::Configuration => "configuration",
-            Self::Auth => "auth",
-            Self::NotFound => "not-found",
-            Self::Interrupted => "interrupted",
-        }
-    }
-}
-
-/// Whether trying the same thing again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Retry {
-    /// The answer will be the same, or the retries are used up: outer layers must not try again.
-    #[default]
-    Never,
-    /// Try again after the usual back-off.
-    Backoff,
-    /// Try again within a few seconds, for a server that restarts: the host refuses connections, or has no address.
-    Briefly,
-    /// The host said when to come back.
-    After(Duration),
-}
 
 /// An error and its kind. Cheap to clone: all waiters of one transfer get the same error.
 #[derive(Clone)]
@@ -423,24 +298,6 @@ impl Error {
     }
 }
 
-/// Whether an error says that the process, or the machine, can open no more files.
-///
-/// An [`io::Error`](std::io::Error) that wraps another in a text, as those of `fs-err` do, hides the number from all but
-/// its text.
-#[must_use]
-pub fn is_out_of_descriptors(error: &(dyn std::error::Error + 'static)) -> bool {
-    // ENFILE and EMFILE, the same numbers on Linux, macOS and the BSDs.
-    let is_it = |error: &std::io::Error| match error.raw_os_error() {
-        Some(number) => matches!(number, 23 | 24),
-        None => {
-            let text = error.to_string();
-            text.ends_with("(os error 23)") || text.ends_with("(os error 24)")
-        }
-    };
-    std::iter::successors(Some(error), |&error| error.source())
-        .any(|cause| cause.downcast_ref::<std::io::Error>().is_some_and(is_it))
-}
-
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)?;
@@ -507,64 +364,4 @@ impl From<crate::RefError> for Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_survives_the_way_to_another_process() {
-        let error = Error::new(ErrorKind::Network, "GET /x: connection reset")
-            .with_host("hub.example:443")
-            .with_hint("check the network")
-            .exhausted(5, Duration::from_secs(3));
-        let text = serde_json::to_string(&error).unwrap();
-        let back: Error = serde_json::from_str(&text).unwrap();
-        assert_eq!(back.to_string(), error.to_string());
-        assert_eq!(back.kind(), ErrorKind::Network);
-        assert_eq!(back.hint(), error.hint());
-        assert!(back.to_string().contains("tried 5 times"));
-    }
-
-    #[test]
-    fn cause_is_the_last_part_of_the_message() {
-        for (message, cause) in [
-            ("GET http://h/x: connection failed: Connection refused (os error 111)", "connection refused"),
-            ("GET http://h/x: timed out", "timed out"),
-            ("TLS failed", "TLS failed"),
-            ("", ""),
-        ] {
-            assert_eq!(Error::new(ErrorKind::Network, message).cause(), cause);
-        }
-    }
-
-    #[test]
-    fn lack_of_descriptors_is_found_below_others() {
-        let lack = || std::io::Error::from_raw_os_error(24);
-        let wrapped = std::io::Error::new(lack().kind(), Error::new(ErrorKind::Storage, "open").with_source(lack()));
-        let text = std::io::Error::new(lack().kind(), format!("failed to open file `/x`: {}", lack()));
-        for error in [lack(), wrapped, text] {
-            let error = Error::storage("open the file", error);
-            assert!(error.is_retryable() && error.hint().is_some_and(|hint| hint.contains("ulimit")), "{error:?}");
-        }
-        let other = Error::new(ErrorKind::Usage, "open").with_source(lack());
-        assert!(other.hint().is_some_and(|hint| hint.contains("ulimit")), "{other:?}");
-        assert!(!Error::storage("open", std::io::Error::from_raw_os_error(2)).is_retryable());
-    }
-
-    #[test]
-    fn a_retry_helps_where_nothing_has_to_be_changed() {
-        let down = Error::new(ErrorKind::Network, "reset").with_retry(Retry::Backoff);
-        assert!(down.retry_helps() && down.exhausted(5, Duration::ZERO).retry_helps());
-        assert!(Error::interrupted().retry_helps());
-        for kind in [ErrorKind::Network, ErrorKind::Integrity, ErrorKind::Unauthorized, ErrorKind::NoSpace] {
-            assert!(!Error::new(kind, "no").retry_helps(), "{kind:?}");
-        }
-        assert_eq!(ErrorKind::Integrity.category().as_str(), "verification");
-        assert_eq!(serde_json::to_value(Category::NotFound).unwrap(), Category::NotFound.as_str());
-    }
-
-    #[test]
-    fn a_full_disk_is_no_ordinary_storage_error() {
-        let error = Error::storage("write x", std::io::ErrorKind::StorageFull.into());
-        assert_eq!(error.kind().exit_code(), 7);
-    }
-}
+mod tests;
