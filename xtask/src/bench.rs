@@ -49,16 +49,16 @@ pub(crate) struct Ours {
 
 fn build(skip: bool) -> Result<Ours> {
     if !skip {
-        shell::run(&mut cargo(&["build", "--release", "--package", "cache-cli"]))?;
-        shell::run(&mut cargo(&["build", "--release", "--package", "cache-testkit", "--example", "hub"]))?;
-        shell::run(&mut cargo(&["build", "--release", "--package", "xtask", "--example", "warm"]))?;
+        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "cache-cli"]))?;
+        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "cache-testkit", "--example", "hub"]))?;
+        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "xtask", "--example", "warm"]))?;
     }
-    let release = target().join("release");
+    let dist = target().join("dist");
     let hf = tools::venv()?.map(|venv| venv.join("bin/hf"));
     Ok(Ours {
-        command: release.join("model-cache"),
-        hub: release.join("examples/hub"),
-        warm: release.join("examples/warm"),
+        command: dist.join("model-cache"),
+        hub: dist.join("examples/hub"),
+        warm: dist.join("examples/warm"),
         hf,
     })
 }
