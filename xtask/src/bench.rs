@@ -55,12 +55,7 @@ fn build(skip: bool) -> Result<Ours> {
     }
     let dist = target().join("dist");
     let hf = tools::venv()?.map(|venv| venv.join("bin/hf"));
-    Ok(Ours {
-        command: dist.join("model-cache"),
-        hub: dist.join("examples/hub"),
-        warm: dist.join("examples/warm"),
-        hf,
-    })
+    Ok(Ours { command: dist.join("model-cache"), hub: dist.join("examples/hub"), warm: dist.join("examples/warm"), hf })
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

@@ -13,6 +13,7 @@ mod rules;
 mod seams;
 mod source;
 mod tokens;
+mod unused;
 mod words;
 
 use std::process::Command;
@@ -89,7 +90,9 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     }
     let mut findings: Vec<Finding> =
         files.iter().flat_map(|file| rules::check(file).chain(seams::check(file))).collect();
-    findings.extend(deps::check(&deps::read()?));
+    let members = deps::read()?;
+    findings.extend(deps::check(&members));
+    findings.extend(unused::check(&members, &files));
     findings.extend(docs::check(&files)?);
     findings.extend(present.check()?);
     findings.sort();

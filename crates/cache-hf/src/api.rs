@@ -1,28 +1,17 @@
-//! The Hub's metadata: what a revision is, through hf-hub, and what a version consists of.
-
-use std::future::Future;
-use std::sync::Arc;
-use std::time::Duration;
+//! The Hub's API: the commit of a revision, the files of a version, the user of a token.
 
 use cache_core::{
-    Commit, Error, ErrorKind, FileEntry, ListingSize, RepoKind, Result, Retry, RetryBudget, Revision, Visibility,
+    Commit, Error, ErrorKind, FileEntry, ListingSize, RepoKind, Result, RetryBudget, Revision, Visibility,
 };
-use cache_net::{HttpClient, HttpRequest, HttpResponse, Origin, Proxies, RedirectPolicy};
-use hf_hub::{HFClient, HFError, HFResult};
+use cache_net::{HttpClient, HttpRequest, HttpResponse, RedirectPolicy};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
-use tokio::sync::OnceCell;
 use url::Url;
 
 use crate::HfConfig;
 use crate::error::{HubErrorResponse, RequestTarget, bad_token, error_of};
-use crate::routes::{RepoRoute, Routes, fields};
-use crate::same_origin::{LeftOrigin, same_origin_only, with_proxies};
+use crate::routes::{RepoRoute, Routes};
 use crate::tree::{TreePage, next_page};
-
-/// No header can carry this, so hf-hub sends none. Given no token at all, it would look for one in the environment and
-/// in the token file, which the configuration excludes or has read already.
-const NO_TOKEN: &str = "\n";
 
 /// Longest reply of the API that is read, in bytes: a page lists 1,000 files in some 300 kB.
 pub(crate) const MAX_REPLY: usize = 32 << 20;
@@ -33,19 +22,6 @@ const MAX_PAGES: usize = 1_000;
 /// Most bytes of one listing, all pages together: a thousand for each file that is taken.
 const MAX_LISTING: usize = 256 << 20;
 
-/// Longest wait for an answer of hf-hub, whose replies are small.
-const MAX_WAIT: Duration = Duration::from_secs(60);
-
-/// Result of an hf-hub call.
-enum ApiAnswer<T> {
-    /// A success.
-    Yes(T),
-    /// Too many requests; hf-hub does not tell until when.
-    Limited,
-    /// A definite no.
-    No(HubErrorResponse),
-}
-
 /// Hub metadata of a revision.
 #[derive(Deserialize)]
 struct RepoInfo {
@@ -53,6 +29,12 @@ struct RepoInfo {
     private: Option<bool>,
     /// `false`, or how access is granted: `"auto"`, `"manual"`.
     gated: Option<serde_json::Value>,
+}
+
+/// Hub metadata of a user.
+#[derive(Deserialize)]
+struct User {
+    name: String,
 }
 
 impl RepoInfo {
@@ -82,23 +64,12 @@ pub(crate) struct Api {
     config: HfConfig,
     http: HttpClient,
     routes: Routes,
-    client: OnceCell<HFClient>,
-    /// The connections of hf-hub's client, shared by the sources of one endpoint.
-    connections: Arc<OnceCell<reqwest::Client>>,
 }
 
 impl Api {
     pub(crate) fn new(config: HfConfig, http: HttpClient) -> Self {
         let routes = Routes::new(&config.endpoint);
-        Self { config, http, routes, client: OnceCell::new(), connections: Arc::default() }
-    }
-
-    /// The same over the connections of another one, if both ask the same endpoint.
-    pub(crate) fn sharing(mut self, other: &Self) -> Self {
-        if self.config.endpoint == other.config.endpoint {
-            self.connections = Arc::clone(&other.connections);
-        }
-        self
+        Self { config, http, routes }
     }
 
     pub(crate) fn config(&self) -> &HfConfig {
@@ -113,41 +84,13 @@ impl Api {
         &self.routes
     }
 
-    /// hf-hub's client, made at the first question: it reads certificates, which a hit in the store must not wait for.
-    async fn client(&self) -> Result<&HFClient> {
-        self.client
-            .get_or_try_init(|| async {
-                let connections = self.connections.get_or_try_init(|| async {
-                    let (config, http) = (self.config.clone(), self.http.clone());
-                    let connect = move || connect(&http, &config);
-                    tokio::task::spawn_blocking(connect).await.map_err(|error| unusable(&error))?
-                });
-                let (client, config) = (connections.await?.clone(), self.config.clone());
-                let base = self.routes.base().to_owned();
-                // hf-hub makes a second client of its own, which reads the certificates again.
-                let build = move || build(client, &config, base);
-                tokio::task::spawn_blocking(build).await.map_err(|error| unusable(&error))?
-            })
-            .await
-    }
-
     /// The commit that a revision names now, and the visibility: one request.
     pub(crate) async fn pin(&self, repo: RepoRoute<'_>, revision: &Revision, budget: &RetryBudget) -> Result<Pinned> {
-        let client = self.client().await?;
-        let what = format!("look up {}@{revision}", repo.name);
-        let answer = self.ask(&what, budget, || info(client, repo, revision)).await?;
         let asked = RequestTarget { repo, revision: revision.as_str(), path: None };
-        let info = match answer {
-            ApiAnswer::Yes(info) => info,
-            ApiAnswer::No(reply) => return Err(error_of(&self.config, &self.routes, asked, &reply)),
-            // Our own stack sees the `ratelimit` header and waits as long as it says.
-            ApiAnswer::Limited => {
-                let response = self.get(&self.routes.info(repo, revision)?, asked, budget).await?;
-                response.json::<RepoInfo>(MAX_REPLY).await?
-            }
-        };
+        let response = self.get(&self.routes.info(repo, revision)?, asked, budget).await?;
+        let info = response.json::<RepoInfo>(MAX_REPLY).await?;
         let commit = info.sha.as_deref().and_then(git_commit).ok_or_else(|| {
-            self.network(format!("{what}: the response has no commit"))
+            self.network(format!("look up {}@{revision}: the response has no commit", repo.name))
                 .with_hint("the endpoint is not a Hub, or a faulty mirror; check HF_ENDPOINT")
         })?;
         Ok(Pinned { commit, visibility: info.visibility(repo.kind) })
@@ -162,92 +105,13 @@ impl Api {
 
     /// The name of the user whose token this is: one request.
     pub(crate) async fn whoami(&self, budget: &RetryBudget) -> Result<String> {
-        let client = self.client().await?;
-        let what = "look up whose token this is";
-        match self.ask(what, budget, || async { client.whoami().send().await.map(|user| user.username) }).await? {
-            ApiAnswer::Yes(name) => Ok(name),
-            ApiAnswer::Limited => Err(self.network(format!("{what}: too many requests")).with_hint("try again later")),
-            ApiAnswer::No(reply) if reply.status == StatusCode::UNAUTHORIZED.as_u16() => {
-                Err(bad_token(&self.config, &self.routes))
-            }
-            ApiAnswer::No(reply) => Err(self
-                .network(format!("{what}: the host answered {}", reply.status))
+        let response = self.http.send(self.request(self.routes.whoami()?, budget)).await?;
+        match response.status() {
+            status if status.is_success() => Ok(response.json::<User>(MAX_REPLY).await?.name),
+            StatusCode::UNAUTHORIZED => Err(bad_token(&self.config, &self.routes)),
+            status => Err(self
+                .network(format!("look up the user of the token: the host answered {status}"))
                 .with_hint("a mirror may not know its users; the token can be right all the same")),
-        }
-    }
-
-    /// Runs a call of hf-hub behind our layers. Only trouble on the way is an error there, and repeated.
-    async fn ask<T, F>(&self, what: &str, budget: &RetryBudget, call: impl Fn() -> F + Sync) -> Result<ApiAnswer<T>>
-    where
-        T: Send,
-        F: Future<Output = HFResult<T>> + Send,
-    {
-        let origin = Origin::of(&self.config.endpoint)?;
-        let call = &call;
-        let attempt = || async move {
-            let answer = match tokio::time::timeout(MAX_WAIT, call()).await {
-                Ok(Ok(answer)) => Ok(ApiAnswer::Yes(answer)),
-                Ok(Err(error)) => self.judge(error),
-                Err(_) => Err(self
-                    .network(format!("timed out: no response within {} s", MAX_WAIT.as_secs()))
-                    .with_retry(Retry::Backoff)),
-            };
-            answer.map_err(|error| error.context(what))
-        };
-        self.http.guard(&origin, what, budget, attempt).await
-    }
-
-    /// Classifies an error of hf-hub: a definite answer or a network failure.
-    fn judge<T>(&self, error: HFError) -> Result<ApiAnswer<T>> {
-        let context = match error {
-            HFError::RateLimited { .. } => return Ok(ApiAnswer::Limited),
-            HFError::Http { context }
-            | HFError::AuthRequired { context }
-            | HFError::Forbidden { context }
-            | HFError::Conflict { context } => Some(context),
-            HFError::RepoNotFound { context, .. }
-            | HFError::RevisionNotFound { context, .. }
-            | HFError::EntryNotFound { context, .. } => context,
-            HFError::Request { source, .. } => return Err(self.broken(source)),
-            HFError::Json(error) => return Err(self.network(format!("invalid response: {error}"))),
-            // The rest concerns uploads, caches and Xet, which are never asked for here.
-            other => return Err(self.network(format!("hf-hub: {other}"))),
-        };
-        let Some(context) = context else {
-            return Ok(ApiAnswer::No(HubErrorResponse {
-                status: StatusCode::NOT_FOUND.as_u16(),
-                ..HubErrorResponse::default()
-            }));
-        };
-        let status = context.status;
-        let cannot = matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED);
-        if (status.is_server_error() && !cannot) || status == StatusCode::REQUEST_TIMEOUT {
-            return Err(self.network(format!("the host answered {status}")).with_retry(Retry::Backoff));
-        }
-        Ok(ApiAnswer::No(HubErrorResponse {
-            status: status.as_u16(),
-            code: context.error_code,
-            message: context.server_message,
-        }))
-    }
-
-    fn broken(&self, source: reqwest::Error) -> Error {
-        // The address is left off: a redirect's may be signed.
-        let source = source.without_url();
-        if let Some(left) = cause::<LeftOrigin>(&source) {
-            return self.network(left.to_string()).with_hint("the endpoint is not a Hub, or a proxy intercepts it");
-        }
-        if cause::<serde_json::Error>(&source).is_some() {
-            return self.network(format!("invalid response: {}", innermost(&source))).with_hint(
-                "the endpoint is not a Hub, or a sign-in page answers instead; check HF_ENDPOINT and the network",
-            );
-        }
-        if source.is_redirect() {
-            return self.network(innermost(&source)).with_source(source);
-        }
-        match Origin::of(&self.config.endpoint) {
-            Ok(origin) => self.http.diagnose(&origin, source),
-            Err(error) => error,
         }
     }
 
@@ -258,9 +122,6 @@ impl Api {
     }
 
     /// The files of a version: one request for each 1,000.
-    ///
-    /// Not through hf-hub: its type for an entry has no field for the digest that the tree sends (`lfs.oid`), and
-    /// without that no large file could be verified.
     pub(crate) async fn files(
         &self,
         repo: RepoRoute<'_>,
@@ -296,37 +157,19 @@ impl Api {
 
     /// Asks the API through our own stack and gives the reply if it is a success.
     pub(crate) async fn get(&self, url: &Url, asked: RequestTarget<'_>, budget: &RetryBudget) -> Result<HttpResponse> {
-        let request = HttpRequest::get(url.clone())
-            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
-            .budget(budget.clone())
-            .redirects(RedirectPolicy::FollowRelative);
-        let response = self.http.send(request).await?;
+        let response = self.http.send(self.request(url.clone(), budget)).await?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(error_of(&self.config, &self.routes, asked, &reply_of(response).await))
     }
-}
 
-async fn info(client: &HFClient, repo: RepoRoute<'_>, revision: &Revision) -> HFResult<RepoInfo> {
-    let (owner, name) = hf_hub::split_id(repo.name.as_str());
-    let revision = revision.as_str();
-    // Without this the reply holds the whole model card.
-    let only: Vec<String> = fields(repo.kind).map(str::to_owned).collect();
-    Ok(match repo.kind {
-        RepoKind::Model => {
-            let info = client.model(owner, name).info().revision(revision).expand(only).send().await?;
-            RepoInfo { sha: info.sha, private: info.private, gated: info.gated }
-        }
-        RepoKind::Dataset => {
-            let info = client.dataset(owner, name).info().revision(revision).expand(only).send().await?;
-            RepoInfo { sha: info.sha, private: info.private, gated: info.gated }
-        }
-        RepoKind::Space => {
-            let info = client.space(owner, name).info().revision(revision).expand(only).send().await?;
-            RepoInfo { sha: info.sha, private: info.private, gated: info.gated }
-        }
-    })
+    fn request(&self, url: Url, budget: &RetryBudget) -> HttpRequest {
+        HttpRequest::get(url)
+            .header(header::ACCEPT, HeaderValue::from_static("application/json"))
+            .budget(budget.clone())
+            .redirects(RedirectPolicy::FollowRelative)
+    }
 }
 
 /// Reads the code and message of an error response.
@@ -345,45 +188,7 @@ pub(crate) async fn reply_of(response: HttpResponse) -> HubErrorResponse {
     HubErrorResponse { status, code, message }
 }
 
-fn connect(http: &HttpClient, config: &HfConfig) -> Result<reqwest::Client> {
-    let mut builder = same_origin_only(http.client_builder()?, &config.endpoint);
-    if http.config().proxies == Proxies::Environment {
-        builder = with_proxies(builder, &|name| std::env::var(name).ok());
-    }
-    builder.build().map_err(|error| unusable(&error))
-}
-
-fn build(client: reqwest::Client, config: &HfConfig, base: String) -> Result<HFClient> {
-    HFClient::builder()
-        .client(client)
-        .endpoint(base)
-        .token(config.token.as_ref().map_or(NO_TOKEN, |token| token.expose()))
-        .cache_enabled(false)
-        .retry_max_attempts(0)
-        .build()
-        .map_err(|error| unusable(&error))
-}
-
-fn unusable(error: &dyn std::error::Error) -> Error {
-    Error::new(ErrorKind::Usage, format!("the client for the Hub cannot be made: {}", innermost(error)))
-        .with_hint("check the certificates (SSL_CERT_FILE) and the proxy variables")
-}
-
 /// A commit of git. Longer ones name versions of sources that have no commits.
 pub(crate) fn git_commit(text: &str) -> Option<Commit> {
     Commit::parse(text).ok().filter(|commit| commit.as_str().len() == 40)
-}
-
-fn cause<'a, T: std::error::Error + 'static>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a T> {
-    std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
-}
-
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut last = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        last = error.to_string();
-        next = error.source();
-    }
-    last
 }

@@ -1,7 +1,7 @@
 //! The Hugging Face Hub as a source.
 //!
-//! What a revision is, is asked through the `hf-hub` crate, behind the stack of `cache-net` and with a client that cannot
-//! leave the endpoint (`fence.rs`). The listing and the bytes come through that stack directly.
+//! Revisions, listings and bytes are requested through the HTTP stack of `cache-net`: one client, one budget of retries, and
+//! a token that stays at its origin.
 
 mod api;
 mod api_response;
@@ -10,7 +10,6 @@ mod error;
 mod expand;
 mod redirect_cache;
 mod routes;
-mod same_origin;
 mod search;
 mod source;
 mod tree;

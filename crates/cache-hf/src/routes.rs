@@ -67,17 +67,27 @@ impl Routes {
         parse(&format!("{}/api/{plural}/{}/tree/{commit}?recursive=true&expand=false", self.base, repo.name))
     }
 
-    /// Address of a revision's metadata: the same as hf-hub's.
+    /// Address of a revision's metadata, reduced to few fields.
     pub(crate) fn info(&self, repo: RepoRoute<'_>, revision: &Revision) -> Result<Url> {
         let revision = utf8_percent_encode(revision.as_str(), PART);
-        parse(&format!("{}/api/{}/{}/revision/{revision}", self.base, repo.kind.plural(), repo.name))
+        self.metadata(repo, &format!("/revision/{revision}"))
     }
 
     /// Address of a repository's metadata, reduced to few fields.
     pub(crate) fn about(&self, repo: RepoRoute<'_>) -> Result<Url> {
-        let mut url = parse(&format!("{}/api/{}/{}", self.base, repo.kind.plural(), repo.name))?;
+        self.metadata(repo, "")
+    }
+
+    /// Without a choice of fields the reply holds the whole model card.
+    fn metadata(&self, repo: RepoRoute<'_>, rest: &str) -> Result<Url> {
+        let mut url = parse(&format!("{}/api/{}/{}{rest}", self.base, repo.kind.plural(), repo.name))?;
         url.query_pairs_mut().extend_pairs(fields(repo.kind).map(|field| ("expand", field)));
         Ok(url)
+    }
+
+    /// Address of the user whose token is sent.
+    pub(crate) fn whoami(&self) -> Result<Url> {
+        parse(&format!("{}/api/whoami-v2", self.base))
     }
 
     /// A list of models, so many on a page.
@@ -107,7 +117,7 @@ fn parse(text: &str) -> Result<Url> {
 }
 
 /// The fields that are asked for. The Hub refuses a name that a kind does not have.
-pub(crate) fn fields(kind: RepoKind) -> impl Iterator<Item = &'static str> {
+fn fields(kind: RepoKind) -> impl Iterator<Item = &'static str> {
     let gated = (kind != RepoKind::Space).then_some("gated");
     ["sha", "private"].into_iter().chain(gated)
 }
@@ -139,7 +149,7 @@ mod tests {
         );
         assert_eq!(
             routes.info(data, &Revision::parse("refs/pr/1").unwrap()).unwrap().as_str(),
-            "https://hub.example/hf/api/datasets/org/name/revision/refs%2Fpr%2F1"
+            "https://hub.example/hf/api/datasets/org/name/revision/refs%2Fpr%2F1?expand=sha&expand=private&expand=gated"
         );
         assert_eq!(routes.page(data), "https://hub.example/hf/datasets/org/name");
     }

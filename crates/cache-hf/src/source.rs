@@ -59,8 +59,7 @@ impl HfSource {
     /// [`ErrorKind::Usage`] when the endpoint has no host.
     pub fn with_config(&self, config: HfConfig) -> Result<Self> {
         let http = self.api.http().clone().with_credentials(Credentials::new());
-        let source = Self::new(config, http)?;
-        Ok(Self { api: source.api.sharing(&self.api), ..source })
+        Self::new(config, http)
     }
 
     /// The configuration in use.

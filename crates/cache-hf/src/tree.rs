@@ -195,16 +195,6 @@ mod tests {
         assert!(page(MAX_PAGE + 1).unwrap_err().to_string().contains("more than 10000"));
     }
 
-    /// Why the listing is read here and not by hf-hub: its type has no field for the digest that the tree sends.
-    #[test]
-    fn hf_hub_drops_the_digest_of_the_tree() {
-        let json = serde_json::json!({"type": "file", "path": "x", "size": 9, "oid": "cd".repeat(20),
-            "lfs": {"oid": "ab".repeat(32), "size": 9, "pointerSize": 134}});
-        let entry: hf_hub::repository::RepoTreeEntry = serde_json::from_value(json).unwrap();
-        let hf_hub::repository::RepoTreeEntry::File { lfs: Some(lfs), .. } = entry else { panic!("{entry:?}") };
-        assert_eq!(lfs.sha256, None);
-    }
-
     #[test]
     fn links_to_the_next_page() {
         let here = Url::parse("https://hub.example/api/models/a/b/tree/x?recursive=true").unwrap();

@@ -74,6 +74,20 @@ async fn metadata_is_not_taken_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn renamed_repository_is_followed_with_token() {
+    let hub = Server::start(|head| match head.split(['?', ' ']).nth(1).unwrap() {
+        "/api/models/org/name/revision/main" => {
+            reply("307 Temporary Redirect", "Location: /api/models/org/new/revision/main\r\n", "")
+        }
+        "/api/models/org/new/revision/main" => info(),
+        _ => reply("200 OK", "", "[]"),
+    })
+    .await;
+    assert_eq!(resolve(&source(hub.url()), "main").await.unwrap().version.commit, commit());
+    assert!(hub.heard().len() == 3 && hub.heard().iter().all(|head| has_token(head)), "{:?}", hub.heard());
+}
+
+#[tokio::test]
 async fn cdn_gets_no_token_and_no_tag() {
     let cdn =
         Server::start(|_| reply("206 Partial Content", "Content-Range: bytes 2-4/9\r\nETag: \"other\"\r\n", "cde"))

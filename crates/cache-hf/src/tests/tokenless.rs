@@ -1,5 +1,5 @@
-//! Without a token none is sent, whatever the environment and the token file hold: in a process of its own, because
-//! hf-hub reads the real environment.
+//! Without a token none is sent, whatever the environment and the token file hold: in a process of its own, because the
+//! environment belongs to the process.
 
 use cache_core::{ModelId, RetryBudget, Revision, Source as _};
 
