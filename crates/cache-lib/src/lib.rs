@@ -28,7 +28,7 @@
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
 //! | `bundle` | models in one file, signed, for places without a network | tar, zstd, ed25519-dalek | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
-//! | `rustls` | `https` by rustls | rustls, aws-lc | yes |
+//! | `rustls` | `https` by rustls | rustls, ring | yes |
 //! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
 //! | `torture` | fail points for tests; belongs in no release | nothing | no |
 //!

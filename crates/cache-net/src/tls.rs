@@ -37,6 +37,8 @@ pub(crate) fn trust(builder: ClientBuilder, _: &HttpConfig) -> Result<ClientBuil
 /// With both built in, rustls: it behaves the same everywhere.
 #[cfg(feature = "rustls")]
 fn backend(builder: ClientBuilder) -> ClientBuilder {
+    // An error says that the program has chosen another provider, which then counts.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     builder.tls_backend_rustls()
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use cache_lib::{Error, ErrorKind, Result};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -93,7 +93,7 @@ fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor> {
         return Err(refuse(certificate, &"there is no certificate in it"));
     }
     let private = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| refuse(key, &error))?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|error| refuse(certificate, &error))?
         .with_no_client_auth()

@@ -134,7 +134,9 @@ pub(crate) fn tls() -> tokio_rustls::rustls::ServerConfig {
     use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
     let certificate = CertificateDer::from_pem_slice(include_bytes!("tls/cert.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).unwrap();
-    ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    builder.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap()
 }
 
 /// Answers the first request of a connection.

@@ -26,7 +26,7 @@ async fn shown(host: &str) -> CertificateDer<'static> {
     for [pem, _] in [FIRST, SECOND] {
         roots.add(certificate(pem)).unwrap();
     }
-    let provider = Arc::new(tokio_rustls::rustls::crypto::aws_lc_rs::default_provider());
+    let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_root_certificates(roots).with_no_client_auth();
     let stream = TcpStream::connect(host).await.unwrap();
