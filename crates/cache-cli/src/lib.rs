@@ -28,7 +28,7 @@ pub fn command() -> clap::Command {
 /// All configuration keys, as a page in Markdown.
 #[must_use]
 pub fn configuration() -> String {
-    cache_lib::config::reference()
+    cache_config::reference()
 }
 
 /// Commit and features behind the version.

@@ -43,9 +43,9 @@ mod builder;
 pub mod bundle;
 mod cache;
 mod compressed;
-pub mod config;
 mod doctor;
 mod ensure;
+mod env;
 mod evictions;
 mod expect;
 mod export;
@@ -65,6 +65,7 @@ mod meter;
 mod mirrors;
 #[cfg(feature = "http")]
 mod network;
+pub mod options;
 mod outdated;
 mod partial_manifest;
 mod patience;
@@ -79,6 +80,7 @@ mod snapshot;
 mod sources;
 mod stats;
 mod sync;
+mod token;
 pub mod units;
 mod upstream;
 mod variants;
@@ -115,6 +117,8 @@ pub use cache_store::{
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
+#[doc(hidden)]
+pub use env::is_truthy;
 pub use export::{ExportOptions, Exported};
 pub use fallback::{Fallback, Policy};
 pub use get::Get;

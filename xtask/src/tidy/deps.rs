@@ -48,9 +48,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "cache-object",
         ],
     ),
+    ("cache-config", &["cache-fs", "cache-lib"]),
     // The testkit holds the hub that `model-cache demo` fetches from.
-    ("cache-server", &["cache-fs", "cache-lib"]),
-    ("cache-cli", &["cache-fs", "cache-lib", "cache-server", "cache-testkit"]),
+    ("cache-server", &["cache-config", "cache-fs", "cache-lib"]),
+    ("cache-cli", &["cache-config", "cache-fs", "cache-lib", "cache-server", "cache-testkit"]),
     // It starts the command, which therefore has to be built.
     ("cache-tests", &["cache-cli"]),
     ("xtask", &["cache-cli"]),
@@ -75,7 +76,17 @@ const ONLY: &[(&str, &[&str])] = &[
     ("tracing-subscriber", &["cache-cli", "cache-server"]),
     (
         "rustix",
-        &["cache-fs", "cache-store", "cache-local", "cache-lib", "cache-server", "cache-cli", "cache-testkit", "xtask"],
+        &[
+            "cache-fs",
+            "cache-store",
+            "cache-local",
+            "cache-lib",
+            "cache-config",
+            "cache-server",
+            "cache-cli",
+            "cache-testkit",
+            "xtask",
+        ],
     ),
     ("reflink-copy", &["cache-store", "cache-lib"]),
     ("wait4", &["xtask"]),

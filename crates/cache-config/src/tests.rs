@@ -1,9 +1,12 @@
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::*;
-use crate::ErrorKind;
+use cache_lib::{ErrorKind, EvictOrder, StoreMode};
+
+use crate::entry::default_of;
+use crate::value::Base;
+use crate::*;
 
 /// A user's folder, a project's folder and an environment of one test.
 struct Place {
@@ -93,9 +96,9 @@ fn later_layers_win_and_each_value_has_its_origin() {
 #[test]
 fn variable_may_be_named_by_section_and_key() {
     let mode = |place: Place| place.settings().store.mode;
-    assert_eq!(mode(Place::new().variable("MODEL_CACHE_STORE_MODE", "group")), crate::StoreMode::Group);
+    assert_eq!(mode(Place::new().variable("MODEL_CACHE_STORE_MODE", "group")), StoreMode::Group);
     let both = Place::new().variable("MODEL_CACHE_STORE_MODE", "group").variable("MODEL_CACHE_MODE", "private");
-    assert_eq!(mode(both), crate::StoreMode::Private, "the documented name counts first");
+    assert_eq!(mode(both), StoreMode::Private, "the documented name counts first");
     let mistake = Place::new().variable("MODEL_CACHE_STORE_QUOTA", "plenty").mistakes();
     assert_eq!(mistake[0].place.to_string(), "MODEL_CACHE_STORE_QUOTA");
     let mut names: Vec<_> = KEYS.iter().flat_map(Key::variables).collect();
@@ -168,14 +171,11 @@ fn the_defaults_that_are_told_are_those_in_force() {
     assert_eq!(told("transfer.stall-timeout"), engine.stall_window.as_secs());
     assert_eq!(told("transfer.leader-timeout"), engine.leader_timeout.as_secs());
     assert_eq!(told("transfer.max-wait"), engine.max_wait.as_secs());
-    #[cfg(feature = "http")]
-    {
-        let http = Settings::default().http_config().unwrap();
-        assert_eq!(told("network.connect-timeout"), http.connect_timeout.as_secs());
-        assert_eq!(told("network.read-timeout"), http.read_timeout.as_secs());
-        assert_eq!(told("transfer.max-wait"), http.retry.patience.as_secs());
-        assert_eq!(told("transfer.connections"), http.max_per_host as u64);
-    }
+    let http = cache_net::HttpConfig::default();
+    assert_eq!(told("network.connect-timeout"), http.connect_timeout.as_secs());
+    assert_eq!(told("network.read-timeout"), http.read_timeout.as_secs());
+    assert_eq!(told("transfer.max-wait"), http.retry.patience.as_secs());
+    assert_eq!(told("transfer.connections"), http.max_per_host as u64);
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn a_policy_is_one_of_the_store() {
     assert_eq!(policy("store.policy = \"ttl\"").ttl, Some(Duration::from_secs(30 * 86_400)));
     assert_eq!(policy("store.policy = \"ttl\"\nstore.ttl = \"1d\"").ttl, Some(Duration::from_secs(86_400)));
     assert_eq!(policy("store.ttl = \"1d\"").ttl, None);
-    assert_eq!(policy("store.policy = \"size\"").order, crate::EvictOrder::Largest);
+    assert_eq!(policy("store.policy = \"size\"").order, EvictOrder::Largest);
     assert_eq!(policy("store.quota = \"off\"").quota, None);
 }
 

@@ -3,21 +3,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::keys::{KEYS, Key, Project};
-use super::node::{self, Member, Node, Shape};
-use super::origin::{Mistake, Origin, nearest, nearest_section, written};
-use super::value::{Base, Kind, Value};
-use super::{Entry, TokenRef};
-use crate::redact_text;
+use cache_lib::options::TokenRef;
+use cache_lib::{is_truthy, redact_text};
+
+use crate::entry::ConfigEntry;
+use crate::keys::{KEYS, Key, Project};
+use crate::node::{self, Member, Node, Shape};
+use crate::origin::{Mistake, Origin, nearest, nearest_section, written};
+use crate::value::{Base, Kind, Value};
 
 /// Position in the table of keys, and the name that the user chose.
-pub(super) type Slot = (usize, Option<String>);
+pub(crate) type Slot = (usize, Option<String>);
 
 /// What the layers have set so far.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
-    pub(super) entries: BTreeMap<Slot, Entry>,
-    pub(super) mistakes: Vec<Mistake>,
+pub(crate) struct Draft {
+    pub(crate) entries: BTreeMap<Slot, ConfigEntry>,
+    pub(crate) mistakes: Vec<Mistake>,
 }
 
 /// One file on its way into a draft.
@@ -31,7 +33,7 @@ struct File<'a> {
 
 impl Draft {
     /// Reads a file. `trusted`: it may set every key.
-    pub(super) fn file(&mut self, path: &Path, text: &str, home: Option<&Path>, trusted: bool) {
+    pub(crate) fn file(&mut self, path: &Path, text: &str, home: Option<&Path>, trusted: bool) {
         let base = Base { folder: path.parent().unwrap_or(Path::new(".")), home };
         let file = File { path, text, base, trusted };
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
@@ -106,7 +108,7 @@ impl Draft {
                 Ok(value) => {
                     let shown = file.shown(&value, &member.node);
                     let origin = file.place(member.at);
-                    self.entries.insert((at, item.clone()), Entry { key, item, value, shown, origin });
+                    self.entries.insert((at, item.clone()), ConfigEntry { key, item, value, shown, origin });
                 }
                 Err((message, hint)) => {
                     self.mistakes.push(file.mistake(member.node.span.start, parts, message, hint));
@@ -135,8 +137,8 @@ impl Draft {
     }
 
     /// Reads the variables of all keys.
-    pub(super) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
-        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| crate::builder::truthy(&text));
+    pub(crate) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
+        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| is_truthy(&text));
         for (at, key) in KEYS.iter().enumerate() {
             let own = key.variables().map(|name| (name, true));
             let names = own.chain(key.also.iter().map(|name| (*name, false)));
@@ -151,14 +153,14 @@ impl Draft {
                 Kind::Token if name.ends_with("_PATH") => Ok(Value::Token(TokenRef::File(text.trim().into()))),
                 Kind::Token => Ok(Value::Token(TokenRef::Env(name.to_owned()))),
                 // huggingface_hub takes what is not yes for no.
-                Kind::Flag if !own => Ok(Value::Flag(crate::builder::truthy(&text))),
+                Kind::Flag if !own => Ok(Value::Flag(is_truthy(&text))),
                 kind => kind.of_text(&text, base),
             };
             let origin = Origin::Environment { name };
             match value {
                 Ok(value) => {
                     let shown = shown(&value, text.trim());
-                    self.entries.insert((at, None), Entry { key, item: None, value, shown, origin });
+                    self.entries.insert((at, None), ConfigEntry { key, item: None, value, shown, origin });
                 }
                 // What belongs to another program is told by the part that uses it.
                 Err(_) if !own => {}
@@ -170,13 +172,13 @@ impl Draft {
     }
 
     /// Reads what a flag says.
-    pub(super) fn flag(&mut self, name: &'static str, key: &str, text: &str, base: Base<'_>) {
+    pub(crate) fn flag(&mut self, name: &'static str, key: &str, text: &str, base: Base<'_>) {
         let Some((at, key)) = KEYS.iter().enumerate().find(|(_, one)| one.name == key) else { return };
         let origin = Origin::Flag { name };
         match key.kind.of_text(text, base) {
             Ok(value) => {
                 let shown = shown(&value, text);
-                self.entries.insert((at, None), Entry { key, item: None, value, shown, origin });
+                self.entries.insert((at, None), ConfigEntry { key, item: None, value, shown, origin });
             }
             Err(wrong) => {
                 self.mistakes.push(Mistake { place: origin, key: None, message: wrong.message, hint: wrong.hint });

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cache_lib::options::TokenRef;
+use cache_lib::{Error, units};
 use url::Url;
 
-use super::TokenRef;
-use super::node::{Node, Shape};
-use crate::{Error, units};
+use crate::node::{Member, Node, Shape};
 
 /// What kind of value a key takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,16 +73,16 @@ pub enum Value {
 
 /// Why something is no value of its key. Holds nothing of a token.
 #[derive(Debug)]
-pub(super) struct Wrong {
-    pub(super) message: String,
-    pub(super) hint: String,
+pub(crate) struct Wrong {
+    pub(crate) message: String,
+    pub(crate) hint: String,
 }
 
 /// What paths of a layer are relative to.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Base<'a> {
-    pub(super) folder: &'a Path,
-    pub(super) home: Option<&'a Path>,
+pub(crate) struct Base<'a> {
+    pub(crate) folder: &'a Path,
+    pub(crate) home: Option<&'a Path>,
 }
 
 impl Kind {
@@ -133,7 +133,7 @@ impl Kind {
     }
 
     /// Reads what a file says.
-    pub(super) fn of_node(self, node: &Node, base: Base<'_>) -> Result<Value, Wrong> {
+    pub(crate) fn of_node(self, node: &Node, base: Base<'_>) -> Result<Value, Wrong> {
         match (self, &node.shape) {
             (Self::Flag, Shape::Flag(flag)) => Ok(Value::Flag(*flag)),
             (Self::Number(..), Shape::Number(number)) => self.number(*number),
@@ -161,7 +161,7 @@ impl Kind {
     }
 
     /// Reads what a variable, a flag or a file says in a text.
-    pub(super) fn of_text(self, text: &str, base: Base<'_>) -> Result<Value, Wrong> {
+    pub(crate) fn of_text(self, text: &str, base: Base<'_>) -> Result<Value, Wrong> {
         let text = text.trim();
         let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         if text.is_empty() {
@@ -251,7 +251,7 @@ fn texts(list: &[Node]) -> Option<Vec<String>> {
     list.iter().map(text).collect()
 }
 
-fn token(node: &Node, members: &[super::node::Member], base: Base<'_>) -> Result<Value, Wrong> {
+fn token(node: &Node, members: &[Member], base: Base<'_>) -> Result<Value, Wrong> {
     let [member] = members else {
         return Err(Kind::Token.wrong("a token has one reference".to_owned()));
     };
@@ -276,47 +276,47 @@ fn is_variable(name: &str) -> bool {
 /// What the table of keys puts into the settings. A value of another kind gives `None`, which the tests of the table
 /// exclude.
 impl Value {
-    pub(super) fn flag(&self) -> Option<bool> {
+    pub(crate) fn flag(&self) -> Option<bool> {
         if let Self::Flag(flag) = self { Some(*flag) } else { None }
     }
 
-    pub(super) fn number<T: TryFrom<i64>>(&self) -> Option<T> {
+    pub(crate) fn number<T: TryFrom<i64>>(&self) -> Option<T> {
         if let Self::Number(number) = self { T::try_from(*number).ok() } else { None }
     }
 
-    pub(super) fn bytes(&self) -> Option<u64> {
+    pub(crate) fn bytes(&self) -> Option<u64> {
         if let Self::Bytes(bytes) = self { *bytes } else { None }
     }
 
-    pub(super) fn age(&self) -> Option<Duration> {
+    pub(crate) fn age(&self) -> Option<Duration> {
         if let Self::Age(age) = self { Some(*age) } else { None }
     }
 
-    pub(super) fn text(&self) -> Option<String> {
+    pub(crate) fn text(&self) -> Option<String> {
         if let Self::Text(text) = self { Some(text.clone()) } else { None }
     }
 
-    pub(super) fn path(&self) -> Option<PathBuf> {
+    pub(crate) fn path(&self) -> Option<PathBuf> {
         if let Self::Path(path) = self { Some(path.clone()) } else { None }
     }
 
-    pub(super) fn address(&self) -> Option<Url> {
+    pub(crate) fn address(&self) -> Option<Url> {
         if let Self::Address(url) = self { Some(url.clone()) } else { None }
     }
 
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         if let Self::Word(word) = self { word } else { "" }
     }
 
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         if let Self::Texts(texts) = self { texts.clone() } else { Vec::new() }
     }
 
-    pub(super) fn folders(&self) -> Vec<PathBuf> {
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
         if let Self::Folders(folders) = self { folders.clone() } else { Vec::new() }
     }
 
-    pub(super) fn token(&self) -> Option<TokenRef> {
+    pub(crate) fn token(&self) -> Option<TokenRef> {
         if let Self::Token(token) = self { Some(token.clone()) } else { None }
     }
 }

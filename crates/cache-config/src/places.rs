@@ -5,14 +5,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cache_lib::options::TokenRef;
 use fs_err as fs;
 use serde::Serialize;
 
-use super::keys::{KEYS, Key};
-use super::layer::Draft;
-use super::origin::{ALIKE, Mistake, Origin};
-use super::value::{Base, Value};
-use super::{Config, TokenRef};
+use crate::keys::{KEYS, Key};
+use crate::layer::Draft;
+use crate::origin::{ALIKE, Mistake, Origin};
+use crate::value::{Base, Value};
 
 /// Longest configuration file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -32,28 +32,28 @@ type Environment = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct LoadOptions {
-    pub(super) cwd: PathBuf,
-    pub(super) user_folder: Option<PathBuf>,
-    pub(super) file: Option<PathBuf>,
-    pub(super) files: bool,
-    pub(super) environment: Environment,
+    pub(crate) cwd: PathBuf,
+    pub(crate) user_folder: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
+    pub(crate) files: bool,
+    pub(crate) environment: Environment,
     /// The names of all variables that should be this program's, sorted.
-    pub(super) names: Vec<String>,
-    pub(super) flags: Vec<Flag>,
+    pub(crate) names: Vec<String>,
+    pub(crate) flags: Vec<Flag>,
 }
 
 /// What a flag says.
 #[derive(Debug, Clone)]
-pub(super) struct Flag {
-    pub(super) name: &'static str,
-    pub(super) key: &'static str,
-    pub(super) text: String,
+pub(crate) struct Flag {
+    pub(crate) name: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) text: String,
 }
 
 /// A file that was looked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Looked {
+pub struct ConfigFile {
     /// Where.
     pub path: PathBuf,
     /// What it is for.
@@ -148,7 +148,7 @@ impl LoadOptions {
         self
     }
 
-    pub(super) fn home(&self) -> Option<PathBuf> {
+    pub(crate) fn home(&self) -> Option<PathBuf> {
         directories::BaseDirs::new().map(|base| base.home_dir().to_path_buf())
     }
 
@@ -168,28 +168,37 @@ impl fmt::Debug for LoadOptions {
     }
 }
 
-/// Reads all files that there are to be read.
-pub(super) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+/// The files that were looked for, and warnings about them.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) files: Vec<ConfigFile>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Reads the named file, or the user's and the project's.
+pub(crate) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft) -> Found {
+    let mut found = Found::default();
     if !options.files {
-        return;
+        return found;
     }
     let named = options.file.clone().map(|file| (file, Origin::Flag { name: "--config" }));
     let named = named.or_else(|| Some((options.set(CONFIG)?.into(), Origin::Environment { name: CONFIG })));
     if let Some((file, whence)) = named {
-        named_file(&options.cwd.join(file), whence, base, draft, config);
-        return;
+        named_file(&options.cwd.join(file), whence, base, draft, &mut found);
+        return found;
     }
     if let Some(folder) = &options.user_folder {
         let names = [folder.join("config.toml"), folder.join("config.json")];
-        one_of(names, Role::User, true, base, draft, config);
+        one_of(names, Role::User, true, base, draft, &mut found);
     }
     let names = [options.cwd.join("model-cache.toml"), options.cwd.join("model-cache.json")];
     let trusted = is_trusted(options, draft, base);
-    one_of(names, Role::Project, trusted, base, draft, config);
+    one_of(names, Role::Project, trusted, base, draft, &mut found);
+    found
 }
 
 /// Warnings for variables that should be this program's and that nothing reads.
-pub(super) fn unknown_variables(options: &LoadOptions, draft: &Draft) -> Vec<String> {
+pub(crate) fn unknown_variables(options: &LoadOptions, draft: &Draft) -> Vec<String> {
     let known = || KEYS.iter().flat_map(Key::variables);
     // A token may be in a variable of any name.
     let holds_token = |name: &str| {
@@ -210,9 +219,9 @@ fn nearest_name(name: &str, known: impl Iterator<Item = &'static str>) -> Option
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
     let text = cache_fs::read_text(path, MAX_FILE);
-    config.files.push(Looked { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
+    found.files.push(ConfigFile { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
     match text {
         Ok(text) => draft.file(path, &text, base.home, true),
         Err(error) => draft.mistakes.push(Mistake {
@@ -225,18 +234,18 @@ fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, co
 }
 
 /// Reads the first that is there.
-fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft: &mut Draft, config: &mut Config) {
+fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
     let mut before: Option<PathBuf> = None;
     for path in names {
-        let mut looked = Looked { path: path.clone(), role, read: false, trusted };
+        let mut looked = ConfigFile { path: path.clone(), role, read: false, trusted };
         match (cache_fs::open(&path), &before) {
             (Err(error), _) if error.kind() == std::io::ErrorKind::NotFound => {}
             (Ok(_), Some(other)) => {
-                config.warnings.push(format!("{} is ignored: {} exists", path.display(), other.display()));
+                found.warnings.push(format!("{} is ignored: {} exists", path.display(), other.display()));
             }
             (Ok(file), None) if role == Role::Project && !is_ours(&file) => {
                 let path = path.display();
-                config.warnings.push(format!("{path} is ignored: another user owns it or can write it"));
+                found.warnings.push(format!("{path} is ignored: another user owns it or can write it"));
             }
             (Ok(file), None) => match cache_fs::text_of(file, &path, MAX_FILE) {
                 Ok(text) => {
@@ -248,7 +257,7 @@ fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft:
             },
             (Err(error), _) => draft.mistakes.push(unreadable(&path, &error)),
         }
-        config.files.push(looked);
+        found.files.push(looked);
     }
 }
 

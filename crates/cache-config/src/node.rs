@@ -13,14 +13,14 @@ const MAX_DEPTH: usize = 16;
 
 /// A value and where it stands.
 #[derive(Debug)]
-pub(super) struct Node {
-    pub(super) shape: Shape,
+pub(crate) struct Node {
+    pub(crate) shape: Shape,
     /// Bytes of the text.
-    pub(super) span: Range<usize>,
+    pub(crate) span: Range<usize>,
 }
 
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(crate) enum Shape {
     Flag(bool),
     Number(i64),
     Text(String),
@@ -32,22 +32,22 @@ pub(super) enum Shape {
 
 /// A key, where it stands, and its value.
 #[derive(Debug)]
-pub(super) struct Member {
-    pub(super) name: String,
-    pub(super) at: usize,
-    pub(super) node: Node,
+pub(crate) struct Member {
+    pub(crate) name: String,
+    pub(crate) at: usize,
+    pub(crate) node: Node,
 }
 
 /// Why a text cannot be read at all.
 #[derive(Debug)]
-pub(super) struct Syntax {
-    pub(super) at: usize,
-    pub(super) message: String,
+pub(crate) struct Syntax {
+    pub(crate) at: usize,
+    pub(crate) message: String,
 }
 
 impl Shape {
     /// What it is, with its article.
-    pub(super) fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Flag(_) => "a boolean",
             Self::Number(_) => "a number",
@@ -60,7 +60,7 @@ impl Shape {
 }
 
 /// Reads TOML. All mistakes of syntax are told, without any of the text: it may be a token.
-pub(super) fn toml(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
+pub(crate) fn toml(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
         return Ok(toml_table(table.get_ref(), 0));
@@ -99,7 +99,7 @@ fn toml_value(value: &Spanned<DeValue<'_>>, depth: usize) -> Node {
 }
 
 /// Reads JSON. A mistake of syntax is told without any of the text.
-pub(super) fn json(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
+pub(crate) fn json(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();
         // Line and column are told by us.
@@ -175,7 +175,7 @@ fn offset(text: &str, line: usize, column: usize) -> usize {
 }
 
 /// Line and column of a byte, from 1; columns are characters.
-pub(super) fn line_column(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn line_column(text: &str, at: usize) -> (usize, usize) {
     let mut at = at.min(text.len());
     while !text.is_char_boundary(at) {
         at -= 1;

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use cache_net::AllowList;
 use cache_testkit::Fuzz;
 
-use super::layer::Draft;
-use super::*;
+use crate::{Config, Project};
 
 const WORDS: &[&str] = &[
     "[store]",
@@ -55,20 +55,17 @@ fn mutated_settings_are_read_or_refused() {
         let name = if text.starts_with('{') { "/p/config.json" } else { "/p/config.toml" };
         let mut told = String::new();
         for trusted in [true, false] {
-            let mut draft = Draft::default();
-            draft.file(Path::new(name), text, Some(home), trusted);
-            let mut settings = Settings::default();
-            for entry in draft.entries.values() {
+            let (config, mistakes) = Config::parse(Path::new(name), text, Some(home), trusted);
+            for entry in config.entries() {
                 assert!(trusted || entry.key.project != Project::MayNot, "{}", entry.name());
-                (entry.key.put)(&mut settings, entry.item.as_deref().unwrap_or_default(), &entry.value);
             }
-            let _ = (settings.engine_config(), settings.mirrors().is_ok());
-            #[cfg(feature = "http")]
-            let _ = settings.http_config().is_ok();
-            let words: String = draft.mistakes.first().map_or_else(String::new, |mistake| {
+            let _ = config.cache_builder().is_ok();
+            let allowed = config.settings().network.allow_internal.iter().map(String::as_str);
+            let _ = AllowList::parse(allowed).is_ok();
+            let words: String = mistakes.first().map_or_else(String::new, |mistake| {
                 mistake.message.chars().filter(char::is_ascii_alphabetic).take(30).collect()
             });
-            told = format!("{told} {} {words}", draft.entries.len().min(3));
+            told = format!("{told} {} {words}", config.entries().len().min(3));
         }
         told
     });

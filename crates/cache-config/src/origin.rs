@@ -3,13 +3,13 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use cache_lib::{Error, ErrorKind, redact_text};
 use serde::Serialize;
 
-use super::keys::{KEYS, Key};
-use crate::{Error, ErrorKind, redact_text};
+use crate::keys::{KEYS, Key};
 
 /// Below this likeness (Jaro-Winkler, 0 to 1) a guess would be no help.
-pub(super) const ALIKE: f64 = 0.8;
+pub(crate) const ALIKE: f64 = 0.8;
 
 /// Where a value comes from. Later ones win over earlier ones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -106,7 +106,7 @@ impl From<Mistake> for Error {
 }
 
 /// A key that does not exist, by its parts: the nearest that does.
-pub(super) fn nearest(parts: &[&str]) -> Option<&'static Key> {
+pub(crate) fn nearest(parts: &[&str]) -> Option<&'static Key> {
     let name = parts.join(".").replace('_', "-").to_ascii_lowercase();
     let leaf = name.rsplit('.').next().unwrap_or_default().to_owned();
     let section = parts.first().copied().unwrap_or_default();
@@ -131,7 +131,7 @@ pub(super) fn nearest(parts: &[&str]) -> Option<&'static Key> {
 }
 
 /// A section that does not exist: the nearest that does.
-pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
+pub(crate) fn nearest_section(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     let likeness = |key: &&Key| strsim::jaro_winkler(&name, key.section());
     let best = KEYS.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
@@ -139,7 +139,7 @@ pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
 }
 
 /// A name as it is written in a file, with nothing a terminal could obey.
-pub(super) fn written(part: &str) -> String {
+pub(crate) fn written(part: &str) -> String {
     let bare = !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare { part.to_owned() } else { format!("{part:?}") }
 }

@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use url::Url;
-
-use super::TokenRef;
-use crate::StoreMode;
+use cache_lib::StoreMode;
+use cache_lib::options::{AzureOptions, GcsOptions, HostOptions, HubOptions, NetworkOptions, S3Options, TokenRef};
 
 /// All settings, grouped as the file is. The default is what no configuration at all means.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,19 +16,19 @@ pub struct Settings {
     /// `[transfer]`: how files are fetched.
     pub transfer: TransferSettings,
     /// `[network]`: how hosts are reached.
-    pub network: NetworkSettings,
+    pub network: NetworkOptions,
     /// `[hosts."name"]`: limits of single hosts, by host name, with `:port` where one was written.
-    pub hosts: BTreeMap<String, HostSettings>,
+    pub hosts: BTreeMap<String, HostOptions>,
     /// `[hub]`: the Hugging Face Hub.
-    pub hub: HubSettings,
+    pub hub: HubOptions,
     /// `[mirrors.name]`: other places that have the same files, by the name the user gave them.
     pub mirrors: BTreeMap<String, MirrorSettings>,
     /// `[s3]`: Amazon S3 and what speaks like it.
-    pub s3: S3Settings,
+    pub s3: S3Options,
     /// `[gcs]`: Google Cloud Storage.
-    pub gcs: GcsSettings,
+    pub gcs: GcsOptions,
     /// `[azure]`: Azure Blob Storage.
-    pub azure: AzureSettings,
+    pub azure: AzureOptions,
     /// `[verify]`: what is done about files without a digest.
     pub verify: VerifySettings,
     /// `[log]`: the log on stderr.
@@ -56,8 +54,8 @@ pub struct StoreSettings {
     /// Bytes that all blobs may take up.
     pub quota: Option<u64>,
     /// What goes first when it gets too large.
-    pub policy: Policy,
-    /// With [`Policy::Ttl`]: how long a version may lie unused.
+    pub policy: EvictionPolicy,
+    /// With [`EvictionPolicy::Ttl`]: how long a version may lie unused.
     pub ttl: Option<Duration>,
     /// Whether bytes that failed verification are kept; true when `None`.
     pub quarantine: Option<bool>,
@@ -68,7 +66,7 @@ pub struct StoreSettings {
 /// What goes first from a store that gets too large.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Policy {
+pub enum EvictionPolicy {
     /// The least recently used.
     #[default]
     Lru,
@@ -102,59 +100,6 @@ pub struct TransferSettings {
     pub deadline: Option<Duration>,
 }
 
-/// The way to all hosts.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct NetworkSettings {
-    /// Whether the network must not be asked; false when `None`.
-    pub offline: Option<bool>,
-    /// Longest wait for a connection.
-    pub connect_timeout: Option<Duration>,
-    /// Longest silence of a server.
-    pub read_timeout: Option<Duration>,
-    /// Certificates in PEM to trust instead of the platform's.
-    pub ca_bundle: Option<PathBuf>,
-    /// Where proxies are taken from.
-    pub proxy: Proxy,
-    /// Whether plain http is refused altogether; false when `None`.
-    pub https_only: Option<bool>,
-    /// Hosts and networks that a server on the internet may redirect to although they are internal.
-    pub allow_internal: Vec<String>,
-}
-
-/// Where proxies are taken from.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Proxy {
-    /// `HTTPS_PROXY`, `NO_PROXY` and the like, or the system.
-    #[default]
-    Environment,
-    /// Nowhere: every host is reached directly.
-    None,
-}
-
-/// Limits of one host.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct HostSettings {
-    /// Bytes a second from this host. `None`: no limit of its own.
-    pub limit_rate: Option<u64>,
-    /// Most connections to this host.
-    pub connections: Option<usize>,
-}
-
-/// The Hugging Face Hub.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct HubSettings {
-    /// Its address. `None` also when `HF_ENDPOINT` says it: `cache-hf` reads that variable itself.
-    pub endpoint: Option<Url>,
-    /// Where its token is. `None` also when a variable of Hugging Face says it: `cache-hf` reads those itself.
-    pub token: Option<TokenRef>,
-    /// Whether the token may go over plain http to other machines; false when `None`.
-    pub allow_http: Option<bool>,
-}
-
 /// One mirror.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -185,52 +130,6 @@ impl Default for MirrorSettings {
             allow_http: false,
         }
     }
-}
-
-/// Amazon S3 and what speaks like it. Keys come from where AWS's own tools take them.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct S3Settings {
-    /// Address of the service.
-    pub endpoint: Option<Url>,
-    /// Region.
-    pub region: Option<String>,
-    /// Profile of the AWS configuration.
-    pub profile: Option<String>,
-    /// Whether the bucket is written in the path and not in the host name.
-    pub path_style: Option<bool>,
-    /// Whether `http` without TLS may be spoken.
-    pub allow_http: Option<bool>,
-    /// Whether requests go unsigned.
-    pub anonymous: Option<bool>,
-}
-
-/// Google Cloud Storage. Credentials come from where Google's own tools take them unless a file is named.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct GcsSettings {
-    /// Address of the service.
-    pub endpoint: Option<Url>,
-    /// File of a service account's key.
-    pub service_account: Option<PathBuf>,
-    /// Whether `http` without TLS may be spoken.
-    pub allow_http: Option<bool>,
-    /// Whether requests go unsigned.
-    pub anonymous: Option<bool>,
-}
-
-/// Azure Blob Storage.
-#[derive(Debug, Clone, Default, PartialEq)]
-#[non_exhaustive]
-pub struct AzureSettings {
-    /// Name of the storage account.
-    pub account: Option<String>,
-    /// Address of the service.
-    pub endpoint: Option<Url>,
-    /// Whether `http` without TLS may be spoken.
-    pub allow_http: Option<bool>,
-    /// Whether requests go unsigned.
-    pub anonymous: Option<bool>,
 }
 
 /// What is done about files without a digest.

@@ -1,20 +1,20 @@
 //! Settings from files, environment and flags, with the origin of each; and a cache that goes by them.
 //!
-//! `cargo run -p cache-lib --example configuration -- ./model-cache.toml`
+//! `cargo run -p cache-config --example configuration -- ./model-cache.toml`
 
-use cache_lib::config::{Config, LoadOptions};
+use cache_config::{Config, ConfigEntry, LoadOptions};
 use cache_lib::{Cache, Result};
 
-/// Opens a cache by the configuration that the options find. What the builder is told counts more.
+/// Opens a cache by the configuration that the options find.
 pub(crate) fn open(options: &LoadOptions) -> Result<(Config, Cache)> {
     let config = Config::load(options)?;
-    let cache = Cache::builder().settings(config.settings().clone()).build()?;
+    let cache = config.cache_builder()?.build()?;
     Ok((config, cache))
 }
 
 /// What was set, and where: `store.quota = 100GB (…)`.
 pub(crate) fn lines(config: &Config) -> Vec<String> {
-    let line = |entry: &cache_lib::config::Entry| format!("{} = {} ({})", entry.name(), entry.shown, entry.origin);
+    let line = |entry: &ConfigEntry| format!("{} = {} ({})", entry.name(), entry.shown, entry.origin);
     config.entries().iter().map(line).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What the table of keys says to people: the reference page and an example to begin with.
 
-use super::keys::{KEYS, Key, Preset, Project};
+use crate::keys::{KEYS, Key, Preset, Project};
 
 /// The reference of all keys as a page of Markdown.
 #[must_use]

@@ -10,7 +10,6 @@ const MAX_TOKEN_FILE: u64 = 16 << 10;
 
 /// Where a token is to be found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum TokenRef {
     /// In this environment variable.
     Env(String),
