@@ -35,12 +35,10 @@ pub fn configuration() -> String {
 fn version() -> &'static str {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     TEXT.get_or_init(|| {
-        format!(
-            "{} ({}; features: {})",
-            env!("CARGO_PKG_VERSION"),
-            env!("MODEL_CACHE_COMMIT"),
-            cache_lib::features().join(" ")
-        )
+        let mut features = cache_lib::features().to_vec();
+        features.extend(cfg!(feature = "bundle").then_some("bundle"));
+        features.sort_unstable();
+        format!("{} ({}; features: {})", env!("CARGO_PKG_VERSION"), env!("MODEL_CACHE_COMMIT"), features.join(" "))
     })
 }
 

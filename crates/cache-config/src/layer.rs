@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cache_lib::options::TokenRef;
-use cache_lib::{is_truthy, redact_text};
+use cache_lib::{truthy, redact_text};
 
 use crate::entry::ConfigEntry;
 use crate::keys::{KEYS, Key, Project};
@@ -138,7 +138,7 @@ impl Draft {
 
     /// Reads the variables of all keys.
     pub(crate) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
-        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| is_truthy(&text));
+        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| truthy(&text));
         for (at, key) in KEYS.iter().enumerate() {
             let own = key.variables().map(|name| (name, true));
             let names = own.chain(key.also.iter().map(|name| (*name, false)));
@@ -153,7 +153,7 @@ impl Draft {
                 Kind::Token if name.ends_with("_PATH") => Ok(Value::Token(TokenRef::File(text.trim().into()))),
                 Kind::Token => Ok(Value::Token(TokenRef::Env(name.to_owned()))),
                 // huggingface_hub takes what is not yes for no.
-                Kind::Flag if !own => Ok(Value::Flag(is_truthy(&text))),
+                Kind::Flag if !own => Ok(Value::Flag(truthy(&text))),
                 kind => kind.of_text(&text, base),
             };
             let origin = Origin::Environment { name };

@@ -1,4 +1,4 @@
-//! Environment variables that the library reads by itself, and the default store folder.
+//! The environment of the process: variables, and the default folder of the store.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ fn own(name: &str) -> Option<String> {
 
 /// Yes and no as `huggingface_hub` reads them; anything else is no.
 #[must_use]
-pub fn is_truthy(text: &str) -> bool {
+pub fn truthy(text: &str) -> bool {
     ["1", "on", "yes", "true"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
 }
 
@@ -35,10 +35,10 @@ pub(crate) fn store_dir() -> Option<PathBuf> {
 /// [`ErrorKind::Usage`] when `MODEL_CACHE_OFFLINE` is neither true nor false.
 pub(crate) fn offline() -> Result<Option<bool>> {
     let Some(text) = own("MODEL_CACHE_OFFLINE") else {
-        return Ok(environment("HF_HUB_OFFLINE").map(|text| is_truthy(&text)));
+        return Ok(environment("HF_HUB_OFFLINE").map(|text| truthy(&text)));
     };
     let is_no = ["0", "off", "no", "false"].iter().any(|no| text.eq_ignore_ascii_case(no));
-    if is_no || is_truthy(&text) {
+    if is_no || truthy(&text) {
         return Ok(Some(!is_no));
     }
     Err(Error::new(ErrorKind::Usage, format!("MODEL_CACHE_OFFLINE: {text:?} is neither true nor false"))
@@ -57,7 +57,7 @@ pub(crate) fn quota() -> Result<Option<u64>> {
     }
 }
 
-/// The store's folder in the platform's cache folder.
+/// The default folder of the store.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when the account has no home folder.

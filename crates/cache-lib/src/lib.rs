@@ -26,7 +26,6 @@
 //! | `http` | plain web servers | reqwest, hyper, tower | yes |
 //! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
-//! | `bundle` | models in one file, signed, for places without a network | tar, zstd, ed25519-dalek | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
 //! | `rustls` | `https` by rustls | rustls, aws-lc | yes |
 //! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
@@ -39,8 +38,6 @@
 mod adopt;
 mod besides;
 mod builder;
-#[cfg(feature = "bundle")]
-pub mod bundle;
 mod cache;
 mod compressed;
 mod doctor;
@@ -53,11 +50,10 @@ mod fallback;
 mod finish;
 mod get;
 mod headers;
+mod incoming;
 mod instead;
 #[cfg(feature = "http")]
 mod lazy;
-#[cfg(any(feature = "bundle", feature = "local"))]
-mod listing;
 mod lock;
 mod look;
 mod memory;
@@ -118,7 +114,7 @@ pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
 #[doc(hidden)]
-pub use env::is_truthy;
+pub use env::truthy;
 pub use export::{ExportOptions, Exported};
 pub use fallback::{Fallback, Policy};
 pub use get::Get;
@@ -145,8 +141,6 @@ pub fn features() -> &'static [&'static str] {
     &[
         #[cfg(feature = "azure")]
         "azure",
-        #[cfg(feature = "bundle")]
-        "bundle",
         #[cfg(feature = "compressed")]
         "compressed",
         #[cfg(feature = "gcs")]

@@ -5,8 +5,9 @@ use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use super::broken;
-use crate::{Error, ErrorKind, Result};
+use cache_core::{Error, ErrorKind, Reason, Result};
+
+use crate::error::broken;
 
 /// The first bytes of a zstd frame.
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
@@ -18,9 +19,9 @@ const BUFFER: usize = 1 << 20;
 const STEP: u64 = 1 << 20;
 
 /// A bundle to read: a file, or a stream that need not be seekable.
-pub struct Input(Kind);
+pub struct Input(InputKind);
 
-enum Kind {
+enum InputKind {
     File(PathBuf),
     Reader(Box<dyn Read + Send>),
 }
@@ -28,28 +29,28 @@ enum Kind {
 impl Input {
     /// A file; it may lie on a read-only medium.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Kind::File(path.into()))
+        Self(InputKind::File(path.into()))
     }
 
     /// A stream, such as stdin. It is read to the bundle's end.
     pub fn reader(reader: impl Read + Send + 'static) -> Self {
-        Self(Kind::Reader(Box::new(reader)))
+        Self(InputKind::Reader(Box::new(reader)))
     }
 }
 
 impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::File(path) => f.debug_tuple("File").field(path).finish(),
-            Kind::Reader(_) => f.write_str("Reader"),
+            InputKind::File(path) => f.debug_tuple("File").field(path).finish(),
+            InputKind::Reader(_) => f.write_str("Reader"),
         }
     }
 }
 
 /// The tar itself.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     body: Body,
-    pub(super) compressed: bool,
+    pub(crate) compressed: bool,
 }
 
 enum Body {
@@ -58,10 +59,10 @@ enum Body {
 }
 
 impl Stream {
-    pub(super) fn open(input: Input) -> Result<Self> {
+    pub(crate) fn open(input: Input) -> Result<Self> {
         match input.0 {
-            Kind::Reader(reader) => Self::new(None, reader),
-            Kind::File(path) => {
+            InputKind::Reader(reader) => Self::new(None, reader),
+            InputKind::File(path) => {
                 let file = open(&path)?;
                 let regular = file.metadata().map_err(read_failed)?.is_file();
                 let again = if regular { Some(file.try_clone().map_err(read_failed)?) } else { None };
@@ -88,13 +89,13 @@ impl Stream {
         Ok(Self { body: Body::Reader(Box::new(plain)), compressed })
     }
 
-    pub(super) fn read_exact(&mut self, buffer: &mut [u8]) -> Result<()> {
+    pub(crate) fn read_exact(&mut self, buffer: &mut [u8]) -> Result<()> {
         let read = self.read_up_to(buffer)?;
         if read < buffer.len() { Err(read_failed(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
     }
 
     /// Fills the buffer, or as much of it as there is input.
-    pub(super) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize> {
+    pub(crate) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &mut self.body {
             Body::File(file) => up_to(file, buffer),
             Body::Reader(reader) => up_to(&mut **reader, buffer),
@@ -102,7 +103,7 @@ impl Stream {
     }
 
     /// So many bytes, for which memory is taken only as they come.
-    pub(super) fn read_growing(&mut self, size: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read_growing(&mut self, size: u64) -> Result<Vec<u8>> {
         let mut content = Vec::new();
         let mut left = size;
         while left > 0 {
@@ -116,7 +117,7 @@ impl Stream {
     }
 
     /// Passes over bytes: by seeking where that is possible. That the input ends before is found by the next read.
-    pub(super) fn skip(&mut self, bytes: u64) -> Result<()> {
+    pub(crate) fn skip(&mut self, bytes: u64) -> Result<()> {
         match &mut self.body {
             Body::File(file) => {
                 let ahead = i64::try_from(bytes).map_err(|_| broken("an entry of the bundle is too large"))?;
@@ -134,13 +135,13 @@ fn open(path: &Path) -> Result<File> {
     cache_fs::open(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Error::new(ErrorKind::NotFound, format!("{}: bundle not found", path.display()))
             .with_hint("name a bundle")
-            .with_reason(crate::Reason::NotBundle),
+            .with_reason(Reason::NotBundle),
         io::ErrorKind::IsADirectory => Error::new(ErrorKind::Usage, format!("{} is a folder", path.display()))
             .with_hint("name a bundle")
-            .with_reason(crate::Reason::NotBundle),
+            .with_reason(Reason::NotBundle),
         io::ErrorKind::InvalidData => Error::new(ErrorKind::Usage, format!("not a bundle: {error}"))
             .with_hint("name a bundle")
-            .with_reason(crate::Reason::NotBundle),
+            .with_reason(Reason::NotBundle),
         _ => Error::storage("open the bundle", error),
     })
 }

@@ -7,8 +7,6 @@ use cache_core::MAX_LISTED_FILES;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use super::Index;
-
 /// Most blobs that a bundle carries and builds on: one for each file and as many before.
 const MAX_BLOBS: usize = 2 * MAX_LISTED_FILES;
 /// Most versions and moving names of a bundle.
@@ -16,23 +14,15 @@ const MAX_NAMES: usize = 1 << 16;
 
 /// How much an index lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Counts {
-    files: usize,
-    blobs: usize,
-    names: usize,
+pub(crate) struct Counts {
+    pub(crate) files: usize,
+    pub(crate) blobs: usize,
+    pub(crate) names: usize,
 }
 
 impl Counts {
-    pub(super) fn of(index: &Index) -> Self {
-        Self {
-            files: index.versions.iter().map(|version| version.manifest.files.len()).sum(),
-            blobs: index.blobs.len() + index.base.as_ref().map_or(0, |base| base.blobs.len()),
-            names: index.versions.iter().map(|version| 1 + version.refs.len()).sum(),
-        }
-    }
-
     /// What there is too much of.
-    pub(super) fn excess(&self) -> Option<String> {
+    pub(crate) fn excess(&self) -> Option<String> {
         let all = [
             ("files", self.files, MAX_LISTED_FILES),
             ("blobs", self.blobs, MAX_BLOBS),

@@ -6,23 +6,23 @@ use std::io::{Read as _, Write as _};
 use std::pin::Pin;
 use std::sync::Arc;
 
-use cache_core::DigestVerifier;
-use cache_store::{BlobAccess, PartialKey, Store};
-
-use super::beside::Beside;
-use super::entry::{self, Entry};
-use super::index::MAX_INDEX;
-use super::input::Stream;
-use super::sign::{MAX_SIGNATURE, Signature};
-use super::visibility;
-use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
-use crate::evictions::Evictions;
-use crate::listing::joined;
-use crate::units::Size;
-use crate::{
-    Cache, Commit, Error, ErrorKind, Event, FileEntry, Get, Hasher, Hashes, Manifest, ModelRef, NoProgress, Outcome,
-    Progress, Result, Revision, Sha256, Snapshot, Version, finish,
+use cache_core::{
+    Commit, DigestVerifier, Error, ErrorKind, Event, FileEntry, Hasher, Hashes, Manifest, ModelRef, NoProgress,
+    Outcome, Progress, Reason, Result, Revision, Sha256, Size, Version,
 };
+use cache_lib::{Cache, Snapshot};
+use cache_store::{Blob, BlobAccess, PartialKey, Store};
+
+use crate::carried::Carried;
+use crate::entry::{self, Entry};
+use crate::error::broken;
+use crate::hash_thread::HashThread;
+use crate::head::{self, Head};
+use crate::index::{BundledBlob, BundledVersion, Contents, Index};
+use crate::input::{Input, Stream};
+use crate::sign::VerifyingKey;
+use crate::stop::{Stop, stoppable};
+use crate::visibility;
 
 /// A bundle on its way into the store. Await it.
 #[must_use = "nothing is imported until it is awaited"]
@@ -67,7 +67,7 @@ pub struct MovedRef {
 }
 
 impl Import {
-    pub(super) fn new(cache: &Cache, input: Input) -> Self {
+    pub(crate) fn new(cache: &Cache, input: Input) -> Self {
         Self { cache: cache.clone(), input, key: None, progress: Arc::new(NoProgress) }
     }
 
@@ -77,47 +77,47 @@ impl Import {
         self
     }
 
-    /// Who hears of progress.
+    /// Receives progress events.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
     }
 
-    pub(super) fn run(self, stop: &Stop) -> Result<Imported> {
+    pub(crate) fn run(self, stop: &Stop) -> Result<Imported> {
         if let Some(reason) = self.cache.store().read_only() {
             return Err(Error::new(ErrorKind::Storage, format!("the store is read-only: {reason}"))
                 .with_hint("choose another store with MODEL_CACHE_DIR")
-                .with_reason(crate::Reason::StoreUnusable));
+                .with_reason(Reason::StoreUnusable));
         }
-        let (stream, Head { contents, next }) = open(self.input, self.key.as_ref())?;
+        let (stream, Head { contents, next }) = head::open(self.input, self.key.as_ref())?;
         let store = self.cache.store();
         let files = contents.index.by_blob();
         let names: Vec<Sha256> = files.keys().copied().collect();
         // First the lease, then the look: what is found stays.
         let _lease = store.lease(&names)?;
-        let mut work = Work {
+        let mut reader = Reader {
             store,
             stream,
             next,
-            beside: Beside::start()?,
+            hash_thread: HashThread::start()?,
             access: visibility::access(&contents.index),
             progress: &*self.progress,
             stop,
         };
         fits_the_store(store, &contents)?;
-        let missing = work.missing(&contents.index)?;
+        let missing = reader.missing(&contents.index)?;
         let taken_bytes = missing.values().sum();
         within_quota(&self.cache, taken_bytes)?;
-        finish::has_room(&self.cache, taken_bytes)?;
-        work.announce(&contents.index);
+        self.cache.check_room(taken_bytes)?;
+        reader.announce(&contents.index);
         for blob in &contents.index.blobs {
-            work.take(
+            reader.take(
                 *blob,
                 files.get(&blob.sha256).map_or(&[][..], Vec::as_slice),
                 missing.contains_key(&blob.sha256),
             )?;
         }
-        work.end()?;
+        reader.end()?;
         for (blob, files) in files.iter().filter(|(blob, _)| !missing.contains_key(blob)) {
             check_present(store, blob, files)?;
         }
@@ -126,47 +126,10 @@ impl Import {
         for version in &contents.index.versions {
             snapshots.push(show(&self.cache, version, &mut moved)?);
         }
-        warnings.extend(Evictions::make(store, &names)?.warnings);
+        warnings.extend(self.cache.enforce_quota(&names)?);
         let present = contents.index.blobs.len() - missing.len();
         Ok(Imported { snapshots, taken: missing.len(), taken_bytes, present, moved, warnings, contents })
     }
-}
-
-/// The beginning of a bundle, up to the header of what follows.
-pub(super) struct Head {
-    pub(super) contents: Contents,
-    next: Option<Entry>,
-}
-
-/// Reads index and signature, and checks the signature if a key is given.
-pub(super) fn open(input: Input, key: Option<&VerifyingKey>) -> Result<(Stream, Head)> {
-    let mut stream = Stream::open(input)?;
-    let first = Entry::read(&mut stream)?.filter(|first| first.name == entry::INDEX);
-    let first = first.ok_or_else(|| broken("not a bundle: it does not begin with bundle.json"))?;
-    let bytes = first.read_whole(&mut stream, MAX_INDEX)?;
-    let mut hasher = Hasher::new();
-    hasher.update(&bytes);
-    let id = hasher.finish().sha256;
-    let sum = Index::sum(&id);
-    let second = Entry::new(entry::SUM, sum.len() as u64);
-    second.clone().expect(Entry::read(&mut stream)?)?;
-    if second.read_whole(&mut stream, second.size)? != sum.as_bytes() {
-        return Err(broken("the bundle's index is corrupted: checksum mismatch"));
-    }
-    let mut next = Entry::read(&mut stream)?;
-    let mut signature = None;
-    if let Some(found) = next.take_if(|next| next.name == entry::SIGNATURE) {
-        signature = Some(Signature::parse(&found.read_whole(&mut stream, MAX_SIGNATURE)?)?);
-        next = Entry::read(&mut stream)?;
-    }
-    // Before the index is believed in anything.
-    if let Some(key) = key {
-        key.check(&bytes, signature.as_ref())?;
-    }
-    let index = Index::parse(&bytes)?;
-    let (signed_by, compressed) = (signature.map(|signature| signature.key), stream.compressed);
-    let contents = Contents { id, index, signed_by, verified: key.is_some(), compressed };
-    Ok((stream, Head { contents, next }))
 }
 
 /// Refuses what contradicts the store, or builds on what is not there.
@@ -177,7 +140,7 @@ fn fits_the_store(store: &Store, contents: &Contents) -> Result<()> {
             let text = format!("the bundle contradicts the store about {}: {why}", version.manifest.version);
             return Err(Error::new(ErrorKind::Integrity, text)
                 .with_hint("a commit never changes, so one of them is wrong; remove the wrong one")
-                .with_reason(crate::Reason::CommitDiffers)
+                .with_reason(Reason::CommitDiffers)
                 .with_subject(&version.manifest.version));
         }
     }
@@ -188,7 +151,7 @@ fn fits_the_store(store: &Store, contents: &Contents) -> Result<()> {
             let text = format!("the bundle builds on another one that is not in the store: {}", base.index);
             return Err(Error::new(ErrorKind::NotCached, text)
                 .with_hint("import that bundle first")
-                .with_reason(crate::Reason::BaseNeeded)
+                .with_reason(Reason::BaseNeeded)
                 .with_subject(base.index.to_string().get(..12).unwrap_or_default()));
         }
     }
@@ -231,7 +194,7 @@ fn within_quota(cache: &Cache, needed: u64) -> Result<()> {
     }
 }
 
-fn present(store: &Store, blob: &BundledBlob) -> Result<Option<cache_store::Blob>> {
+fn present(store: &Store, blob: &BundledBlob) -> Result<Option<Blob>> {
     Ok(store.blob(&blob.sha256)?.filter(|there| there.size == blob.size))
 }
 
@@ -274,17 +237,17 @@ fn check_present(store: &Store, name: &Sha256, files: &[&FileEntry]) -> Result<(
     Ok(())
 }
 
-struct Work<'a> {
+struct Reader<'a> {
     store: &'a Store,
     stream: Stream,
     next: Option<Entry>,
-    beside: Beside,
+    hash_thread: HashThread,
     access: BTreeMap<Sha256, BlobAccess>,
     progress: &'a dyn Progress,
     stop: &'a Stop,
 }
 
-impl Work<'_> {
+impl Reader<'_> {
     fn missing(&self, index: &Index) -> Result<BTreeMap<Sha256, u64>> {
         let mut missing = BTreeMap::new();
         for blob in &index.blobs {
@@ -308,7 +271,7 @@ impl Work<'_> {
         let Some(first) = files.first() else { return Ok(()) };
         Entry::new(entry::blob_name(&blob.sha256), blob.size).expect(self.next.take())?;
         if missing {
-            self.publish(&Moving { blob, path: &first.path }, files)?;
+            self.publish(&Carried { blob, path: &first.path }, files)?;
             self.stream.skip(entry::padded(blob.size) - blob.size)?;
         } else {
             self.stream.skip(entry::padded(blob.size))?;
@@ -320,8 +283,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn publish(&mut self, moving: &Moving<'_>, files: &[&FileEntry]) -> Result<()> {
-        let (path, BundledBlob { sha256, size, .. }) = (moving.path, moving.blob);
+    fn publish(&mut self, carried: &Carried<'_>, files: &[&FileEntry]) -> Result<()> {
+        let (path, BundledBlob { sha256, size, .. }) = (carried.path, carried.blob);
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "the bundle" });
         let mut partial = self.store.partial(&PartialKey::sha256(&sha256), Some(size))?;
         partial.set_access(self.access.get(&sha256).copied().unwrap_or_default())?;
@@ -339,7 +302,7 @@ impl Work<'_> {
             progress.event(&Event::Advanced { path, bytes: i64::try_from(bytes.len()).unwrap_or_default() });
             Ok(())
         };
-        let hashes = self.beside.carry(size, hasher(files, size).with_blocks(), read, write)?;
+        let hashes = self.hash_thread.carry(size, hasher(files, size).with_blocks(), read, write)?;
         drop(file);
         if hashes.sha256 != sha256 {
             let text = format!(
@@ -366,7 +329,7 @@ impl Work<'_> {
 fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> Result<Snapshot> {
     let BundledVersion { refs, manifest, .. } = version;
     let (store, name) = (cache.store(), &manifest.version);
-    store.put_manifest(&joined(manifest.clone(), store.manifest(name)?))?;
+    store.put_manifest(&manifest.clone().merge(store.manifest(name)?))?;
     for revision in refs {
         let before = store.resolve_ref(&name.model, revision)?;
         store.put_ref(&name.model, revision, &name.commit)?;
@@ -376,10 +339,8 @@ fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> R
     }
     let only: Arc<BTreeSet<_>> = Arc::new(version.files().map(|(file, _)| file.path.clone()).collect());
     let peek = |revision: Revision| {
-        let mut get =
-            Get::new(cache.clone(), Ok(ModelRef { revision: Some(revision), ..ModelRef::of(name.model.clone()) }));
-        get.besides.only = Some(Arc::clone(&only));
-        get.peek()
+        let reference = ModelRef { revision: Some(revision), ..ModelRef::of(name.model.clone()) };
+        cache.get(reference).only_files(Arc::clone(&only)).peek()
     };
     let shown = peek(Revision::parse(name.commit.as_str())?)?;
     refs.iter().cloned().try_for_each(|revision| peek(revision).map(drop))?;

@@ -21,7 +21,7 @@ fn a_bundle_cut_off_anywhere_is_refused() {
 fn a_changed_byte_is_found_or_harms_nothing() {
     for zstd in [false, true] {
         let here = Place::with_model();
-        let bytes = here.export(here.cache.export([REF]).zstd(zstd));
+        let bytes = here.export(export(&here.cache, [REF]).zstd(zstd));
         let (mut refused, mut all) = (0, 0);
         for at in (3..3600).step_by(151).chain((4096..bytes.len()).step_by(60_011)) {
             let mut bad = bytes.clone();
@@ -46,7 +46,7 @@ fn hostile_entries_are_refused() {
     let bytes = Place::with_model().bundle();
     let there = Place::new();
     let blob = |at: usize| unpack(&bytes)[at].clone();
-    let change = |change: &dyn Fn(&mut Vec<Packed>)| {
+    let change = |change: &dyn Fn(&mut Vec<TarEntry>)| {
         let mut entries = unpack(&bytes);
         change(&mut entries);
         pack(&entries)
@@ -200,7 +200,8 @@ fn a_version_of_which_nothing_is_carried_moves_no_ref() {
 fn what_is_known_of_a_version_is_not_taken_away() {
     let bytes = with_index(&Place::with_model().bundle(), |index| {
         let manifest = &mut index.versions[0].manifest;
-        (manifest.partial, manifest.files[3].digests, manifest.files[3].size) = (true, crate::Digests::default(), None);
+        (manifest.partial, manifest.files[3].digests, manifest.files[3].size) =
+            (true, cache_core::Digests::default(), None);
     });
     let there = Place::new();
     there.fill(COMMIT, &model(), |path| path == "empty");

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cache_core::{Evidence, ModelId, Result, Sha256, Visibility};
+use cache_lib::Cache;
 use cache_store::{BlobAccess, VisibilityRecord};
 
-use super::{Contents, Index};
-use crate::{Cache, Evidence, ModelId, Result, Sha256, Visibility, visibility};
+use crate::index::{Contents, Index};
 
 /// Readers of a bundle's blobs on this machine. What belongs to private and gated models alone is restricted.
-pub(super) fn access(index: &Index) -> BTreeMap<Sha256, BlobAccess> {
+pub(crate) fn access(index: &Index) -> BTreeMap<Sha256, BlobAccess> {
     let mut access = BTreeMap::new();
     for version in &index.versions {
         let closed = matches!(version.visibility, Some(Visibility::Private | Visibility::Gated));
@@ -26,7 +27,7 @@ pub(super) fn access(index: &Index) -> BTreeMap<Sha256, BlobAccess> {
 ///
 /// "Private" and "gated" always count. "Public" counts with a checked signature, or for a model new to the store: no
 /// bundle opens what is stored already.
-pub(super) fn record(cache: &Cache, contents: &Contents) -> Result<Vec<String>> {
+pub(crate) fn record(cache: &Cache, contents: &Contents) -> Result<Vec<String>> {
     let store = cache.store();
     let mut warnings = Vec::new();
     let fresh = fresh(cache, &contents.index)?;
@@ -70,13 +71,15 @@ fn fresh<'a>(cache: &Cache, index: &'a Index) -> Result<BTreeSet<&'a ModelId>> {
 }
 
 fn put(cache: &Cache, model: &ModelId, said: Visibility) -> Result<()> {
-    visibility::put(cache, model, &VisibilityRecord::new(said, Evidence::Bundle, cache.store().now()))
+    cache.put_visibility(model, &VisibilityRecord::new(said, Evidence::Bundle, cache.store().now()))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{COMMIT, NEWER, Place, model};
     use super::*;
+    use crate::stop::Stop;
+    use crate::tests::{COMMIT, NEWER, Place, model};
+    use crate::{Output, export};
 
     fn bundle(said: Option<Visibility>, commit: &str) -> Vec<u8> {
         let place = Place::new();
@@ -93,8 +96,8 @@ mod tests {
         let place = Place::with_model();
         put(&place.cache, &Place::model(), Visibility::Private).unwrap();
         let path = place.path("private.tar");
-        let (export, stop) = (place.cache.export([Place::model().to_string()]), super::super::Stop::default());
-        export.run(super::super::Output::file(&path), &stop).unwrap();
+        let (export, stop) = (export(&place.cache, [Place::model().to_string()]), Stop::default());
+        export.run(Output::file(&path), &stop).unwrap();
         assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
     }
 

@@ -1,33 +1,32 @@
-//! Hashing beside the carrying: what one thread reads and writes, another one hashes.
+//! [`HashThread`]: hashes what another thread reads and writes.
 
 use std::sync::mpsc::{Receiver, RecvError, SyncSender, sync_channel};
 use std::thread;
 
+use cache_core::{Error, ErrorKind, Hasher, Hashes, Result};
 use cache_store::SMALL_FILE;
-
-use crate::{Error, ErrorKind, Hasher, Hashes, Result};
 
 /// Bytes of a buffer.
 const BUFFER: usize = 1 << 20;
 /// Buffers on their way: one is filled and written while the others wait for the hash.
 const BUFFERS: usize = 6;
 
-enum Work {
+enum Job {
     Begin(Box<Hasher>),
     Bytes(Vec<u8>, usize),
     End,
 }
 
 /// A thread that hashes. It ends when this is dropped.
-pub(super) struct Beside {
-    work: SyncSender<Work>,
+pub(crate) struct HashThread {
+    jobs: SyncSender<Job>,
     free: Receiver<Vec<u8>>,
     done: Receiver<Hashes>,
 }
 
-impl Beside {
-    pub(super) fn start() -> Result<Self> {
-        let (work, todo) = sync_channel(BUFFERS);
+impl HashThread {
+    pub(crate) fn start() -> Result<Self> {
+        let (jobs, todo) = sync_channel(BUFFERS);
         let (give_back, free) = sync_channel(BUFFERS);
         let (finished, done) = sync_channel(1);
         for _ in 0..BUFFERS {
@@ -37,11 +36,11 @@ impl Beside {
             .name("hash".to_owned())
             .spawn(move || hash(&todo, &give_back, &finished))
             .map_err(|error| Error::storage("start a thread", error))?;
-        Ok(Self { work, free, done })
+        Ok(Self { jobs, free, done })
     }
 
     /// Carries `size` bytes from one place to another. `read` fills the whole of its buffer. Not used again after an error.
-    pub(super) fn carry(
+    pub(crate) fn carry(
         &self,
         size: u64,
         mut hasher: Hasher,
@@ -56,7 +55,7 @@ impl Beside {
             write(&buffer)?;
             return Ok(hasher.finish());
         }
-        self.send(Work::Begin(Box::new(hasher)))?;
+        self.send(Job::Begin(Box::new(hasher)))?;
         let mut left = size;
         while left > 0 {
             let mut buffer = self.free.recv().map_err(lost)?;
@@ -65,30 +64,30 @@ impl Beside {
             read(bytes)?;
             write(bytes)?;
             left -= length as u64;
-            self.send(Work::Bytes(buffer, length))?;
+            self.send(Job::Bytes(buffer, length))?;
         }
-        self.send(Work::End)?;
+        self.send(Job::End)?;
         self.done.recv().map_err(lost)
     }
 
-    fn send(&self, work: Work) -> Result<()> {
-        self.work.send(work).map_err(|_| gone())
+    fn send(&self, job: Job) -> Result<()> {
+        self.jobs.send(job).map_err(|_| gone())
     }
 }
 
-fn hash(todo: &Receiver<Work>, back: &SyncSender<Vec<u8>>, finished: &SyncSender<Hashes>) {
+fn hash(todo: &Receiver<Job>, back: &SyncSender<Vec<u8>>, finished: &SyncSender<Hashes>) {
     let mut hasher = Hasher::new();
-    for work in todo {
-        let sent = match work {
-            Work::Begin(new) => {
+    for job in todo {
+        let sent = match job {
+            Job::Begin(new) => {
                 hasher = *new;
                 true
             }
-            Work::Bytes(buffer, length) => {
+            Job::Bytes(buffer, length) => {
                 hasher.update(buffer.get(..length).unwrap_or_default());
                 back.send(buffer).is_ok()
             }
-            Work::End => finished.send(std::mem::take(&mut hasher).finish()).is_ok(),
+            Job::End => finished.send(std::mem::take(&mut hasher).finish()).is_ok(),
         };
         if !sent {
             return;

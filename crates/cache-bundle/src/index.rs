@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cache_core::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256, Visibility};
 use serde::{Deserialize, Serialize};
 
-use super::counts::Counts;
-use super::entry::INDEX;
-use super::{KeyId, broken};
-use crate::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256, Visibility};
+use crate::counts::Counts;
+use crate::entry::INDEX;
+use crate::error::broken;
+use crate::sign::KeyId;
 
 /// The format that this build writes and reads.
 const FORMAT: u32 = 1;
 /// Most bytes of an index.
-pub(super) const MAX_INDEX: u64 = 64 << 20;
+pub(crate) const MAX_INDEX: u64 = 64 << 20;
 /// Most bytes that all blobs of a bundle may claim to have.
 const MAX_BYTES: u64 = i64::MAX.cast_unsigned();
 
@@ -81,8 +82,8 @@ pub struct Contents {
 }
 
 impl BundledVersion {
-    pub(super) fn new(refs: Vec<Revision>, mut manifest: Manifest, visibility: Visibility) -> Self {
-        // It means something beside this store's key alone.
+    pub(crate) fn new(refs: Vec<Revision>, mut manifest: Manifest, visibility: Visibility) -> Self {
+        // It means something hash_thread this store's key alone.
         manifest.hidden_query = None;
         Self { refs, manifest, visibility: Some(visibility).filter(|known| *known != Visibility::Unknown) }
     }
@@ -94,14 +95,14 @@ impl BundledVersion {
 }
 
 impl BundledBlob {
-    pub(super) fn new(sha256: Sha256, size: u64) -> Self {
+    pub(crate) fn new(sha256: Sha256, size: u64) -> Self {
         Self { sha256, size }
     }
 }
 
 impl Base {
     /// What a bundle is that builds on another one.
-    pub(super) fn of(last: Contents) -> Self {
+    pub(crate) fn of(last: Contents) -> Self {
         let mut blobs = last.index.blobs;
         blobs.extend(last.index.base.map(|base| base.blobs).unwrap_or_default());
         blobs.sort();
@@ -110,7 +111,7 @@ impl Base {
 }
 
 impl Index {
-    pub(super) fn new(versions: Vec<BundledVersion>, blobs: Vec<BundledBlob>, base: Option<Base>) -> Self {
+    pub(crate) fn new(versions: Vec<BundledVersion>, blobs: Vec<BundledBlob>, base: Option<Base>) -> Self {
         Self { format: FORMAT, versions, blobs, base }
     }
 
@@ -121,7 +122,7 @@ impl Index {
     }
 
     /// The files of each blob, in order.
-    pub(super) fn by_blob(&self) -> BTreeMap<Sha256, Vec<&FileEntry>> {
+    pub(crate) fn by_blob(&self) -> BTreeMap<Sha256, Vec<&FileEntry>> {
         let mut files: BTreeMap<Sha256, Vec<&FileEntry>> = BTreeMap::new();
         for (file, blob) in self.versions.iter().flat_map(BundledVersion::files) {
             files.entry(blob).or_default().push(file);
@@ -129,8 +130,16 @@ impl Index {
         files
     }
 
-    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
-        if let Some(why) = Counts::of(self).excess() {
+    fn counts(&self) -> Counts {
+        Counts {
+            files: self.versions.iter().map(|version| version.manifest.files.len()).sum(),
+            blobs: self.blobs.len() + self.base.as_ref().map_or(0, |base| base.blobs.len()),
+            names: self.versions.iter().map(|version| 1 + version.refs.len()).sum(),
+        }
+    }
+
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        if let Some(why) = self.counts().excess() {
             return Err(Error::new(ErrorKind::Unsupported, format!("the index would be too large: {why}"))
                 .with_hint("export fewer models at once"));
         }
@@ -145,11 +154,11 @@ impl Index {
     }
 
     /// The digest of an index as `sha256sum` writes it.
-    pub(super) fn sum(id: &Sha256) -> String {
+    pub(crate) fn sum(id: &Sha256) -> String {
         format!("{id}  {INDEX}\n")
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Format {
             format: u32,
@@ -224,6 +233,3 @@ fn listing(manifest: &Manifest, sizes: &BTreeMap<Sha256, u64>) -> Option<String>
     }
     None
 }
-
-#[cfg(test)]
-mod fuzz;

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
+use cache_core::{Error, ErrorKind, Result, Sha256};
 use tar::{EntryType, Header};
 
-use super::broken;
-use super::input::Stream;
-use crate::{Error, ErrorKind, Result, Sha256};
+use crate::error::broken;
+use crate::input::Stream;
 
 /// Bytes of a block.
 const BLOCK: u64 = 512;
@@ -15,16 +15,16 @@ const MODE: u32 = 0o644;
 /// Most zeros that other tools add to the end.
 const MAX_TRAILER: usize = 64 << 10;
 
-pub(super) const INDEX: &str = "bundle.json";
-pub(super) const SUM: &str = "bundle.json.sha256";
-pub(super) const SIGNATURE: &str = "bundle.sig";
+pub(crate) const INDEX: &str = "bundle.json";
+pub(crate) const SUM: &str = "bundle.json.sha256";
+pub(crate) const SIGNATURE: &str = "bundle.sig";
 
-pub(super) fn blob_name(name: &Sha256) -> String {
+pub(crate) fn blob_name(name: &Sha256) -> String {
     format!("blobs/{name}")
 }
 
 /// Bytes of content with what fills its last block.
-pub(super) fn padded(size: u64) -> u64 {
+pub(crate) fn padded(size: u64) -> u64 {
     size.saturating_add(padding(size))
 }
 
@@ -34,18 +34,18 @@ fn padding(size: u64) -> u64 {
 
 /// An entry as its header has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) name: String,
-    pub(super) size: u64,
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) size: u64,
 }
 
 impl Entry {
-    pub(super) fn new(name: impl Into<String>, size: u64) -> Self {
+    pub(crate) fn new(name: impl Into<String>, size: u64) -> Self {
         Self { name: name.into(), size }
     }
 
     /// Reads the next header; `None` at the end of the archive.
-    pub(super) fn read(from: &mut Stream) -> Result<Option<Self>> {
+    pub(crate) fn read(from: &mut Stream) -> Result<Option<Self>> {
         let mut header = Header::new_old();
         from.read_exact(header.as_mut_bytes())?;
         if header.as_bytes().iter().all(|byte| *byte == 0) {
@@ -65,7 +65,7 @@ impl Entry {
     }
 
     /// Refuses any other entry than this.
-    pub(super) fn expect(self, found: Option<Self>) -> Result<()> {
+    pub(crate) fn expect(self, found: Option<Self>) -> Result<()> {
         match found {
             Some(found) if found == self => Ok(()),
             None => Err(broken(format!("the bundle ends before {}", self.name))),
@@ -76,7 +76,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn write_header(&self, to: &mut dyn Write) -> Result<()> {
+    pub(crate) fn write_header(&self, to: &mut dyn Write) -> Result<()> {
         let mut header = Header::new_gnu();
         header.set_path(&self.name).map_err(write_failed)?;
         header.set_size(self.size);
@@ -90,14 +90,14 @@ impl Entry {
     }
 
     /// Fills the last block of the content.
-    pub(super) fn write_padding(&self, to: &mut dyn Write) -> Result<()> {
+    pub(crate) fn write_padding(&self, to: &mut dyn Write) -> Result<()> {
         let zeros = [0; 512];
         let padding = usize::try_from(padding(self.size)).unwrap_or_default();
         to.write_all(zeros.get(..padding).unwrap_or_default()).map_err(write_failed)
     }
 
     /// Writes a small entry whole.
-    pub(super) fn write_whole(name: &str, content: &[u8], to: &mut dyn Write) -> Result<()> {
+    pub(crate) fn write_whole(name: &str, content: &[u8], to: &mut dyn Write) -> Result<()> {
         let entry = Self::new(name, content.len() as u64);
         entry.write_header(to)?;
         to.write_all(content).map_err(write_failed)?;
@@ -105,7 +105,7 @@ impl Entry {
     }
 
     /// Reads the content of a small entry, and what fills its last block.
-    pub(super) fn read_whole(&self, from: &mut Stream, most: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read_whole(&self, from: &mut Stream, most: u64) -> Result<Vec<u8>> {
         if self.size > most {
             return Err(Error::new(
                 ErrorKind::Integrity,
@@ -121,12 +121,12 @@ impl Entry {
 }
 
 /// Two empty blocks.
-pub(super) fn write_end(to: &mut dyn Write) -> Result<()> {
+pub(crate) fn write_end(to: &mut dyn Write) -> Result<()> {
     to.write_all(&[0; 1024]).map_err(write_failed)
 }
 
 /// After the first empty block: the second one, and zeros up to the end of the input.
-pub(super) fn read_end(from: &mut Stream) -> Result<()> {
+pub(crate) fn read_end(from: &mut Stream) -> Result<()> {
     let mut block = [0; 512];
     from.read_exact(&mut block)?;
     let mut rest = vec![0; MAX_TRAILER];
@@ -135,6 +135,6 @@ pub(super) fn read_end(from: &mut Stream) -> Result<()> {
     if zeros && more < MAX_TRAILER { Ok(()) } else { Err(broken("the bundle has data after its end")) }
 }
 
-pub(super) fn write_failed(error: std::io::Error) -> Error {
+pub(crate) fn write_failed(error: std::io::Error) -> Error {
     Error::storage("write the bundle", error)
 }

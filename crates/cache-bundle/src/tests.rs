@@ -6,34 +6,39 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use cache_core::{
+    Commit, ErrorKind, FileEntry, GitSha1, Hasher, Manifest, ModelId, Reason, RepoPath, Result, Revision, Sha256,
+    Version,
+};
+use cache_store::AdoptOptions;
 use tar::{EntryType, Header};
 
-use super::*;
-use crate::{AdoptOptions, Commit, FileEntry, GitSha1, Hasher, Manifest, ModelId, RepoPath, Revision, Sha256, Version};
+use crate::stop::Stop;
+use crate::*;
 
-pub(super) const COMMIT: &str = "1234567890123456789012345678901234567890";
-pub(super) const NEWER: &str = "2234567890123456789012345678901234567890";
+pub(crate) const COMMIT: &str = "1234567890123456789012345678901234567890";
+pub(crate) const NEWER: &str = "2234567890123456789012345678901234567890";
 const REF: &str = "org/name";
 
 /// A store in a folder of its own.
-pub(super) struct Place {
-    pub(super) cache: Cache,
+pub(crate) struct Place {
+    pub(crate) cache: Cache,
     folder: tempfile::TempDir,
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
         Self { cache, folder }
     }
 
-    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
     /// Puts a version into the store; of the files whose content is not given only the listing.
-    pub(super) fn fill(&self, commit: &str, files: &[(&str, &[u8])], here: impl Fn(&str) -> bool) {
+    pub(crate) fn fill(&self, commit: &str, files: &[(&str, &[u8])], here: impl Fn(&str) -> bool) {
         let mut entries = Vec::new();
         for (path, content) in files {
             let mut entry = entry(path, content);
@@ -51,11 +56,11 @@ impl Place {
         store.put_ref(&version.model, &Revision::main(), &version.commit).unwrap();
     }
 
-    pub(super) fn model() -> ModelId {
+    pub(crate) fn model() -> ModelId {
         ModelId::hub(REF).unwrap()
     }
 
-    pub(super) fn with_model() -> Self {
+    pub(crate) fn with_model() -> Self {
         let place = Self::new();
         place.fill(COMMIT, &model(), |_| true);
         place
@@ -67,8 +72,8 @@ impl Place {
         std::mem::take(&mut *bytes.0.lock().unwrap())
     }
 
-    pub(super) fn bundle(&self) -> Vec<u8> {
-        self.export(self.cache.export([REF]))
+    pub(crate) fn bundle(&self) -> Vec<u8> {
+        self.export(export(&self.cache, [REF]))
     }
 
     /// What `main` points to.
@@ -77,8 +82,8 @@ impl Place {
         commit.unwrap().to_string()
     }
 
-    pub(super) fn import(&self, bytes: &[u8]) -> Result<Imported> {
-        self.cache.import(piped(bytes)).run(&Stop::default())
+    pub(crate) fn import(&self, bytes: &[u8]) -> Result<Imported> {
+        import(&self.cache, piped(bytes)).run(&Stop::default())
     }
 
     /// That the import failed so, and that nothing shows.
@@ -133,7 +138,7 @@ fn version(commit: &str) -> Version {
     Version { model: ModelId::hub(REF).unwrap(), commit: Commit::parse(commit).unwrap() }
 }
 
-pub(super) fn model() -> Vec<(&'static str, &'static [u8])> {
+pub(crate) fn model() -> Vec<(&'static str, &'static [u8])> {
     static BIG: std::sync::LazyLock<Vec<u8>> = std::sync::LazyLock::new(|| cache_testkit::fixtures::bytes(1, 300_000));
     vec![("config.json", b"{}"), ("copy.json", b"{}"), ("empty", b""), ("model.bin", &BIG)]
 }
@@ -160,10 +165,10 @@ fn entry(path: &str, content: &[u8]) -> FileEntry {
 }
 
 /// An entry of a tar: name, kind and content.
-type Packed = (String, EntryType, Vec<u8>);
+type TarEntry = (String, EntryType, Vec<u8>);
 
 /// A tar of these entries.
-fn pack(entries: &[Packed]) -> Vec<u8> {
+fn pack(entries: &[TarEntry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, kind, content) in entries {
         let mut header = Header::new_gnu();
@@ -181,7 +186,7 @@ fn pack(entries: &[Packed]) -> Vec<u8> {
     bytes
 }
 
-fn unpack(bytes: &[u8]) -> Vec<Packed> {
+fn unpack(bytes: &[u8]) -> Vec<TarEntry> {
     let mut archive = tar::Archive::new(bytes);
     let entries = archive.entries().unwrap();
     entries
@@ -195,7 +200,7 @@ fn unpack(bytes: &[u8]) -> Vec<Packed> {
 }
 
 /// With the digest that the index has now.
-fn sealed(mut entries: Vec<Packed>) -> Vec<u8> {
+fn sealed(mut entries: Vec<TarEntry>) -> Vec<u8> {
     entries[1].2 = Index::sum(&sha256(&entries[0].2)).into_bytes();
     pack(&entries)
 }
@@ -212,7 +217,7 @@ fn with_index(bytes: &[u8], change: impl FnOnce(&mut Index)) -> Vec<u8> {
 fn what_was_exported_is_there_after_the_import() {
     let (here, there) = (Place::with_model(), Place::new());
     for zstd in [false, true] {
-        let bytes = here.export(here.cache.export([REF]).zstd(zstd));
+        let bytes = here.export(export(&here.cache, [REF]).zstd(zstd));
         let imported = there.import(&bytes).unwrap();
         assert_eq!((imported.taken, imported.present), if zstd { (0, 3) } else { (3, 0) });
         assert_eq!(imported.contents.compressed, zstd);
@@ -236,8 +241,8 @@ fn the_same_files_are_the_same_bytes_whatever_else_a_store_has() {
     other.fill(COMMIT, &model(), |path| path != "empty");
     let names = ["org/name/model.bin", "org/name/config.json"];
     let backwards = [names[1], names[0]];
-    let bytes = one.export(one.cache.export(names));
-    assert_eq!(other.export(other.cache.export(backwards)), bytes);
+    let bytes = one.export(export(&one.cache, names));
+    assert_eq!(other.export(export(&other.cache, backwards)), bytes);
     let entries = unpack(&bytes);
     assert!(entries[2..].is_sorted_by(|a, b| a.0 < b.0));
     let there = Place::new();
@@ -300,9 +305,9 @@ fn bit_rot_is_not_carried_out() {
     fs_err::write(&blob.path, bytes).unwrap();
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("models.tar");
-    let error = here.cache.export([REF]).run(Output::file(&target), &Stop::default()).unwrap_err();
+    let error = export(&here.cache, [REF]).run(Output::file(&target), &Stop::default()).unwrap_err();
     assert!(error.kind() == ErrorKind::Integrity && error.message().contains("model.bin"), "{error}");
-    assert_eq!(error.reason(), Some(crate::Reason::ModelCorrupted), "{error:?}");
+    assert_eq!(error.reason(), Some(Reason::ModelCorrupted), "{error:?}");
     assert_eq!(fs_err::read_dir(out.path()).unwrap().count(), 0);
 }
 
@@ -311,13 +316,13 @@ fn a_bundle_since_another_carries_only_what_is_new() {
     let here = Place::with_model();
     let first = here.bundle();
     here.fill(NEWER, &[("config.json", b"newer"), ("model.bin", model()[3].1)], |_| true);
-    let second = here.export(here.cache.export([REF]).since(piped(&first)).zstd(true));
+    let second = here.export(export(&here.cache, [REF]).since(piped(&first)).zstd(true));
     here.fill(
         NEWER.replace('2', "3").as_str(),
         &[("a", b"third"), ("b", b"newer"), ("model.bin", model()[3].1)],
         |_| true,
     );
-    let third = here.export(here.cache.export([REF]).since(piped(&second)));
+    let third = here.export(export(&here.cache, [REF]).since(piped(&second)));
     let carried = |bytes: &[u8]| list(piped(bytes), None).unwrap().index.bytes();
     assert_eq!((carried(&second), carried(&third)), (5, 5));
     let there = Place::new();
@@ -333,11 +338,11 @@ fn a_bundle_since_another_carries_only_what_is_new() {
 fn a_signature_is_asked_for_before_anything_is_believed() {
     let (here, key, other) = (Place::with_model(), SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let public = key.verifying_key();
-    let signed = here.export(here.cache.export([REF]).sign(key));
-    let foreign = here.export(here.cache.export([REF]).sign(other));
+    let signed = here.export(export(&here.cache, [REF]).sign(key));
+    let foreign = here.export(export(&here.cache, [REF]).sign(other));
     let asked = |bytes: &[u8], key: &VerifyingKey| {
         let there = Place::new();
-        let result = there.cache.import(piped(bytes)).verify(key.clone()).run(&Stop::default());
+        let result = import(&there.cache, piped(bytes)).verify(key.clone()).run(&Stop::default());
         if result.is_err() {
             assert!(there.cache.store().blobs().unwrap().is_empty());
             there.shows_nothing();
@@ -386,11 +391,11 @@ fn keys_are_those_of_openssl() {
 fn who_is_told_to_stop_stops() {
     let (here, there, stop) = (Place::with_model(), Place::new(), Stop::default());
     let bytes = here.bundle();
-    stop.0.store(true, Ordering::Relaxed);
-    let error = there.cache.import(piped(&bytes)).run(&stop).unwrap_err();
+    stop.set();
+    let error = import(&there.cache, piped(&bytes)).run(&stop).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     there.shows_nothing();
     let target = there.path("out.tar");
-    let error = here.cache.export([REF]).run(Output::file(&target), &stop).unwrap_err();
+    let error = export(&here.cache, [REF]).run(Output::file(&target), &stop).unwrap_err();
     assert!(error.kind() == ErrorKind::Interrupted && !target.exists());
 }

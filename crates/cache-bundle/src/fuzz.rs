@@ -2,7 +2,7 @@
 
 use cache_testkit::Fuzz;
 
-use super::*;
+use crate::{BundledVersion, Index};
 
 const WORDS: &[&str] = &[
     "[",

@@ -6,13 +6,22 @@ use std::io::{self, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::beside::Beside;
-use super::entry::{self, Entry, write_failed};
-use super::{Base, BundledBlob, BundledVersion, Contents, Index, Input, Moving, SigningKey, Stop, stoppable};
-use crate::{
-    Blob, Cache, Error, ErrorKind, Event, Get, Hasher, ModelId, NoProgress, Outcome, Progress, RepoPath, Result,
-    Revision, Sha256, Snapshot, Version, Visibility,
+use cache_core::{
+    Error, ErrorKind, Event, Hasher, ModelId, NoProgress, Outcome, Progress, Reason, RepoPath, Result, Revision,
+    Sha256, Version, Visibility,
 };
+use cache_fs::NewFile;
+use cache_lib::{Cache, Get, Snapshot};
+use cache_store::Blob;
+
+use crate::carried::Carried;
+use crate::entry::{self, Entry, write_failed};
+use crate::hash_thread::HashThread;
+use crate::head;
+use crate::index::{Base, BundledBlob, BundledVersion, Contents, Index};
+use crate::input::Input;
+use crate::sign::SigningKey;
+use crate::stop::{Stop, stoppable};
 
 /// How hard zstd tries: weights hardly shrink, whatever it does.
 const LEVEL: i32 = 3;
@@ -33,9 +42,9 @@ pub struct Export {
 }
 
 /// Where a bundle is written.
-pub struct Output(Kind);
+pub struct Output(OutputKind);
 
-enum Kind {
+enum OutputKind {
     File(PathBuf),
     Writer(Box<dyn Write + Send>),
 }
@@ -43,20 +52,20 @@ enum Kind {
 impl Output {
     /// A file. It appears under this name when it is whole and synced, and replaces what was there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self(Kind::File(path.into()))
+        Self(OutputKind::File(path.into()))
     }
 
     /// A stream, such as stdout. After a failure it has a beginning that no import takes.
     pub fn writer(writer: impl Write + Send + 'static) -> Self {
-        Self(Kind::Writer(Box::new(writer)))
+        Self(OutputKind::Writer(Box::new(writer)))
     }
 }
 
 impl fmt::Debug for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Kind::File(path) => f.debug_tuple("File").field(path).finish(),
-            Kind::Writer(_) => f.write_str("Writer"),
+            OutputKind::File(path) => f.debug_tuple("File").field(path).finish(),
+            OutputKind::Writer(_) => f.write_str("Writer"),
         }
     }
 }
@@ -64,7 +73,7 @@ impl fmt::Debug for Output {
 /// What was written.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Exported {
+pub struct ExportReport {
     /// What the bundle holds.
     pub contents: Contents,
     /// Bytes of the bundle as it was written, compressed if so.
@@ -72,7 +81,7 @@ pub struct Exported {
 }
 
 impl Export {
-    pub(super) fn new(cache: &Cache, gets: Vec<Get>) -> Self {
+    pub(crate) fn new(cache: &Cache, gets: Vec<Get>) -> Self {
         let progress = Arc::new(NoProgress);
         Self { cache: cache.clone(), gets, since: None, key: None, zstd: false, progress }
     }
@@ -95,7 +104,7 @@ impl Export {
         self
     }
 
-    /// Who hears of progress.
+    /// Receives progress events.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
@@ -106,16 +115,16 @@ impl Export {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not in the store, [`ErrorKind::Integrity`] when one is damaged,
     /// [`ErrorKind::NoSpace`] and [`ErrorKind::Storage`] of the target.
-    pub async fn write_to(self, output: Output) -> Result<Exported> {
+    pub async fn write_to(self, output: Output) -> Result<ExportReport> {
         stoppable(move |stop| self.run(output, stop)).await
     }
 
-    pub(super) fn run(self, output: Output, stop: &Stop) -> Result<Exported> {
+    pub(crate) fn run(self, output: Output, stop: &Stop) -> Result<ExportReport> {
         // Looked at before the work, which may take long.
-        if let Kind::File(path) = &output.0 {
+        if let OutputKind::File(path) = &output.0 {
             replaceable(path)?;
         }
-        let base = self.since.map(|last| super::list(last, None)).transpose()?.map(Base::of);
+        let base = self.since.map(|last| head::list(last, None)).transpose()?.map(Base::of);
         // Their leases keep the blobs until the end.
         let snapshots = self.gets.into_iter().map(Get::peek).collect::<Result<Vec<_>>>()?;
         let (index, plan) = plan(&self.cache, &snapshots, base)?;
@@ -133,13 +142,14 @@ impl Export {
         let sum = Index::sum(&contents.id);
         let is_restricted = |version: &BundledVersion| version.visibility.is_some_and(Visibility::is_restricted);
         let restricted = contents.index.versions.iter().any(is_restricted);
-        let work = Work { bytes, sum, signature, plan, zstd: self.zstd, restricted, progress: &*self.progress, stop };
-        work.announce(&contents);
+        let bundle =
+            Writer { bytes, sum, signature, plan, zstd: self.zstd, restricted, progress: &*self.progress, stop };
+        bundle.announce(&contents);
         let written = match output.0 {
-            Kind::Writer(mut writer) => work.write(&mut writer)?,
-            Kind::File(path) => work.write_file(&path)?,
+            OutputKind::Writer(mut writer) => bundle.write(&mut writer)?,
+            OutputKind::File(path) => bundle.write_file(&path)?,
         };
-        Ok(Exported { contents, written })
+        Ok(ExportReport { contents, written })
     }
 }
 
@@ -148,7 +158,7 @@ fn plan<'a>(
     cache: &Cache,
     snapshots: &'a [Snapshot],
     base: Option<Base>,
-) -> Result<(Index, Vec<(Moving<'a>, &'a Blob)>)> {
+) -> Result<(Index, Vec<(Carried<'a>, &'a Blob)>)> {
     let mut versions: BTreeMap<&Version, (BTreeSet<Revision>, BTreeMap<&RepoPath, Sha256>)> = BTreeMap::new();
     let mut blobs: BTreeMap<Sha256, (&RepoPath, &Blob)> = BTreeMap::new();
     for snapshot in snapshots {
@@ -172,7 +182,7 @@ fn plan<'a>(
         let mut manifest = cache.store().manifest(version)?.ok_or_else(|| {
             Error::new(ErrorKind::NotCached, format!("{version} was removed from the store during the export"))
                 .with_hint("download it again")
-                .with_reason(crate::Reason::NotCached)
+                .with_reason(Reason::NotCached)
                 .with_subject(&version.model)
         })?;
         // What else happens to be in this store is no part of the bundle.
@@ -184,11 +194,11 @@ fn plan<'a>(
         bundled.push(BundledVersion::new(refs.into_iter().collect(), manifest, visibility));
     }
     bundled.sort_by(|a, b| a.manifest.version.cmp(&b.manifest.version));
-    let carried: Vec<(Moving<'_>, &Blob)> = blobs
+    let carried: Vec<(Carried<'_>, &Blob)> = blobs
         .into_values()
-        .map(|(path, blob)| (Moving { blob: BundledBlob::new(blob.name, blob.size), path }, blob))
+        .map(|(path, blob)| (Carried { blob: BundledBlob::new(blob.name, blob.size), path }, blob))
         .collect();
-    let index = Index::new(bundled, carried.iter().map(|(moving, _)| moving.blob).collect(), base);
+    let index = Index::new(bundled, carried.iter().map(|(carried, _)| carried.blob).collect(), base);
     Ok((index, carried))
 }
 
@@ -225,11 +235,11 @@ fn replaceable(path: &Path) -> Result<()> {
     }
 }
 
-struct Work<'a> {
+struct Writer<'a> {
     bytes: Vec<u8>,
     sum: String,
     signature: Option<Vec<u8>>,
-    plan: Vec<(Moving<'a>, &'a Blob)>,
+    plan: Vec<(Carried<'a>, &'a Blob)>,
     zstd: bool,
     /// Whether a model in it is private or gated: then the file is its owner's alone.
     restricted: bool,
@@ -237,7 +247,7 @@ struct Work<'a> {
     stop: &'a Stop,
 }
 
-impl Work<'_> {
+impl Writer<'_> {
     fn announce(&self, contents: &Contents) {
         if let Some(first) = contents.index.versions.first() {
             let (version, files) = (&first.manifest.version, self.plan.len());
@@ -247,15 +257,10 @@ impl Work<'_> {
 
     fn write_file(&self, path: &Path) -> Result<u64> {
         let failed = |error: io::Error| Error::storage(format_args!("write {}", path.display()), error);
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let name = format!("{}.part", path.file_name().unwrap_or_default().to_string_lossy());
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(&name);
         let mode = if self.restricted { 0o600 } else { 0o666 };
-        let mut part = crate::export::open_new(&builder, folder, mode).map_err(failed)?;
-        let written = self.write(part.as_file_mut())?;
-        part.as_file().sync_all().map_err(failed)?;
-        crate::export::keep(part.into_temp_path(), path, folder).map_err(failed)?;
+        let mut file = NewFile::create(path, mode).map_err(failed)?;
+        let written = self.write(file.file())?;
+        file.keep().map_err(failed)?;
         Ok(written)
     }
 
@@ -280,19 +285,25 @@ impl Work<'_> {
         if let Some(signature) = &self.signature {
             Entry::write_whole(entry::SIGNATURE, signature, to)?;
         }
-        let beside = Beside::start()?;
-        for (moving, blob) in &self.plan {
-            self.write_blob(moving, blob, &beside, to)?;
+        let hash_thread = HashThread::start()?;
+        for (carried, blob) in &self.plan {
+            self.write_blob(carried, blob, &hash_thread, to)?;
         }
         entry::write_end(to)
     }
 
-    fn write_blob(&self, moving: &Moving<'_>, blob: &Blob, beside: &Beside, to: &mut dyn Write) -> Result<()> {
-        let (path, size) = (moving.path, blob.size);
+    fn write_blob(
+        &self,
+        carried: &Carried<'_>,
+        blob: &Blob,
+        hash_thread: &HashThread,
+        to: &mut dyn Write,
+    ) -> Result<()> {
+        let (path, size) = (carried.path, blob.size);
         let damaged = |why: String| {
             Error::new(ErrorKind::Integrity, format!("{path}: corrupted in the store: {why}"))
                 .with_hint("repair the store; no bundle was written")
-                .with_reason(crate::Reason::Corrupted)
+                .with_reason(Reason::Corrupted)
         };
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "the store" });
         let entry = Entry::new(entry::blob_name(&blob.name), size);
@@ -311,7 +322,7 @@ impl Work<'_> {
             self.progress.event(&Event::Advanced { path, bytes });
             Ok(())
         };
-        let hashes = beside.carry(size, Hasher::new(), read, write)?;
+        let hashes = hash_thread.carry(size, Hasher::new(), read, write)?;
         if hashes.sha256 != blob.name {
             return Err(damaged(format!(
                 "checksum mismatch: expected sha256:{}, got sha256:{}",

@@ -1,13 +1,13 @@
 //! Carries a folder's files from one store into another by way of a bundle, signed and checked.
 //!
-//! `cargo run --example bundle -- FOLDER WORK`: the stores and the bundle go to the folder `WORK`.
+//! `cargo run -p cache-bundle --example bundle -- FOLDER WORK`: the stores and the bundle go to the folder `WORK`.
 
 #![expect(clippy::print_stdout, reason = "an example that prints its answer")]
 
 use std::path::PathBuf;
 use std::time::Instant;
 
-use cache_lib::bundle::{Input, Output, SigningKey};
+use cache_bundle::{Input, Output, SigningKey};
 use cache_lib::{Cache, Error, ErrorKind, ModelId, ModelRef, Result};
 
 #[tokio::main]
@@ -27,11 +27,11 @@ async fn main() -> Result<()> {
     let public = key.verifying_key();
     let tar = work.join("models.tar");
     let begun = Instant::now();
-    let exported = here.export([&model]).sign(key).write_to(Output::file(&tar)).await?;
+    let exported = cache_bundle::export(&here, [&model]).sign(key).write_to(Output::file(&tar)).await?;
     println!("{}: {} bytes in {:.2} s", tar.display(), exported.written, begun.elapsed().as_secs_f64());
 
     let begun = Instant::now();
-    let imported = there.import(Input::file(&tar)).verify(public).await?;
+    let imported = cache_bundle::import(&there, Input::file(&tar)).verify(public).await?;
     println!("{} blobs taken in {:.2} s", imported.taken, begun.elapsed().as_secs_f64());
     for snapshot in &imported.snapshots {
         println!("{}", snapshot.folder().display());

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use cache_core::{Error, ErrorKind, Hasher, Reason, Result};
 use ed25519_dalek::Signer as _;
 use serde::{Deserialize, Serialize};
 
-use super::broken;
-use crate::{Error, ErrorKind, Hasher, Result};
+use crate::error::broken;
 
 /// What stands before the 32 bytes of a private key (PKCS #8, RFC 8410).
 const PRIVATE: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -21,7 +21,7 @@ const PUBLIC_LABEL: &str = "PUBLIC KEY";
 /// Most bytes of a key file.
 const MAX_KEY: u64 = 16 << 10;
 /// Most bytes of a signature file.
-pub(super) const MAX_SIGNATURE: u64 = 4 << 10;
+pub(crate) const MAX_SIGNATURE: u64 = 4 << 10;
 const ALGORITHM: &str = "ed25519";
 
 /// What names a public key: the first 16 digits of its SHA-256.
@@ -52,9 +52,9 @@ pub struct VerifyingKey(ed25519_dalek::VerifyingKey);
 
 /// The content of `bundle.sig`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Signature {
+pub(crate) struct Signature {
     algorithm: String,
-    pub(super) key: KeyId,
+    pub(crate) key: KeyId,
     signature: String,
 }
 
@@ -79,7 +79,7 @@ impl SigningKey {
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
-    /// Writes it to a new file that only its owner may read, and the public key beside it with `.pub` at the end. Gives
+    /// Writes it to a new file that only its owner may read, and the public key hash_thread it with `.pub` at the end. Gives
     /// the public key's path. Blocks.
     ///
     /// # Errors
@@ -105,7 +105,7 @@ impl SigningKey {
         VerifyingKey(self.0.verifying_key())
     }
 
-    pub(super) fn sign(&self, index: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) fn sign(&self, index: &[u8]) -> Result<Vec<u8>> {
         let bytes = self.0.sign(index).to_bytes();
         let signature = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let file = Signature { algorithm: ALGORITHM.to_owned(), key: self.verifying_key().id(), signature };
@@ -142,7 +142,7 @@ impl VerifyingKey {
         KeyId(hasher.finish().sha256.to_string().chars().take(16).collect())
     }
 
-    pub(super) fn check(&self, index: &[u8], signature: Option<&Signature>) -> Result<()> {
+    pub(crate) fn check(&self, index: &[u8], signature: Option<&Signature>) -> Result<()> {
         let refused = |why: String| {
             Error::new(ErrorKind::Integrity, why)
                 .with_hint("check the origin of the bundle; nothing of it was imported")
@@ -161,7 +161,7 @@ impl VerifyingKey {
 }
 
 impl Signature {
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         let found: Self = serde_json::from_slice(bytes)
             .map_err(|error| broken(format!("invalid signature of the bundle: {error}")))?;
         if found.algorithm == ALGORITHM {
@@ -195,7 +195,7 @@ fn read_pem(path: &Path, label: &str, prefix: &[u8]) -> Result<[u8; 32]> {
         Err(error) => {
             return Err(Error::new(ErrorKind::Usage, format!("the key cannot be read: {error}"))
                 .with_hint("create a key pair first")
-                .with_reason(crate::Reason::NotPrivateKey));
+                .with_reason(Reason::NotPrivateKey));
         }
     };
     let inside = text
@@ -209,9 +209,9 @@ fn read_pem(path: &Path, label: &str, prefix: &[u8]) -> Result<[u8; 32]> {
 
 fn no_key(path: &Path, label: &str) -> Error {
     let (what, hint, reason) = if label == PUBLIC_LABEL {
-        ("public", "name the file of the pair that ends in .pub", crate::Reason::NotPublicKey)
+        ("public", "name the file of the pair that ends in .pub", Reason::NotPublicKey)
     } else {
-        ("private", "name the file of the pair without .pub", crate::Reason::NotPrivateKey)
+        ("private", "name the file of the pair without .pub", Reason::NotPrivateKey)
     };
     Error::new(ErrorKind::Usage, format!("{}: not a {what} ed25519 key", path.display()))
         .with_hint(hint)
