@@ -79,7 +79,6 @@ mod sync;
 mod token;
 pub mod units;
 mod upstream;
-mod variants;
 mod verify;
 mod visibility;
 
@@ -96,6 +95,7 @@ pub use cache_core::{
     NoProgress, Outcome, PathError, Progress, RefError, RefText, RepoKind, RepoName, RepoPath, Result, Retry, Revision,
     Sha256, Source, Version, Visibility, escape_json, escape_line, escape_text, has_secrets, redact_text,
 };
+pub use cache_formats::variants::{NamedBy, Variant, variants_by_name};
 #[cfg(feature = "hf")]
 pub use cache_hf::{HubResponse, UNHASHED};
 #[cfg(feature = "local")]
@@ -132,7 +132,6 @@ pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
 pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
-pub use variants::{NamedBy, Variant, variants_by_name};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.

@@ -1,14 +1,14 @@
-//! The variants of a model: its GGUF files by quantisation.
+//! The variants of a model: its GGUF files by quantization.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cache_core::{Error, ErrorKind, FileEntry, Manifest, Reason, RepoPath, Result, name_list};
 use serde::Serialize;
 
-use crate::select::list;
-use crate::{Error, ErrorKind, FileEntry, Manifest, RepoPath, Result};
+use crate::quantization::{canonical, quantization};
 
-/// What headers have said: the quantisation of files whose names do not tell.
-pub(crate) type Told = BTreeMap<RepoPath, String>;
+/// Quantizations from headers, of files whose names do not say.
+pub type QuantByPath = BTreeMap<RepoPath, String>;
 
 /// Where the name of a [`Variant`] comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -25,9 +25,8 @@ pub enum NamedBy {
     Nothing,
 }
 
-/// One quantisation of a model, as one file or as a split set.
+/// One quantization of a model, as one file or as a split set.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
 pub struct Variant {
     /// What stands after the colon: `Q4_K_M`.
     pub name: String,
@@ -45,7 +44,7 @@ impl Variant {
     /// Whether people would call it so: case does not matter, and `FP16` is `F16`.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
-        plain(&self.name) == plain(name)
+        canonical(&self.name) == canonical(name)
     }
 
     /// Bytes of memory that loading it takes, as an estimate: its size and a tenth for context and buffers.
@@ -55,17 +54,18 @@ impl Variant {
     }
 }
 
-/// The variants of a listing as names tell them, the largest first. Asks nobody and reads nothing.
+/// The variants of a listing as names tell them, the largest first. Reads neither the network nor the disk.
 #[must_use]
 pub fn variants_by_name(manifest: &Manifest) -> Vec<Variant> {
-    variants(manifest, &Told::new())
+    variants(manifest, &QuantByPath::new())
 }
 
 /// The variants of a version, the largest first.
-pub(crate) fn variants(manifest: &Manifest, told: &Told) -> Vec<Variant> {
+#[must_use]
+pub fn variants(manifest: &Manifest, quants: &QuantByPath) -> Vec<Variant> {
     let mut found: Vec<Variant> = Vec::new();
     for set in sets(manifest) {
-        let (name, named_by) = set.name(manifest, told);
+        let (name, named_by) = set.name(manifest, quants);
         let at = found.iter().position(|variant| variant.is(&name)).unwrap_or_else(|| {
             found.push(Variant { name, files: Vec::new(), size: Some(0), missing_parts: 0, named_by });
             found.len() - 1
@@ -86,8 +86,8 @@ pub(crate) fn variants(manifest: &Manifest, told: &Told) -> Vec<Variant> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] when there is none, or not all of it.
-pub(crate) fn find(manifest: &Manifest, told: &Told, tag: &str) -> Result<Vec<usize>> {
-    let variants = variants(manifest, told);
+pub fn find(manifest: &Manifest, quants: &QuantByPath, tag: &str) -> Result<Vec<usize>> {
+    let variants = variants(manifest, quants);
     if let Some(variant) = variants.iter().find(|variant| variant.is(tag)) {
         if variant.missing_parts > 0 {
             return Err(incomplete(manifest, variant));
@@ -108,8 +108,9 @@ pub(crate) fn find(manifest: &Manifest, told: &Told, tag: &str) -> Result<Vec<us
 }
 
 /// The first files of variants that only their headers can name.
-pub(crate) fn unnamed<'a>(manifest: &'a Manifest, told: &Told) -> Vec<&'a FileEntry> {
-    let bare = |set: &FileSet| set.name(manifest, told).1 == NamedBy::Nothing;
+#[must_use]
+pub fn unnamed<'a>(manifest: &'a Manifest, quants: &QuantByPath) -> Vec<&'a FileEntry> {
+    let bare = |set: &FileSet| set.name(manifest, quants).1 == NamedBy::Nothing;
     sets(manifest).iter().filter(|set| bare(set)).map(|set| &manifest.files[set.files[0]]).collect()
 }
 
@@ -117,28 +118,28 @@ pub(crate) fn unnamed<'a>(manifest: &'a Manifest, told: &Told) -> Vec<&'a FileEn
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] when there is none; [`ErrorKind::Usage`] when nothing tells which.
-pub(crate) fn mmproj(manifest: &Manifest, chosen: &[usize]) -> Result<usize> {
+pub fn mmproj(manifest: &Manifest, chosen: &[usize]) -> Result<usize> {
     let all = positions(manifest, |file| is_mmproj(&file.path));
     let folder = |at: usize| manifest.files[at].path.as_str().rsplit_once('/').map(|(folder, _)| folder.to_owned());
     let main = chosen.iter().copied().find(|&at| is_model(&manifest.files[at]));
     let beside: Vec<usize> =
         all.iter().copied().filter(|&at| main.is_some_and(|main| folder(main) == folder(at))).collect();
     let candidates = if beside.is_empty() { all } else { beside };
-    let half = |at: &&usize| quantisation(manifest.files[**at].path.as_str()).as_deref() == Some("F16");
+    let half = |at: &&usize| quantization(manifest.files[**at].path.as_str()).as_deref() == Some("F16");
     let halves: Vec<usize> = candidates.iter().filter(half).copied().collect();
     match (&candidates[..], &halves[..]) {
         ([one], _) | (_, [one]) => Ok(*one),
         ([], _) => Err(Error::new(ErrorKind::NotFound, format!("{} has no mmproj file", manifest.version.model))
             .with_hint("only models with vision or audio have one")
-            .with_reason(crate::Reason::NoMmproj)),
+            .with_reason(Reason::NoMmproj)),
         _ => {
             let names = candidates.iter().map(|&at| manifest.files[at].path.to_string()).collect();
             Err(Error::new(
                 ErrorKind::Usage,
-                format!("{} has several mmproj files: {}", manifest.version.model, list(names)),
+                format!("{} has several mmproj files: {}", manifest.version.model, name_list(names)),
             )
             .with_hint("name one of them")
-            .with_reason(crate::Reason::SeveralMmproj))
+            .with_reason(Reason::SeveralMmproj))
         }
     }
 }
@@ -159,15 +160,15 @@ impl FileSet {
         (self.count as usize).saturating_sub(self.parts.len())
     }
 
-    fn name(&self, manifest: &Manifest, told: &Told) -> (String, NamedBy) {
+    fn name(&self, manifest: &Manifest, quants: &QuantByPath) -> (String, NamedBy) {
         let (folder, file) = self.stem.rsplit_once('/').unwrap_or(("", &self.stem));
-        if let Some(name) = quantisation(file) {
+        if let Some(name) = quantization(file) {
             return (name, NamedBy::FileName);
         }
-        if let Some(name) = quantisation(folder) {
+        if let Some(name) = quantization(folder) {
             return (name, NamedBy::Folder);
         }
-        match told.get(&manifest.files[self.files[0]].path) {
+        match quants.get(&manifest.files[self.files[0]].path) {
             Some(name) => (name.clone(), NamedBy::Header),
             None => (file.to_owned(), NamedBy::Nothing),
         }
@@ -205,7 +206,9 @@ fn is_model(file: &FileEntry) -> bool {
     file.path.as_str().to_ascii_lowercase().ends_with(".gguf") && !is_mmproj(&file.path)
 }
 
-pub(crate) fn is_mmproj(path: &RepoPath) -> bool {
+/// Whether the file is a projector, the companion of models with vision or audio.
+#[must_use]
+pub fn is_mmproj(path: &RepoPath) -> bool {
     let name = path.as_str().rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
     name.ends_with(".gguf") && name.contains("mmproj")
 }
@@ -238,7 +241,7 @@ fn no_variant(manifest: &Manifest, variants: &[Variant], tag: &str) -> Error {
         return error.with_hint("it has no GGUF files; leave out the part after the colon");
     }
     let names: BTreeSet<String> = variants.iter().map(|variant| variant.name.clone()).collect();
-    error.with_hint(format!("there are {}", list(names.into_iter().collect())))
+    error.with_hint(format!("there are {}", name_list(names.into_iter().collect())))
 }
 
 fn incomplete(manifest: &Manifest, variant: &Variant) -> Error {
@@ -255,43 +258,11 @@ fn incomplete(manifest: &Manifest, variant: &Variant) -> Error {
     .with_hint("its source has not all parts of the split file; take another variant, or a revision that has them")
 }
 
-/// The quantisation in a path, as llama.cpp spells them; `UD-` before it is Unsloth's own mixture.
-pub(crate) fn quantisation(path: &str) -> Option<String> {
-    let path = path.to_ascii_uppercase();
-    let words: Vec<&str> = path.split(['-', '.', '/']).collect();
-    words.iter().enumerate().rev().find_map(|(at, word)| {
-        let name = word_quantisation(word)?;
-        let mixture = at > 0 && words[at - 1] == "UD" && name.len() == word.len();
-        Some(if mixture { format!("UD-{name}") } else { name })
-    })
-}
-
-/// A whole word, or what follows an underscore in it.
-fn word_quantisation(word: &str) -> Option<String> {
-    let starts = std::iter::once(0).chain(word.match_indices('_').map(|(at, _)| at + 1));
-    starts.map(|at| &word[at..]).find(|tail| is_quantisation(tail)).map(plain)
-}
-
-fn is_quantisation(word: &str) -> bool {
-    let digit = |rest: &str| rest.starts_with(|c: char| c.is_ascii_digit());
-    ["Q", "IQ", "TQ", "MXFP", "NVFP"].iter().any(|start| word.strip_prefix(start).is_some_and(digit))
-        || matches!(word, "F16" | "F32" | "BF16" | "FP16" | "FP32")
-}
-
-/// One spelling for what is spelled in two ways.
-fn plain(name: &str) -> String {
-    let name = name.to_ascii_uppercase();
-    match name.as_str() {
-        "FP16" => "F16".to_owned(),
-        "FP32" => "F32".to_owned(),
-        _ => name,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use cache_core::{Commit, ModelId, Version};
+
     use super::*;
-    use crate::{Commit, ModelId, Version};
 
     fn manifest(files: &[(&str, u64)]) -> Manifest {
         let version =
@@ -308,26 +279,6 @@ mod tests {
     }
 
     #[test]
-    fn names_are_read_as_people_write_them() {
-        for (path, name) in [
-            ("m-Q4_K_M.gguf", "Q4_K_M"),
-            ("m.q8_0", "Q8_0"),
-            ("llama_3_q5_1", "Q5_1"),
-            ("Qwen3-8B-UD-Q4_K_XL", "UD-Q4_K_XL"),
-            ("UD-IQ2_M/x", "UD-IQ2_M"),
-            ("qwen2-0_5b-instruct-fp16", "F16"),
-            ("gpt-oss-20b-mxfp4", "MXFP4"),
-            ("m.i1-IQ3_XXS", "IQ3_XXS"),
-            ("model-bf16", "BF16"),
-        ] {
-            assert_eq!(quantisation(path).as_deref(), Some(name), "{path}");
-        }
-        for path in ["model", "Qwen3-8B", "llama-7b-instruct", "", "quantum"] {
-            assert_eq!(quantisation(path), None, "{path}");
-        }
-    }
-
-    #[test]
     fn variants_are_whole_sets_largest_first() {
         let manifest = manifest(&[
             ("README.md", 1),
@@ -339,8 +290,8 @@ mod tests {
             ("mmproj-m-F16.gguf", 10),
             ("plain.gguf", 20),
         ]);
-        let told = Told::from([(RepoPath::parse("plain.gguf").unwrap(), "Q2_K".to_owned())]);
-        let found = variants(&manifest, &told);
+        let quants = QuantByPath::from([(RepoPath::parse("plain.gguf").unwrap(), "Q2_K".to_owned())]);
+        let found = variants(&manifest, &quants);
         let short: Vec<_> =
             found.iter().map(|v| (v.name.as_str(), v.size.unwrap(), v.missing_parts, v.named_by)).collect();
         assert_eq!(
@@ -352,29 +303,29 @@ mod tests {
                 ("Q2_K", 20, 0, NamedBy::Header),
             ]
         );
-        assert_eq!(find(&manifest, &told, "q8_0").unwrap().len(), 2);
-        assert_eq!(names(&manifest, find(&manifest, &told, "Q2_K")), ["plain.gguf"]);
-        assert_eq!(names(&manifest, find(&manifest, &Told::new(), "plain")), ["plain.gguf"]);
-        let error = find(&manifest, &told, "fp16").unwrap_err();
+        assert_eq!(find(&manifest, &quants, "q8_0").unwrap().len(), 2);
+        assert_eq!(names(&manifest, find(&manifest, &quants, "Q2_K")), ["plain.gguf"]);
+        assert_eq!(names(&manifest, find(&manifest, &QuantByPath::new(), "plain")), ["plain.gguf"]);
+        let error = find(&manifest, &quants, "fp16").unwrap_err();
         assert!(error.message().contains("1 of 3 parts"), "{error}");
-        assert_eq!(unnamed(&manifest, &Told::new()).len(), 1);
-        assert!(unnamed(&manifest, &told).is_empty());
+        assert_eq!(unnamed(&manifest, &QuantByPath::new()).len(), 1);
+        assert!(unnamed(&manifest, &quants).is_empty());
     }
 
     #[test]
     fn a_mixture_answers_to_the_name_it_is_a_mixture_of() {
         let both = manifest(&[("m-Q4_K_M.gguf", 1), ("m-UD-Q4_K_M.gguf", 2), ("m-UD-Q2_K_XL.gguf", 1)]);
-        let told = Told::new();
-        assert_eq!(names(&both, find(&both, &told, "Q4_K_M")), ["m-Q4_K_M.gguf"]);
-        assert_eq!(names(&both, find(&both, &told, "UD-Q4_K_M")), ["m-UD-Q4_K_M.gguf"]);
-        assert_eq!(names(&both, find(&both, &told, "Q2_K_XL")), ["m-UD-Q2_K_XL.gguf"]);
+        let quants = QuantByPath::new();
+        assert_eq!(names(&both, find(&both, &quants, "Q4_K_M")), ["m-Q4_K_M.gguf"]);
+        assert_eq!(names(&both, find(&both, &quants, "UD-Q4_K_M")), ["m-UD-Q4_K_M.gguf"]);
+        assert_eq!(names(&both, find(&both, &quants, "Q2_K_XL")), ["m-UD-Q2_K_XL.gguf"]);
     }
 
     #[test]
     fn the_projector_beside_it_in_f16_is_the_one() {
         let of = |files: &[(&str, u64)]| {
             let manifest = manifest(files);
-            let chosen = find(&manifest, &Told::new(), "Q8_0").unwrap();
+            let chosen = find(&manifest, &QuantByPath::new(), "Q8_0").unwrap();
             mmproj(&manifest, &chosen).map(|at| manifest.files[at].path.to_string()).map_err(|error| error.kind())
         };
         let model = ("a/m-Q8_0.gguf", 1);
