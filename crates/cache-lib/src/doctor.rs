@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::builder::environment;
 use crate::cache::blocking;
+use crate::env::environment;
 use crate::units::Size;
 use crate::{Cache, Result, Writers};
 

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use cache_formats::variants::{NamedBy, Variant};
+
 use crate::units::{self, Size};
-use crate::variants::{NamedBy, Variant};
 use crate::{Error, ErrorKind, Result, machine_memory};
 
 /// One way to find the next variant to try.

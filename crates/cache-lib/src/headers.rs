@@ -8,12 +8,12 @@ use std::sync::Arc;
 
 use cache_core::{OpenOptions, Opened};
 use cache_formats::gguf::{Header, HeaderError};
+use cache_formats::variants::{self, QuantByPath};
 use futures::TryStreamExt as _;
 
 use crate::cache::blocking;
 use crate::get::Wanted;
 use crate::select::Selection;
-use crate::variants::{self, Told};
 use crate::{ByteRange, Cache, Error, ErrorKind, FileEntry, Manifest, Result, Source, Version};
 
 /// Most files whose headers are asked for.
@@ -67,7 +67,7 @@ pub(crate) async fn learn(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -
 }
 
 /// What the headers of all files say whose names say nothing: of those in the store, and over the network of the rest.
-pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<Told> {
+pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<QuantByPath> {
     let mut told = wanted.selection.told.clone();
     let unnamed: Vec<FileEntry> = variants::unnamed(manifest, &told).into_iter().take(FILES).cloned().collect();
     for file in unnamed {

@@ -4,12 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use cache_formats::variants::{self, QuantByPath, Variant};
 use serde::Serialize;
 
 use crate::fallback::Fallback;
 use crate::get::Wanted;
 use crate::look::Look;
-use crate::variants::{self, Told, Variant};
 use crate::{Cache, Error, ErrorKind, Get, ModelId, ModelRef, Result, Sha256, Snapshot, headers};
 
 /// What a [`Get`] may take instead of what it wants.
@@ -240,7 +240,7 @@ async fn another_variant(get: &Get, wanted: Wanted, fallback: &Fallback) -> Resu
     let listing = Look::resolve(cache, &listing(&wanted)).await?;
     let told = match headers::all(cache, &wanted, listing.manifest()).await {
         // Those that names tell of may be had all the same.
-        Err(error) if goes_on(&error) => Told::new(),
+        Err(error) if goes_on(&error) => QuantByPath::new(),
         told => told?,
     };
     let all = variants::variants(listing.manifest(), &told);
@@ -276,7 +276,7 @@ fn listing(wanted: &Wanted) -> Wanted {
     wish
 }
 
-fn of_variant(wanted: &Wanted, name: &str, told: &Told) -> Wanted {
+fn of_variant(wanted: &Wanted, name: &str, told: &QuantByPath) -> Wanted {
     let mut wish = wanted.clone();
     wish.selection.variant = Some(name.to_owned());
     wish.selection.told.clone_from(told);

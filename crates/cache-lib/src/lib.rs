@@ -26,7 +26,6 @@
 //! | `http` | plain web servers | reqwest, hyper, tower | yes |
 //! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
-//! | `bundle` | models in one file, signed, for places without a network | tar, zstd, ed25519-dalek | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
 //! | `rustls` | `https` by rustls | rustls, ring | yes |
 //! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
@@ -39,13 +38,11 @@
 mod adopt;
 mod besides;
 mod builder;
-#[cfg(feature = "bundle")]
-pub mod bundle;
 mod cache;
 mod compressed;
-pub mod config;
 mod doctor;
 mod ensure;
+mod env;
 mod evictions;
 mod expect;
 mod export;
@@ -53,11 +50,10 @@ mod fallback;
 mod finish;
 mod get;
 mod headers;
+mod incoming;
 mod instead;
 #[cfg(feature = "http")]
 mod lazy;
-#[cfg(any(feature = "bundle", feature = "local"))]
-mod listing;
 mod lock;
 mod look;
 mod memory;
@@ -65,6 +61,7 @@ mod meter;
 mod mirrors;
 #[cfg(feature = "http")]
 mod network;
+pub mod options;
 mod outdated;
 mod partial_manifest;
 mod patience;
@@ -79,9 +76,9 @@ mod snapshot;
 mod sources;
 mod stats;
 mod sync;
+mod token;
 pub mod units;
 mod upstream;
-mod variants;
 mod verify;
 mod visibility;
 
@@ -98,6 +95,7 @@ pub use cache_core::{
     NoProgress, Outcome, PathError, Progress, RefError, RefText, RepoKind, RepoName, RepoPath, Result, Retry, Revision,
     Sha256, Source, Version, Visibility, escape_json, escape_line, escape_text, has_secrets, redact_text,
 };
+pub use cache_formats::variants::{NamedBy, Variant, variants_by_name};
 #[cfg(feature = "hf")]
 pub use cache_hf::{HubResponse, UNHASHED};
 #[cfg(feature = "local")]
@@ -115,6 +113,8 @@ pub use cache_store::{
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
 pub use doctor::{Finding, Level};
 pub use ensure::{Ensured, EnsuredAny};
+#[doc(hidden)]
+pub use env::truthy;
 pub use export::{ExportOptions, Exported};
 pub use fallback::{Fallback, Policy};
 pub use get::Get;
@@ -132,7 +132,6 @@ pub use semver;
 pub use snapshot::{FetchedFile, Snapshot};
 pub use stats::{ModelStats, SourceStats, Stats};
 pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
-pub use variants::{NamedBy, Variant, variants_by_name};
 pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.
@@ -141,8 +140,6 @@ pub fn features() -> &'static [&'static str] {
     &[
         #[cfg(feature = "azure")]
         "azure",
-        #[cfg(feature = "bundle")]
-        "bundle",
         #[cfg(feature = "compressed")]
         "compressed",
         #[cfg(feature = "gcs")]

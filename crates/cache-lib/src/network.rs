@@ -11,8 +11,8 @@ use url::Url;
 
 #[cfg(feature = "hf")]
 use crate::ModelId;
-use crate::builder::environment;
 use crate::doctor::{Finding, Level, invalid_proxy};
+use crate::env::environment;
 use crate::{Cache, Error, ErrorKind, Result};
 
 /// Longest wait for each step.

@@ -3,13 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use cache_core::name_list;
+use cache_formats::variants::{self, QuantByPath};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use crate::variants::{self, Told};
 use crate::{Error, ErrorKind, FileEntry, Manifest, ModelId, Reason, RepoPath, Result};
 
-/// Longest list of names in an error.
-const SHOWN: usize = 12;
 /// The companion that has a name of its own.
 const MMPROJ: &str = "mmproj";
 
@@ -19,7 +18,7 @@ pub(crate) struct Selection {
     pub(crate) path: Option<RepoPath>,
     pub(crate) variant: Option<String>,
     /// What headers have said of files whose names say nothing.
-    pub(crate) told: Told,
+    pub(crate) told: QuantByPath,
     /// Only the listing is wanted, and no file.
     pub(crate) listing: bool,
     /// The patterns as they were written, for errors: `include '*.gguf'`.
@@ -93,7 +92,7 @@ impl Selection {
         if chosen.is_empty() && !manifest.files.is_empty() {
             let names = manifest.files.iter().map(|file| file.path.to_string());
             return Err(Error::new(ErrorKind::NotFound, self.no_match(&manifest.version.model))
-                .with_hint(format!("it has {}", list(names.collect())))
+                .with_hint(format!("it has {}", name_list(names.collect())))
                 .with_reason(Reason::NoMatch));
         }
         self.accompany(manifest, &mut chosen)?;
@@ -120,7 +119,7 @@ impl Selection {
                     ErrorKind::NotFound,
                     format!("no file in {model} matches the companion pattern"),
                 )
-                .with_hint(format!("it has {}", list(names))));
+                .with_hint(format!("it has {}", name_list(names))));
             }
             chosen.extend(more);
         }
@@ -157,15 +156,6 @@ fn globs(patterns: &[String]) -> Result<Option<GlobSet>> {
         set.add(glob);
     }
     set.build().map(Some).map_err(|error| refused(&patterns.join(" "), &error))
-}
-
-pub(crate) fn list(names: Vec<String>) -> String {
-    let more = names.len().saturating_sub(SHOWN);
-    let mut text = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        text = format!("{text} and {more} more");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -14,12 +14,12 @@ use cache_transfer::SourceEntry;
 #[cfg(feature = "http")]
 use crate::compressed;
 use crate::compressed::Told;
-use crate::config::Settings;
 #[cfg(feature = "http")]
 use crate::lazy::Lazy;
 #[cfg(feature = "http")]
 use crate::mirrors::OnTheWeb;
 use crate::mirrors::{Address, Elsewhere, Mirror};
+use crate::options::CacheOptions;
 #[cfg(feature = "http")]
 use crate::runtime;
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source, Visibility};
@@ -38,7 +38,7 @@ pub(crate) struct SourceSettings {
     #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only URLs have secret parameters"))]
     pub(crate) store: Store,
     /// What was configured; the fields above are above it.
-    pub(crate) settings: Settings,
+    pub(crate) options: CacheOptions,
 }
 
 impl std::fmt::Debug for SourceSettings {
@@ -107,7 +107,7 @@ impl Sources {
 
     /// The longest time for a get that sets none of its own.
     pub(crate) fn deadline(&self) -> Option<Duration> {
-        self.settings.settings.transfer.deadline
+        self.settings.options.deadline
     }
 
     /// Whether a model comes over the network.
@@ -225,11 +225,7 @@ impl Sources {
 
     #[cfg(feature = "http")]
     pub(crate) fn http(&self) -> Result<cache_net::HttpClient> {
-        self.http.get_or_try_init(|| {
-            let mut config = self.settings.settings.http_config()?;
-            config.offline = self.settings.offline;
-            cache_net::HttpClient::new(config)
-        })
+        self.http.get_or_try_init(|| cache_net::HttpClient::new(self.settings.options.http_config()?))
     }
 
     /// The circuits of the hosts that were asked; none before the first request.
@@ -240,7 +236,7 @@ impl Sources {
 
     #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
     pub(crate) fn bucket(&self, bucket: &crate::Bucket) -> Result<Arc<cache_object::ObjectSource>> {
-        cache_object::ObjectSource::new(bucket, &self.settings.settings.object_config(), self.http()?).map(Arc::new)
+        cache_object::ObjectSource::new(bucket, &self.settings.options.object_config(), self.http()?).map(Arc::new)
     }
 
     /// The Hub's settings but for a configured token.
@@ -248,7 +244,7 @@ impl Sources {
     fn endpoint_config(&self) -> Result<cache_hf::HfConfig> {
         let config =
             cache_hf::HfConfig::from_env()?.with_offline(self.settings.offline).with_retries(self.settings.retries);
-        let configured = &self.settings.settings.hub;
+        let configured = &self.settings.options.hub;
         let config = config.with_allow_http(configured.allow_http.unwrap_or(false));
         match self.settings.endpoint.as_deref().or(configured.endpoint.as_ref().map(Url::as_str)) {
             Some(endpoint) => config.with_endpoint(endpoint),
@@ -259,7 +255,7 @@ impl Sources {
     #[cfg(feature = "hf")]
     pub(crate) fn hub_config(&self) -> Result<cache_hf::HfConfig> {
         let mut config = self.endpoint_config()?;
-        let configured = &self.settings.settings.hub;
+        let configured = &self.settings.options.hub;
         let token = match (&self.settings.token, &configured.token) {
             (Some(token), _) => Some(token.clone()),
             (None, Some(place)) => Some(place.read()?),

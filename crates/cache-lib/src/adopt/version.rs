@@ -9,7 +9,6 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Adopt, AdoptState, AdoptedFile, AdoptedModel, gguf, naming};
 use crate::cache::blocking;
-use crate::listing::joined;
 use crate::look::recall;
 use crate::{
     AdoptOptions, AdoptPlan, Blob, Cache, CopyReason, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome,
@@ -170,7 +169,7 @@ fn finish(cache: &Cache, found: &CachedVersion, stored: Option<Manifest>, taken:
         let refused: BTreeSet<_> = adopted.refused().map(|(path, _)| path).collect();
         manifest.files.retain(|file| file.is_verifiable() || !refused.contains(&file.path));
     }
-    let manifest = joined(manifest, stored);
+    let manifest = manifest.merge(stored);
     let version = &manifest.version;
     store.put_manifest(&manifest)?;
     adopted.revisions.clear();
