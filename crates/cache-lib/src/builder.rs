@@ -10,8 +10,8 @@ use cache_transfer::Engine;
 
 use crate::cache::{Cache, Inner};
 use crate::config::{Config, LoadOptions, Settings};
-use crate::sources::{SourceSettings, Sources};
-use crate::{Error, ErrorKind, Mirror, Result};
+use crate::sources::source_set::{SourceSettings, Sources};
+use crate::{Mirror, Result, env};
 
 /// Settings of a [`Cache`]. What is not set here comes from [`settings`](Self::settings), or when there are none from
 /// the environment: the variables of [`KEYS`](crate::config::KEYS), among them `MODEL_CACHE_DIR`, `MODEL_CACHE_OFFLINE`
@@ -148,7 +148,7 @@ impl CacheBuilder {
         };
         let root = match self.root.or_else(|| settings.store.dir.clone()) {
             Some(root) => root,
-            None => platform_root()?,
+            None => env::platform_root()?,
         };
         settings.store.quota = self.quota.or(settings.store.quota);
         settings.transfer.jobs = self.jobs.or(settings.transfer.jobs);
@@ -184,24 +184,4 @@ impl fmt::Debug for CacheBuilder {
             .field("token", &self.token.as_ref().map(|_| "***"))
             .finish_non_exhaustive()
     }
-}
-
-/// A variable's value, if it is set and not empty.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Yes and no as `huggingface_hub` reads them.
-pub(crate) fn truthy(text: &str) -> bool {
-    ["1", "on", "yes", "true"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
-}
-
-/// The store's folder when nobody names another.
-pub(crate) fn platform_root() -> Result<PathBuf> {
-    let home = directories::BaseDirs::new().ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "this account has no home folder for the store")
-            .with_hint("choose a store folder with MODEL_CACHE_DIR")
-            .with_reason(crate::Reason::StoreUnusable)
-    })?;
-    Ok(home.cache_dir().join("model-cache"))
 }

@@ -43,7 +43,7 @@ pub use self::import::{Import, Imported, MovedRef};
 pub use self::index::{Base, BundledBlob, BundledVersion, Contents, Index};
 pub use self::input::Input;
 pub use self::sign::{KeyId, SigningKey, VerifyingKey};
-use crate::cache::blocking;
+use crate::task::blocking;
 use crate::{Cache, Error, ErrorKind, IntoModelRef, RepoPath, Result};
 
 impl Cache {

@@ -186,7 +186,7 @@ fn default_of(key: &'static Key) -> Option<Entry> {
     let (value, shown) = match key.preset {
         Preset::Is(text) => (key.kind.of_text(text, Base { folder: "".as_ref(), home: None }).ok()?, text.to_owned()),
         Preset::Unset(_) if key.name == "store.dir" => {
-            let dir: PathBuf = crate::builder::platform_root().ok()?;
+            let dir: PathBuf = crate::env::platform_root().ok()?;
             (Value::Path(dir.clone()), dir.display().to_string())
         }
         Preset::Unset(_) => return None,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::select::list;
+use crate::request::selection::list;
 use crate::{Error, ErrorKind, FileEntry, Manifest, RepoPath, Result};
 
 /// What headers have said: the quantisation of files whose names do not tell.

@@ -252,10 +252,10 @@ impl Work<'_> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(&name);
         let mode = if self.restricted { 0o600 } else { 0o666 };
-        let mut part = crate::export::open_new(&builder, folder, mode).map_err(failed)?;
+        let mut part = crate::place::open_new(&builder, folder, mode).map_err(failed)?;
         let written = self.write(part.as_file_mut())?;
         part.as_file().sync_all().map_err(failed)?;
-        crate::export::keep(part.into_temp_path(), path, folder).map_err(failed)?;
+        crate::place::keep(part.into_temp_path(), path, folder).map_err(failed)?;
         Ok(written)
     }
 

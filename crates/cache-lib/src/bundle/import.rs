@@ -16,12 +16,12 @@ use super::input::Stream;
 use super::sign::{MAX_SIGNATURE, Signature};
 use super::visibility;
 use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
-use crate::evictions::Evictions;
 use crate::listing::joined;
+use crate::request::evictions::Evictions;
 use crate::units::Size;
 use crate::{
     Cache, Commit, Error, ErrorKind, Event, FileEntry, Get, Hasher, Hashes, Manifest, ModelRef, NoProgress, Outcome,
-    Progress, Result, Revision, Sha256, Snapshot, Version, finish,
+    Progress, Result, Revision, Sha256, Snapshot, Version,
 };
 
 /// A bundle on its way into the store. Await it.
@@ -108,7 +108,7 @@ impl Import {
         let missing = work.missing(&contents.index)?;
         let taken_bytes = missing.values().sum();
         within_quota(&self.cache, taken_bytes)?;
-        finish::has_room(&self.cache, taken_bytes)?;
+        crate::request::finalize::has_room(&self.cache, taken_bytes)?;
         work.announce(&contents.index);
         for blob in &contents.index.blobs {
             work.take(

@@ -136,7 +136,7 @@ impl Draft {
 
     /// Reads the variables of all keys.
     pub(super) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
-        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| crate::builder::truthy(&text));
+        let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| crate::env::truthy(&text));
         for (at, key) in KEYS.iter().enumerate() {
             let own = key.variables().map(|name| (name, true));
             let names = own.chain(key.also.iter().map(|name| (*name, false)));
@@ -151,7 +151,7 @@ impl Draft {
                 Kind::Token if name.ends_with("_PATH") => Ok(Value::Token(TokenRef::File(text.trim().into()))),
                 Kind::Token => Ok(Value::Token(TokenRef::Env(name.to_owned()))),
                 // huggingface_hub takes what is not yes for no.
-                Kind::Flag if !own => Ok(Value::Flag(crate::builder::truthy(&text))),
+                Kind::Flag if !own => Ok(Value::Flag(crate::env::truthy(&text))),
                 kind => kind.of_text(&text, base),
             };
             let origin = Origin::Environment { name };
