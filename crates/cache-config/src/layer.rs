@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cache_lib::options::TokenRef;
-use cache_lib::{truthy, redact_text};
+use cache_lib::{redact_text, truthy};
 
 use crate::entry::ConfigEntry;
 use crate::keys::{KEYS, Key, Project};

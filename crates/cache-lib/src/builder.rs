@@ -10,7 +10,7 @@ use cache_transfer::Engine;
 
 use crate::cache::{Cache, Inner};
 use crate::options::CacheOptions;
-use crate::sources::{SourceSettings, Sources};
+use crate::sources::source_set::{SourceSettings, Sources};
 use crate::{Mirror, Result, env};
 
 /// Settings of a [`Cache`].

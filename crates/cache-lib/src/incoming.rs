@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use cache_store::VisibilityRecord;
 
-use crate::evictions::Evictions;
-use crate::{Cache, Get, ModelId, RepoPath, Result, Sha256, cache, finish, visibility};
+use crate::request::evictions::Evictions;
+use crate::request::finalize;
+use crate::{Cache, Get, ModelId, RepoPath, Result, Sha256, task, visibility};
 
 impl Cache {
     /// Checks that the disk has room for this many more bytes.
@@ -14,7 +15,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace) when it has not.
     pub fn check_room(&self, bytes: u64) -> Result<()> {
-        finish::has_room(self, bytes)
+        finalize::has_room(self, bytes)
     }
 
     /// Records a visibility that was learned elsewhere than from the Hub.
@@ -38,7 +39,7 @@ impl Cache {
     /// # Errors
     /// Those of the work; [`ErrorKind::Usage`](crate::ErrorKind::Usage) without a runtime.
     pub async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        cache::blocking(work).await
+        task::blocking(work).await
     }
 }
 

@@ -34,58 +34,117 @@
 //! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
 //! A source that is not built in answers with [`ErrorKind::Unsupported`].
 
-#[cfg(feature = "local")]
-mod adopt;
-mod besides;
-mod builder;
-mod cache;
-mod compressed;
-mod doctor;
-mod ensure;
 mod env;
-mod evictions;
-mod expect;
-mod export;
-mod fallback;
-mod finish;
-mod get;
-mod headers;
 mod incoming;
-mod instead;
-#[cfg(feature = "http")]
-mod lazy;
-mod lock;
-mod look;
-mod memory;
-mod meter;
-mod mirrors;
-#[cfg(feature = "http")]
-mod network;
 pub mod options;
-mod outdated;
-mod partial_manifest;
-mod patience;
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-mod push;
-mod read;
-pub mod registry;
-mod remove;
-mod runtime;
-mod select;
-mod snapshot;
-mod sources;
-mod stats;
-mod sync;
+mod place;
+mod task;
 mod token;
 pub mod units;
-mod upstream;
-mod verify;
+mod sources {
+    pub(crate) mod compressed;
+    #[cfg(feature = "http")]
+    pub(crate) mod lazy;
+    pub(crate) mod mirrors;
+    pub(crate) mod source_set;
+}
+mod open_files {
+    pub(crate) mod fetch_state;
+    pub(crate) mod in_flight;
+    pub(crate) mod page_reads;
+    pub(crate) mod recent;
+    pub(crate) mod streaming;
+}
+mod builder;
+mod cache;
 mod visibility;
+pub mod registry {
+    //! The registry: names of the user's own for models, with versions, and what they mean.
+    //!
+    //! Names are looked up before a text is parsed as a reference, and only texts that could be one (no slash before an
+    //! `@`) cost a look: `org/name` never does.
 
+    pub(crate) mod discover;
+    pub(crate) mod entry;
+    pub(crate) mod expected;
+    pub(crate) mod file;
+    pub(crate) mod name;
+    pub(crate) mod platform;
+    pub(crate) mod resolve;
+    #[cfg(test)]
+    mod tests;
+
+    pub use crate::registry::discover::{Discovered, Search};
+    pub use crate::registry::entry::{Entry, EntryVersion};
+    pub use crate::registry::file::Registry;
+    pub use crate::registry::name::Name;
+}
+mod request {
+    pub(crate) mod constraints;
+    pub(crate) mod ensure;
+    pub(crate) mod evictions;
+    pub(crate) mod fallback;
+    pub(crate) mod fallback_policy;
+    pub(crate) mod finalize;
+    pub(crate) mod get;
+    pub(crate) mod gguf_headers;
+    pub(crate) mod partial_manifest;
+    pub(crate) mod resolution;
+    pub(crate) mod selection;
+    pub(crate) mod snapshot;
+    pub(crate) mod source_wait;
+    pub(crate) mod usage;
+}
+mod read {
+    pub(crate) mod reader;
+}
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+mod push;
+mod upstream;
+mod lockfile {
+    pub(crate) mod lock_file;
+}
+mod maintain {
+    #[cfg(feature = "local")]
+    pub(crate) mod adopt;
+    pub(crate) mod remove;
+    pub(crate) mod stats;
+    pub(crate) mod sync;
+    pub(crate) mod updates;
+    pub(crate) mod verify;
+}
+mod doctor {
+    pub(crate) mod local;
+    #[cfg(feature = "http")]
+    pub(crate) mod network;
+}
+
+pub use crate::builder::CacheBuilder;
+pub use crate::cache::{Cache, IntoModelRef};
+pub use crate::doctor::local::{Finding, Level};
+pub use crate::env::machine_memory;
+#[doc(hidden)]
+pub use crate::env::truthy;
+pub use crate::lockfile::lock_file::{Lock, LockedFile, LockedModel};
 #[cfg(feature = "local")]
-pub use adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
-pub use builder::CacheBuilder;
-pub use cache::{Cache, IntoModelRef};
+pub use crate::maintain::adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
+pub use crate::maintain::stats::{ModelStats, SourceStats, Stats};
+pub use crate::maintain::sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
+pub use crate::maintain::updates::{Moving, UpdatePlan};
+pub use crate::maintain::verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
+pub use crate::open_files::fetch_state::Arrival;
+pub use crate::place::{ExportOptions, Exported};
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use crate::push::Push;
+pub use crate::read::reader::{FileReader, ReadOptions};
+pub use crate::registry::{Entry, EntryVersion, Registry};
+pub use crate::request::ensure::{Ensured, EnsuredAny};
+pub use crate::request::fallback::{Candidate, Choice, Chosen, Passed};
+pub use crate::request::fallback_policy::{Fallback, Policy};
+pub use crate::request::get::Get;
+pub use crate::request::resolution::{FileState, Look};
+pub use crate::request::snapshot::{FetchedFile, Snapshot};
+pub use crate::sources::mirrors::Mirror;
 pub use cache_core::Reason;
 #[doc(hidden)]
 pub use cache_core::failpoints;
@@ -111,28 +170,7 @@ pub use cache_store::{
     Writers,
 };
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
-pub use doctor::{Finding, Level};
-pub use ensure::{Ensured, EnsuredAny};
-#[doc(hidden)]
-pub use env::truthy;
-pub use export::{ExportOptions, Exported};
-pub use fallback::{Fallback, Policy};
-pub use get::Get;
-pub use instead::{Candidate, Choice, Chosen, Passed};
-pub use lock::{Lock, LockedFile, LockedModel};
-pub use look::{FileState, Look};
-pub use memory::machine_memory;
-pub use mirrors::Mirror;
-pub use outdated::{Moving, UpdatePlan};
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-pub use push::Push;
-pub use read::{Arrival, FileReader, ReadOptions};
-pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
-pub use snapshot::{FetchedFile, Snapshot};
-pub use stats::{ModelStats, SourceStats, Stats};
-pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
-pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.
 #[must_use]
