@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use cache_bundle::{Input, Output, SigningKey};
+use cache_bundle::{BundleInput, BundleOutput, SigningKey};
 use cache_lib::{Cache, Error, ErrorKind, ModelId, ModelRef, Result};
 
 #[tokio::main]
@@ -27,11 +27,11 @@ async fn main() -> Result<()> {
     let public = key.verifying_key();
     let tar = work.join("models.tar");
     let begun = Instant::now();
-    let exported = cache_bundle::export(&here, [&model]).sign(key).write_to(Output::file(&tar)).await?;
+    let exported = cache_bundle::export(&here, [&model]).sign(key).write_to(BundleOutput::file(&tar)).await?;
     println!("{}: {} bytes in {:.2} s", tar.display(), exported.written, begun.elapsed().as_secs_f64());
 
     let begun = Instant::now();
-    let imported = cache_bundle::import(&there, Input::file(&tar)).verify(public).await?;
+    let imported = cache_bundle::import(&there, BundleInput::file(&tar)).verify(public).await?;
     println!("{} blobs taken in {:.2} s", imported.taken, begun.elapsed().as_secs_f64());
     for snapshot in &imported.snapshots {
         println!("{}", snapshot.folder().display());

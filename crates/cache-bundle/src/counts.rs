@@ -1,4 +1,4 @@
-//! [`Counts`]: how much an index lists, found out before any of it is kept in memory.
+//! [`IndexCounts`]: how much an index lists, found out before any of it is kept in memory.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -14,13 +14,13 @@ const MAX_NAMES: usize = 1 << 16;
 
 /// How much an index lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Counts {
+pub(crate) struct IndexCounts {
     pub(crate) files: usize,
     pub(crate) blobs: usize,
     pub(crate) names: usize,
 }
 
-impl Counts {
+impl IndexCounts {
     /// What there is too much of.
     pub(crate) fn excess(&self) -> Option<String> {
         let all = [
@@ -33,7 +33,7 @@ impl Counts {
     }
 }
 
-impl<'de> Deserialize<'de> for Counts {
+impl<'de> Deserialize<'de> for IndexCounts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let CountedIndex { versions, blobs, base } = CountedIndex::deserialize(deserializer)?;
         Ok(Self {
@@ -122,7 +122,7 @@ impl<'de, T: Deserialize<'de> + Weight> Visitor<'de> for Counting<T> {
 mod tests {
     use super::*;
 
-    fn counts(text: &str) -> serde_json::Result<Counts> {
+    fn counts(text: &str) -> serde_json::Result<IndexCounts> {
         serde_json::from_str(text)
     }
 
@@ -131,7 +131,7 @@ mod tests {
         let text = r#"{"format": 1, "blobs": [{}, 1], "base": {"blobs": [2], "index": ""}, "versions": [
             {"refs": ["a", "b"], "manifest": {"files": [{"path": "x"}, {}], "model": "m"}},
             {"refs": [], "manifest": {"files": [3]}}]}"#;
-        assert_eq!(counts(text).unwrap(), Counts { files: 3, blobs: 3, names: 4 });
+        assert_eq!(counts(text).unwrap(), IndexCounts { files: 3, blobs: 3, names: 4 });
         assert!(counts(r#"{"blobs": [], "versions": {}}"#).is_err());
     }
 
@@ -140,8 +140,8 @@ mod tests {
         for (what, files, blobs, names) in
             [("files", MAX_LISTED_FILES + 1, 0, 0), ("blobs", 0, MAX_BLOBS + 1, 0), ("names", 0, 0, MAX_NAMES + 1)]
         {
-            assert!(Counts { files, blobs, names }.excess().unwrap().contains(what));
+            assert!(IndexCounts { files, blobs, names }.excess().unwrap().contains(what));
         }
-        assert_eq!(Counts { files: MAX_LISTED_FILES, blobs: MAX_BLOBS, names: MAX_NAMES }.excess(), None);
+        assert_eq!(IndexCounts { files: MAX_LISTED_FILES, blobs: MAX_BLOBS, names: MAX_NAMES }.excess(), None);
     }
 }

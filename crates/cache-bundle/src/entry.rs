@@ -6,7 +6,7 @@ use cache_core::{Error, ErrorKind, Result, Sha256};
 use tar::{EntryType, Header};
 
 use crate::error::broken;
-use crate::input::Stream;
+use crate::input::TarStream;
 
 /// Bytes of a block.
 const BLOCK: u64 = 512;
@@ -34,18 +34,18 @@ fn padding(size: u64) -> u64 {
 
 /// An entry as its header has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct TarEntry {
     pub(crate) name: String,
     pub(crate) size: u64,
 }
 
-impl Entry {
+impl TarEntry {
     pub(crate) fn new(name: impl Into<String>, size: u64) -> Self {
         Self { name: name.into(), size }
     }
 
     /// Reads the next header; `None` at the end of the archive.
-    pub(crate) fn read(from: &mut Stream) -> Result<Option<Self>> {
+    pub(crate) fn read(from: &mut TarStream) -> Result<Option<Self>> {
         let mut header = Header::new_old();
         from.read_exact(header.as_mut_bytes())?;
         if header.as_bytes().iter().all(|byte| *byte == 0) {
@@ -105,7 +105,7 @@ impl Entry {
     }
 
     /// Reads the content of a small entry, and what fills its last block.
-    pub(crate) fn read_whole(&self, from: &mut Stream, most: u64) -> Result<Vec<u8>> {
+    pub(crate) fn read_whole(&self, from: &mut TarStream, most: u64) -> Result<Vec<u8>> {
         if self.size > most {
             return Err(Error::new(
                 ErrorKind::Integrity,
@@ -126,7 +126,7 @@ pub(crate) fn write_end(to: &mut dyn Write) -> Result<()> {
 }
 
 /// After the first empty block: the second one, and zeros up to the end of the input.
-pub(crate) fn read_end(from: &mut Stream) -> Result<()> {
+pub(crate) fn read_end(from: &mut TarStream) -> Result<()> {
     let mut block = [0; 512];
     from.read_exact(&mut block)?;
     let mut rest = vec![0; MAX_TRAILER];

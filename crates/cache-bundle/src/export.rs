@@ -15,11 +15,11 @@ use cache_lib::{Cache, Get, Snapshot};
 use cache_store::Blob;
 
 use crate::carried::Carried;
-use crate::entry::{self, Entry, write_failed};
+use crate::entry::{self, TarEntry, write_failed};
 use crate::hash_thread::HashThread;
 use crate::head;
 use crate::index::{Base, BundledBlob, BundledVersion, Contents, Index};
-use crate::input::Input;
+use crate::input::BundleInput;
 use crate::sign::SigningKey;
 use crate::stop::{Stop, stoppable};
 
@@ -35,21 +35,21 @@ const BUFFER: usize = 64 << 10;
 pub struct Export {
     cache: Cache,
     gets: Vec<Get>,
-    since: Option<Input>,
+    since: Option<BundleInput>,
     key: Option<SigningKey>,
     zstd: bool,
     progress: Arc<dyn Progress>,
 }
 
 /// Where a bundle is written.
-pub struct Output(OutputKind);
+pub struct BundleOutput(OutputKind);
 
 enum OutputKind {
     File(PathBuf),
     Writer(Box<dyn Write + Send>),
 }
 
-impl Output {
+impl BundleOutput {
     /// A file. It appears under this name when it is whole and synced, and replaces what was there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(OutputKind::File(path.into()))
@@ -61,7 +61,7 @@ impl Output {
     }
 }
 
-impl fmt::Debug for Output {
+impl fmt::Debug for BundleOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             OutputKind::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -87,7 +87,7 @@ impl Export {
     }
 
     /// Leaves out the blobs that an earlier bundle carries, or one that it builds on itself. Only its index is read.
-    pub fn since(mut self, last: Input) -> Self {
+    pub fn since(mut self, last: BundleInput) -> Self {
         self.since = Some(last);
         self
     }
@@ -115,11 +115,11 @@ impl Export {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not in the store, [`ErrorKind::Integrity`] when one is damaged,
     /// [`ErrorKind::NoSpace`] and [`ErrorKind::Storage`] of the target.
-    pub async fn write_to(self, output: Output) -> Result<ExportReport> {
+    pub async fn write_to(self, output: BundleOutput) -> Result<ExportReport> {
         stoppable(move |stop| self.run(output, stop)).await
     }
 
-    pub(crate) fn run(self, output: Output, stop: &Stop) -> Result<ExportReport> {
+    pub(crate) fn run(self, output: BundleOutput, stop: &Stop) -> Result<ExportReport> {
         // Looked at before the work, which may take long.
         if let OutputKind::File(path) = &output.0 {
             replaceable(path)?;
@@ -143,7 +143,7 @@ impl Export {
         let is_restricted = |version: &BundledVersion| version.visibility.is_some_and(Visibility::is_restricted);
         let restricted = contents.index.versions.iter().any(is_restricted);
         let bundle =
-            Writer { bytes, sum, signature, plan, zstd: self.zstd, restricted, progress: &*self.progress, stop };
+            BundleWriter { bytes, sum, signature, plan, zstd: self.zstd, restricted, progress: &*self.progress, stop };
         bundle.announce(&contents);
         let written = match output.0 {
             OutputKind::Writer(mut writer) => bundle.write(&mut writer)?,
@@ -235,7 +235,7 @@ fn replaceable(path: &Path) -> Result<()> {
     }
 }
 
-struct Writer<'a> {
+struct BundleWriter<'a> {
     bytes: Vec<u8>,
     sum: String,
     signature: Option<Vec<u8>>,
@@ -247,7 +247,7 @@ struct Writer<'a> {
     stop: &'a Stop,
 }
 
-impl Writer<'_> {
+impl BundleWriter<'_> {
     fn announce(&self, contents: &Contents) {
         if let Some(first) = contents.index.versions.first() {
             let (version, files) = (&first.manifest.version, self.plan.len());
@@ -266,7 +266,7 @@ impl Writer<'_> {
 
     /// Writes the bundle, and says how many bytes it has.
     fn write(&self, to: &mut (dyn Write + Send)) -> Result<u64> {
-        let mut counted = Counted { to: BufWriter::with_capacity(BUFFER, to), bytes: 0 };
+        let mut counted = CountingWriter { to: BufWriter::with_capacity(BUFFER, to), bytes: 0 };
         if self.zstd {
             let mut encoder = zstd::Encoder::new(&mut counted, LEVEL).map_err(write_failed)?;
             encoder.include_checksum(true).map_err(write_failed)?;
@@ -280,10 +280,10 @@ impl Writer<'_> {
     }
 
     fn write_tar(&self, to: &mut dyn Write) -> Result<()> {
-        Entry::write_whole(entry::INDEX, &self.bytes, to)?;
-        Entry::write_whole(entry::SUM, self.sum.as_bytes(), to)?;
+        TarEntry::write_whole(entry::INDEX, &self.bytes, to)?;
+        TarEntry::write_whole(entry::SUM, self.sum.as_bytes(), to)?;
         if let Some(signature) = &self.signature {
-            Entry::write_whole(entry::SIGNATURE, signature, to)?;
+            TarEntry::write_whole(entry::SIGNATURE, signature, to)?;
         }
         let hash_thread = HashThread::start()?;
         for (carried, blob) in &self.plan {
@@ -306,7 +306,7 @@ impl Writer<'_> {
                 .with_reason(Reason::Corrupted)
         };
         self.progress.event(&Event::Started { path, size: Some(size), resumed: 0, source: "the store" });
-        let entry = Entry::new(entry::blob_name(&blob.name), size);
+        let entry = TarEntry::new(entry::blob_name(&blob.name), size);
         entry.write_header(to)?;
         let mut file = fs_err::File::open(&blob.path).map_err(|error| Error::storage("read the store", error))?;
         let read = |buffer: &mut [u8]| {
@@ -335,12 +335,12 @@ impl Writer<'_> {
     }
 }
 
-struct Counted<W> {
+struct CountingWriter<W> {
     to: W,
     bytes: u64,
 }
 
-impl<W: Write> Write for Counted<W> {
+impl<W: Write> Write for CountingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.to.write(bytes)?;
         self.bytes += written as u64;

@@ -14,12 +14,12 @@ use cache_lib::{Cache, Snapshot};
 use cache_store::{Blob, BlobAccess, PartialKey, Store};
 
 use crate::carried::Carried;
-use crate::entry::{self, Entry};
+use crate::entry::{self, TarEntry};
 use crate::error::broken;
 use crate::hash_thread::HashThread;
 use crate::head::{self, Head};
 use crate::index::{BundledBlob, BundledVersion, Contents, Index};
-use crate::input::{Input, Stream};
+use crate::input::{BundleInput, TarStream};
 use crate::sign::VerifyingKey;
 use crate::stop::{Stop, stoppable};
 use crate::visibility;
@@ -28,7 +28,7 @@ use crate::visibility;
 #[must_use = "nothing is imported until it is awaited"]
 pub struct Import {
     cache: Cache,
-    input: Input,
+    input: BundleInput,
     key: Option<VerifyingKey>,
     progress: Arc<dyn Progress>,
 }
@@ -67,7 +67,7 @@ pub struct MovedRef {
 }
 
 impl Import {
-    pub(crate) fn new(cache: &Cache, input: Input) -> Self {
+    pub(crate) fn new(cache: &Cache, input: BundleInput) -> Self {
         Self { cache: cache.clone(), input, key: None, progress: Arc::new(NoProgress) }
     }
 
@@ -95,7 +95,7 @@ impl Import {
         let names: Vec<Sha256> = files.keys().copied().collect();
         // First the lease, then the look: what is found stays.
         let _lease = store.lease(&names)?;
-        let mut reader = Reader {
+        let mut reader = BundleReader {
             store,
             stream,
             next,
@@ -237,17 +237,17 @@ fn check_present(store: &Store, name: &Sha256, files: &[&FileEntry]) -> Result<(
     Ok(())
 }
 
-struct Reader<'a> {
+struct BundleReader<'a> {
     store: &'a Store,
-    stream: Stream,
-    next: Option<Entry>,
+    stream: TarStream,
+    next: Option<TarEntry>,
     hash_thread: HashThread,
     access: BTreeMap<Sha256, BlobAccess>,
     progress: &'a dyn Progress,
     stop: &'a Stop,
 }
 
-impl Reader<'_> {
+impl BundleReader<'_> {
     fn missing(&self, index: &Index) -> Result<BTreeMap<Sha256, u64>> {
         let mut missing = BTreeMap::new();
         for blob in &index.blobs {
@@ -269,7 +269,7 @@ impl Reader<'_> {
     fn take(&mut self, blob: BundledBlob, files: &[&FileEntry], missing: bool) -> Result<()> {
         self.stop.check()?;
         let Some(first) = files.first() else { return Ok(()) };
-        Entry::new(entry::blob_name(&blob.sha256), blob.size).expect(self.next.take())?;
+        TarEntry::new(entry::blob_name(&blob.sha256), blob.size).expect(self.next.take())?;
         if missing {
             self.publish(&Carried { blob, path: &first.path }, files)?;
             self.stream.skip(entry::padded(blob.size) - blob.size)?;
@@ -279,7 +279,7 @@ impl Reader<'_> {
         let outcome = if missing { Outcome::Fetched } else { Outcome::Hit };
         let verified = first.is_verifiable();
         self.progress.event(&Event::Finished { path: &first.path, size: blob.size, outcome, verified });
-        self.next = Entry::read(&mut self.stream)?;
+        self.next = TarEntry::read(&mut self.stream)?;
         Ok(())
     }
 

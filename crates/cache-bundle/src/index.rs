@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cache_core::{Error, ErrorKind, FileEntry, Manifest, Result, Revision, Sha256, Visibility};
 use serde::{Deserialize, Serialize};
 
-use crate::counts::Counts;
+use crate::counts::IndexCounts;
 use crate::entry::INDEX;
 use crate::error::broken;
 use crate::sign::KeyId;
@@ -130,8 +130,8 @@ impl Index {
         files
     }
 
-    fn counts(&self) -> Counts {
-        Counts {
+    fn counts(&self) -> IndexCounts {
+        IndexCounts {
             files: self.versions.iter().map(|version| version.manifest.files.len()).sum(),
             blobs: self.blobs.len() + self.base.as_ref().map_or(0, |base| base.blobs.len()),
             names: self.versions.iter().map(|version| 1 + version.refs.len()).sum(),
@@ -160,16 +160,16 @@ impl Index {
 
     pub(crate) fn parse(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
-        struct Format {
+        struct FormatNumber {
             format: u32,
         }
         let nonsense = |error: serde_json::Error| broken(format!("invalid index of the bundle: {error}"));
-        let Format { format } = serde_json::from_slice(bytes).map_err(nonsense)?;
+        let FormatNumber { format } = serde_json::from_slice(bytes).map_err(nonsense)?;
         if format != FORMAT {
             let text = format!("the bundle has format {format}, and this build reads format {FORMAT}");
             return Err(Error::new(ErrorKind::Unsupported, text).with_hint("update model-cache"));
         }
-        let counts: Counts = serde_json::from_slice(bytes).map_err(nonsense)?;
+        let counts: IndexCounts = serde_json::from_slice(bytes).map_err(nonsense)?;
         if let Some(why) = counts.excess() {
             return Err(broken(format!("the bundle's index is too large: {why}")));
         }

@@ -1,4 +1,4 @@
-//! [`Input`]: where a bundle is read from, compressed or not, seekable or not.
+//! [`BundleInput`]: where a bundle is read from, compressed or not, seekable or not.
 
 use std::fmt;
 use std::fs::File;
@@ -15,18 +15,18 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const WINDOW_LOG: u32 = 27;
 /// Bytes read from the input at once where it is compressed.
 const BUFFER: usize = 1 << 20;
-/// Bytes taken on somebody's word before they have come.
+/// Bytes allocated ahead of what has been read.
 const STEP: u64 = 1 << 20;
 
 /// A bundle to read: a file, or a stream that need not be seekable.
-pub struct Input(InputKind);
+pub struct BundleInput(InputKind);
 
 enum InputKind {
     File(PathBuf),
     Reader(Box<dyn Read + Send>),
 }
 
-impl Input {
+impl BundleInput {
     /// A file; it may lie on a read-only medium.
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self(InputKind::File(path.into()))
@@ -38,7 +38,7 @@ impl Input {
     }
 }
 
-impl fmt::Debug for Input {
+impl fmt::Debug for BundleInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             InputKind::File(path) => f.debug_tuple("File").field(path).finish(),
@@ -48,18 +48,18 @@ impl fmt::Debug for Input {
 }
 
 /// The tar itself.
-pub(crate) struct Stream {
-    body: Body,
+pub(crate) struct TarStream {
+    body: StreamInput,
     pub(crate) compressed: bool,
 }
 
-enum Body {
+enum StreamInput {
     File(File),
     Reader(Box<dyn Read + Send>),
 }
 
-impl Stream {
-    pub(crate) fn open(input: Input) -> Result<Self> {
+impl TarStream {
+    pub(crate) fn open(input: BundleInput) -> Result<Self> {
         match input.0 {
             InputKind::Reader(reader) => Self::new(None, reader),
             InputKind::File(path) => {
@@ -78,15 +78,15 @@ impl Stream {
         let compressed = magic == ZSTD;
         if let Some(mut file) = file.filter(|_| !compressed) {
             file.seek(SeekFrom::Start(0)).map_err(read_failed)?;
-            return Ok(Self { body: Body::File(file), compressed });
+            return Ok(Self { body: StreamInput::File(file), compressed });
         }
         let begun = Cursor::new(magic.get(..read).unwrap_or_default().to_vec()).chain(reader);
         if !compressed {
-            return Ok(Self { body: Body::Reader(Box::new(begun)), compressed });
+            return Ok(Self { body: StreamInput::Reader(Box::new(begun)), compressed });
         }
         let mut plain = zstd::Decoder::with_buffer(BufReader::with_capacity(BUFFER, begun)).map_err(read_failed)?;
         plain.window_log_max(WINDOW_LOG).map_err(read_failed)?;
-        Ok(Self { body: Body::Reader(Box::new(plain)), compressed })
+        Ok(Self { body: StreamInput::Reader(Box::new(plain)), compressed })
     }
 
     pub(crate) fn read_exact(&mut self, buffer: &mut [u8]) -> Result<()> {
@@ -97,8 +97,8 @@ impl Stream {
     /// Fills the buffer, or as much of it as there is input.
     pub(crate) fn read_up_to(&mut self, buffer: &mut [u8]) -> Result<usize> {
         match &mut self.body {
-            Body::File(file) => up_to(file, buffer),
-            Body::Reader(reader) => up_to(&mut **reader, buffer),
+            StreamInput::File(file) => up_to(file, buffer),
+            StreamInput::Reader(reader) => up_to(&mut **reader, buffer),
         }
     }
 
@@ -119,11 +119,11 @@ impl Stream {
     /// Passes over bytes: by seeking where that is possible. That the input ends before is found by the next read.
     pub(crate) fn skip(&mut self, bytes: u64) -> Result<()> {
         match &mut self.body {
-            Body::File(file) => {
+            StreamInput::File(file) => {
                 let ahead = i64::try_from(bytes).map_err(|_| broken("an entry of the bundle is too large"))?;
                 file.seek(SeekFrom::Current(ahead)).map(|_| ()).map_err(read_failed)
             }
-            Body::Reader(reader) => {
+            StreamInput::Reader(reader) => {
                 let passed = io::copy(&mut reader.take(bytes), &mut io::sink()).map_err(read_failed)?;
                 if passed < bytes { Err(read_failed(io::ErrorKind::UnexpectedEof.into())) } else { Ok(()) }
             }

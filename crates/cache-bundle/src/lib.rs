@@ -2,9 +2,9 @@
 //!
 //! ```no_run
 //! # async fn example(cache: &cache_lib::Cache, there: &cache_lib::Cache) -> cache_lib::Result<()> {
-//! use cache_bundle::{Input, Output};
-//! cache_bundle::export(cache, ["org/name"]).write_to(Output::file("models.tar")).await?;
-//! cache_bundle::import(there, Input::file("models.tar")).await?;
+//! use cache_bundle::{BundleInput, BundleOutput};
+//! cache_bundle::export(cache, ["org/name"]).write_to(BundleOutput::file("models.tar")).await?;
+//! cache_bundle::import(there, BundleInput::file("models.tar")).await?;
 //! # Ok(())
 //! # }
 //! ```
@@ -43,11 +43,11 @@ mod visibility;
 
 use cache_lib::{Cache, IntoModelRef};
 
-pub use self::export::{Export, ExportReport, Output};
+pub use self::export::{BundleOutput, Export, ExportReport};
 pub use self::head::list;
 pub use self::import::{Import, Imported, MovedRef};
 pub use self::index::{Base, BundledBlob, BundledVersion, Contents, Index};
-pub use self::input::Input;
+pub use self::input::BundleInput;
 pub use self::sign::{KeyId, SigningKey, VerifyingKey};
 
 /// Writes models of the store into a bundle. Only present files are exported: nothing is downloaded.
@@ -58,6 +58,6 @@ pub fn export(cache: &Cache, references: impl IntoIterator<Item = impl IntoModel
 }
 
 /// Takes the models of a bundle into the store. Await it, after adding options: [`Import::verify`] …
-pub fn import(cache: &Cache, input: Input) -> Import {
+pub fn import(cache: &Cache, input: BundleInput) -> Import {
     Import::new(cache, input)
 }

@@ -24,13 +24,13 @@ impl Stop {
 
 /// Runs blocking work that stops when the future is dropped.
 pub(crate) async fn stoppable<T: Send + 'static>(work: impl FnOnce(&Stop) -> Result<T> + Send + 'static) -> Result<T> {
-    struct Guard(Stop);
-    impl Drop for Guard {
+    struct StopGuard(Stop);
+    impl Drop for StopGuard {
         fn drop(&mut self) {
             self.0.set();
         }
     }
     let stop = Stop::default();
-    let _guard = Guard(stop.clone());
+    let _guard = StopGuard(stop.clone());
     Cache::run_blocking(move || work(&stop)).await
 }

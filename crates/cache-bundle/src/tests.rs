@@ -68,7 +68,7 @@ impl Place {
 
     fn export(&self, export: Export) -> Vec<u8> {
         let bytes = Shared::default();
-        export.run(Output::writer(bytes.clone()), &Stop::default()).unwrap();
+        export.run(BundleOutput::writer(bytes.clone()), &Stop::default()).unwrap();
         std::mem::take(&mut *bytes.0.lock().unwrap())
     }
 
@@ -130,8 +130,8 @@ impl Read for Pipe {
     }
 }
 
-fn piped(bytes: &[u8]) -> Input {
-    Input::reader(Pipe(std::io::Cursor::new(bytes.to_vec()), 5))
+fn piped(bytes: &[u8]) -> BundleInput {
+    BundleInput::reader(Pipe(std::io::Cursor::new(bytes.to_vec()), 5))
 }
 
 fn version(commit: &str) -> Version {
@@ -165,10 +165,10 @@ fn entry(path: &str, content: &[u8]) -> FileEntry {
 }
 
 /// An entry of a tar: name, kind and content.
-type TarEntry = (String, EntryType, Vec<u8>);
+type RawEntry = (String, EntryType, Vec<u8>);
 
 /// A tar of these entries.
-fn pack(entries: &[TarEntry]) -> Vec<u8> {
+fn pack(entries: &[RawEntry]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (name, kind, content) in entries {
         let mut header = Header::new_gnu();
@@ -186,7 +186,7 @@ fn pack(entries: &[TarEntry]) -> Vec<u8> {
     bytes
 }
 
-fn unpack(bytes: &[u8]) -> Vec<TarEntry> {
+fn unpack(bytes: &[u8]) -> Vec<RawEntry> {
     let mut archive = tar::Archive::new(bytes);
     let entries = archive.entries().unwrap();
     entries
@@ -200,7 +200,7 @@ fn unpack(bytes: &[u8]) -> Vec<TarEntry> {
 }
 
 /// With the digest that the index has now.
-fn sealed(mut entries: Vec<TarEntry>) -> Vec<u8> {
+fn sealed(mut entries: Vec<RawEntry>) -> Vec<u8> {
     entries[1].2 = Index::sum(&sha256(&entries[0].2)).into_bytes();
     pack(&entries)
 }
@@ -305,7 +305,7 @@ fn bit_rot_is_not_carried_out() {
     fs_err::write(&blob.path, bytes).unwrap();
     let out = tempfile::tempdir().unwrap();
     let target = out.path().join("models.tar");
-    let error = export(&here.cache, [REF]).run(Output::file(&target), &Stop::default()).unwrap_err();
+    let error = export(&here.cache, [REF]).run(BundleOutput::file(&target), &Stop::default()).unwrap_err();
     assert!(error.kind() == ErrorKind::Integrity && error.message().contains("model.bin"), "{error}");
     assert_eq!(error.reason(), Some(Reason::ModelCorrupted), "{error:?}");
     assert_eq!(fs_err::read_dir(out.path()).unwrap().count(), 0);
@@ -396,6 +396,6 @@ fn who_is_told_to_stop_stops() {
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     there.shows_nothing();
     let target = there.path("out.tar");
-    let error = export(&here.cache, [REF]).run(Output::file(&target), &stop).unwrap_err();
+    let error = export(&here.cache, [REF]).run(BundleOutput::file(&target), &stop).unwrap_err();
     assert!(error.kind() == ErrorKind::Interrupted && !target.exists());
 }

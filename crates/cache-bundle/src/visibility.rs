@@ -79,7 +79,7 @@ mod tests {
     use super::*;
     use crate::stop::Stop;
     use crate::tests::{COMMIT, NEWER, Place, model};
-    use crate::{Output, export};
+    use crate::{BundleOutput, export};
 
     fn bundle(said: Option<Visibility>, commit: &str) -> Vec<u8> {
         let place = Place::new();
@@ -97,7 +97,7 @@ mod tests {
         put(&place.cache, &Place::model(), Visibility::Private).unwrap();
         let path = place.path("private.tar");
         let (export, stop) = (export(&place.cache, [Place::model().to_string()]), Stop::default());
-        export.run(Output::file(&path), &stop).unwrap();
+        export.run(BundleOutput::file(&path), &stop).unwrap();
         assert_eq!(fs_err::metadata(&path).unwrap().permissions().mode() & 0o077, 0);
     }
 

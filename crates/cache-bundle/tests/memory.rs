@@ -4,7 +4,7 @@
 
 use std::io::Cursor;
 
-use cache_bundle::Input;
+use cache_bundle::BundleInput;
 use cache_lib::{Cache, ErrorKind, Hasher};
 use cache_testkit::CountingAllocator;
 use tar::{EntryType, Header};
@@ -51,7 +51,7 @@ async fn import(index: String) -> (cache_lib::Error, usize) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::builder().root(folder.path()).offline(true).build().unwrap();
     let peak = MEMORY.measure();
-    let error = cache_bundle::import(&cache, Input::reader(Cursor::new(bytes))).await.map(|_| ()).unwrap_err();
+    let error = cache_bundle::import(&cache, BundleInput::reader(Cursor::new(bytes))).await.map(|_| ()).unwrap_err();
     (error, peak.bytes().saturating_sub(length))
 }
 

@@ -7,7 +7,7 @@ use cache_lib::{CacheBuilder, EngineConfig, EvictOrder, Mirror, Result, StoreOpt
 
 use crate::keys::{KEYS, Preset};
 use crate::settings::{DigestPolicy, EvictionPolicy, MirrorSettings, Settings};
-use crate::value::{Base, Value};
+use crate::value::{PathBase, Value};
 
 impl Settings {
     /// A builder for a cache with these settings, and nothing else of the environment.
@@ -85,7 +85,7 @@ fn read_mirror(said: &MirrorSettings) -> Result<Mirror> {
 fn default_ttl() -> Option<Duration> {
     let key = KEYS.iter().find(|key| key.name == "store.ttl")?;
     let Preset::Is(text) = key.preset else { return None };
-    match key.kind.of_text(text, Base { folder: "".as_ref(), home: None }) {
+    match key.kind.of_text(text, PathBase { folder: "".as_ref(), home: None }) {
         Ok(Value::Age(age)) => Some(age),
         _ => None,
     }

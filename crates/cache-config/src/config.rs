@@ -8,9 +8,9 @@ use crate::entry::{ConfigEntry, default_of};
 use crate::keys::{KEYS, Key};
 use crate::layer::Draft;
 use crate::origin::Mistake;
-use crate::places::{self, ConfigFile, Found, LoadOptions};
+use crate::places::{self, ConfigFile, FoundFiles, LoadOptions};
 use crate::settings::Settings;
-use crate::value::Base;
+use crate::value::PathBase;
 
 /// A resolved configuration.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +39,8 @@ impl Config {
     pub fn inspect(options: &LoadOptions) -> (Self, Vec<Mistake>) {
         let mut draft = Draft::default();
         let home = options.home();
-        let base = Base { folder: &options.cwd, home: home.as_deref() };
-        let Found { files, mut warnings } = places::read(options, base, &mut draft);
+        let base = PathBase { folder: &options.cwd, home: home.as_deref() };
+        let FoundFiles { files, mut warnings } = places::read(options, base, &mut draft);
         draft.environment(&*options.environment, base);
         warnings.extend(places::unknown_variables(options, &draft));
         for flag in &options.flags {

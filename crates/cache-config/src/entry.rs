@@ -5,8 +5,8 @@ use cache_lib::redact_text;
 use serde_json::json;
 
 use crate::keys::{Key, Preset};
-use crate::origin::{Origin, written};
-use crate::value::{Base, Value};
+use crate::origin::{ValueOrigin, written};
+use crate::value::{PathBase, Value};
 
 /// One key with its value.
 #[derive(Debug, Clone)]
@@ -21,7 +21,7 @@ pub struct ConfigEntry {
     /// The value as it was written. Of a token, where it is.
     pub shown: String,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 impl ConfigEntry {
@@ -56,19 +56,21 @@ impl ConfigEntry {
     /// Whether `cache-hf` reads the variable itself, with the rules of Hugging Face programs.
     pub(crate) fn is_hubs_own(&self) -> bool {
         let foreign = |name: &str| self.key.also.contains(&name);
-        self.key.section() == "hub" && matches!(self.origin, Origin::Environment { name } if foreign(name))
+        self.key.section() == "hub" && matches!(self.origin, ValueOrigin::Environment { name } if foreign(name))
     }
 }
 
 /// The default of a key, as an entry.
 pub(crate) fn default_of(key: &'static Key) -> Option<ConfigEntry> {
     let (value, shown) = match key.preset {
-        Preset::Is(text) => (key.kind.of_text(text, Base { folder: "".as_ref(), home: None }).ok()?, text.to_owned()),
+        Preset::Is(text) => {
+            (key.kind.of_text(text, PathBase { folder: "".as_ref(), home: None }).ok()?, text.to_owned())
+        }
         Preset::Unset(_) if key.name == "store.dir" => {
             let dir = CacheOptions::platform_root().ok()?;
             (Value::Path(dir.clone()), dir.display().to_string())
         }
         Preset::Unset(_) => return None,
     };
-    Some(ConfigEntry { key, item: None, value, shown, origin: Origin::Default })
+    Some(ConfigEntry { key, item: None, value, shown, origin: ValueOrigin::Default })
 }

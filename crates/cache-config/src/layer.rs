@@ -9,8 +9,8 @@ use cache_lib::{redact_text, truthy};
 use crate::entry::ConfigEntry;
 use crate::keys::{KEYS, Key, Project};
 use crate::node::{self, Member, Node, Shape};
-use crate::origin::{Mistake, Origin, nearest, nearest_section, written};
-use crate::value::{Base, Kind, Value};
+use crate::origin::{Mistake, ValueOrigin, nearest, nearest_section, written};
+use crate::value::{Kind, PathBase, Value};
 
 /// Position in the table of keys, and the name that the user chose.
 pub(crate) type Slot = (usize, Option<String>);
@@ -23,10 +23,10 @@ pub(crate) struct Draft {
 }
 
 /// One file on its way into a draft.
-struct File<'a> {
+struct FileLayer<'a> {
     path: &'a Path,
     text: &'a str,
-    base: Base<'a>,
+    base: PathBase<'a>,
     /// Whether it may set every key.
     trusted: bool,
 }
@@ -34,8 +34,8 @@ struct File<'a> {
 impl Draft {
     /// Reads a file. `trusted`: it may set every key.
     pub(crate) fn file(&mut self, path: &Path, text: &str, home: Option<&Path>, trusted: bool) {
-        let base = Base { folder: path.parent().unwrap_or(Path::new(".")), home };
-        let file = File { path, text, base, trusted };
+        let base = PathBase { folder: path.parent().unwrap_or(Path::new(".")), home };
+        let file = FileLayer { path, text, base, trusted };
         let json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let before = self.mistakes.len();
         match if json { node::json(text) } else { node::toml(text) } {
@@ -50,7 +50,7 @@ impl Draft {
         self.mistakes[before..].sort_by(|a, b| a.place.cmp(&b.place));
     }
 
-    fn section(&mut self, file: &File<'_>, member: &Member) {
+    fn section(&mut self, file: &FileLayer<'_>, member: &Member) {
         let name = member.name.as_str();
         let known = KEYS.iter().find(|key| key.section() == name);
         match (known, &member.node.shape) {
@@ -90,7 +90,7 @@ impl Draft {
         }
     }
 
-    fn members(&mut self, file: &File<'_>, parts: &[&str], members: &[Member]) {
+    fn members(&mut self, file: &FileLayer<'_>, parts: &[&str], members: &[Member]) {
         for member in members {
             let leaf = member.name.as_str();
             let parts = &[parts, &[leaf]].concat()[..];
@@ -118,17 +118,18 @@ impl Draft {
     }
 
     /// A mirror without an address is one that was forgotten.
-    fn complete(&mut self, file: &File<'_>, section: &str, item: &Member) {
+    fn complete(&mut self, file: &FileLayer<'_>, section: &str, item: &Member) {
         let Some(at) = KEYS.iter().position(|key| key.section() == section && key.leaf() == "url") else { return };
-        let told = self.mistakes.iter().any(|mistake| mistake.key.as_ref().is_some_and(|key| key.ends_with(".url")));
-        if !self.entries.contains_key(&(at, Some(item.name.clone()))) && !told && file.trusted {
+        let reported =
+            self.mistakes.iter().any(|mistake| mistake.key.as_ref().is_some_and(|key| key.ends_with(".url")));
+        if !self.entries.contains_key(&(at, Some(item.name.clone()))) && !reported && file.trusted {
             let message = "it has no address".to_owned();
             let hint = format!("add url = {}", KEYS[at].example);
             self.mistakes.push(file.mistake(item.at, &[section, &item.name], message, hint));
         }
     }
 
-    fn unknown(&mut self, file: &File<'_>, parts: &[&str], at: usize) {
+    fn unknown(&mut self, file: &FileLayer<'_>, parts: &[&str], at: usize) {
         let hint = match nearest(parts) {
             Some(key) => format!("did you mean `{}`?", key.name),
             None => "run `model-cache config show` for all keys".to_owned(),
@@ -137,7 +138,7 @@ impl Draft {
     }
 
     /// Reads the variables of all keys.
-    pub(crate) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: Base<'_>) {
+    pub(crate) fn environment(&mut self, get: &dyn Fn(&str) -> Option<String>, base: PathBase<'_>) {
         let disabled = get("HF_HUB_DISABLE_IMPLICIT_TOKEN").is_some_and(|text| truthy(&text));
         for (at, key) in KEYS.iter().enumerate() {
             let own = key.variables().map(|name| (name, true));
@@ -156,7 +157,7 @@ impl Draft {
                 Kind::Flag if !own => Ok(Value::Flag(truthy(&text))),
                 kind => kind.of_text(&text, base),
             };
-            let origin = Origin::Environment { name };
+            let origin = ValueOrigin::Environment { name };
             match value {
                 Ok(value) => {
                     let shown = shown(&value, text.trim());
@@ -172,9 +173,9 @@ impl Draft {
     }
 
     /// Reads what a flag says.
-    pub(crate) fn flag(&mut self, name: &'static str, key: &str, text: &str, base: Base<'_>) {
+    pub(crate) fn flag(&mut self, name: &'static str, key: &str, text: &str, base: PathBase<'_>) {
         let Some((at, key)) = KEYS.iter().enumerate().find(|(_, one)| one.name == key) else { return };
-        let origin = Origin::Flag { name };
+        let origin = ValueOrigin::Flag { name };
         match key.kind.of_text(text, base) {
             Ok(value) => {
                 let shown = shown(&value, text);
@@ -187,10 +188,10 @@ impl Draft {
     }
 }
 
-impl File<'_> {
-    fn place(&self, at: usize) -> Origin {
+impl FileLayer<'_> {
+    fn place(&self, at: usize) -> ValueOrigin {
         let (line, column) = node::line_column(self.text, at);
-        Origin::File { path: self.path.to_path_buf(), line, column }
+        ValueOrigin::File { path: self.path.to_path_buf(), line, column }
     }
 
     fn mistake(&self, at: usize, parts: &[&str], message: String, hint: String) -> Mistake {

@@ -9,8 +9,8 @@
 //! A file that is named, by `--config` or `MODEL_CACHE_CONFIG`, replaces both files. All keys are in [`KEYS`].
 //!
 //! # What the project's file may set
-//! A working folder may have come from anywhere: cloned, unpacked, shared. Who owns its files says nothing about who
-//! wrote them. Therefore its file may say how much and how fast, and be stricter, but not where the store is, what is
+//! A working folder may have come from anywhere: cloned, unpacked, shared. The owner of its files need not be their author.
+//! Therefore its file may say how much and how fast, and be stricter, but not where the store is, what is
 //! deleted from it, where requests go, whom to trust, or where a token is: those are mistakes in it. Folders that the
 //! user names in `project.trust` may set everything. The file of another user, or one that others can write, is not
 //! read at all, and a warning says so.
@@ -44,7 +44,7 @@ pub use cache_lib::options::{
 pub use config::{Config, load};
 pub use entry::ConfigEntry;
 pub use keys::{KEYS, Key, Preset, Project};
-pub use origin::{Mistake, Origin};
+pub use origin::{Mistake, ValueOrigin};
 pub use places::{ConfigFile, LoadOptions, Role};
 pub use reference::{example, reference};
 pub use settings::{

@@ -59,7 +59,7 @@ impl Shape {
     }
 }
 
-/// Reads TOML. All mistakes of syntax are told, without any of the text: it may be a token.
+/// Reads TOML. Returns all mistakes of syntax, without any of the text: it may be a token.
 pub(crate) fn toml(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     if errors.is_empty() {
@@ -98,7 +98,7 @@ fn toml_value(value: &Spanned<DeValue<'_>>, depth: usize) -> Node {
     Node { shape, span: value.span() }
 }
 
-/// Reads JSON. A mistake of syntax is told without any of the text.
+/// Reads JSON. Returns a mistake of syntax without any of the text.
 pub(crate) fn json(text: &str) -> Result<Vec<Member>, Vec<Syntax>> {
     let whole: &RawValue = serde_json::from_str(text).map_err(|error| {
         let message = error.to_string();

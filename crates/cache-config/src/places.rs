@@ -11,8 +11,8 @@ use serde::Serialize;
 
 use crate::keys::{KEYS, Key};
 use crate::layer::Draft;
-use crate::origin::{ALIKE, Mistake, Origin};
-use crate::value::{Base, Value};
+use crate::origin::{ALIKE, Mistake, ValueOrigin};
+use crate::value::{PathBase, Value};
 
 /// Longest configuration file that is read, in bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -170,19 +170,19 @@ impl fmt::Debug for LoadOptions {
 
 /// The files that were looked for, and warnings about them.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct FoundFiles {
     pub(crate) files: Vec<ConfigFile>,
     pub(crate) warnings: Vec<String>,
 }
 
 /// Reads the named file, or the user's and the project's.
-pub(crate) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft) -> Found {
-    let mut found = Found::default();
+pub(crate) fn read(options: &LoadOptions, base: PathBase<'_>, draft: &mut Draft) -> FoundFiles {
+    let mut found = FoundFiles::default();
     if !options.files {
         return found;
     }
-    let named = options.file.clone().map(|file| (file, Origin::Flag { name: "--config" }));
-    let named = named.or_else(|| Some((options.set(CONFIG)?.into(), Origin::Environment { name: CONFIG })));
+    let named = options.file.clone().map(|file| (file, ValueOrigin::Flag { name: "--config" }));
+    let named = named.or_else(|| Some((options.set(CONFIG)?.into(), ValueOrigin::Environment { name: CONFIG })));
     if let Some((file, whence)) = named {
         named_file(&options.cwd.join(file), whence, base, draft, &mut found);
         return found;
@@ -219,7 +219,7 @@ fn nearest_name(name: &str, known: impl Iterator<Item = &'static str>) -> Option
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
+fn named_file(path: &Path, whence: ValueOrigin, base: PathBase<'_>, draft: &mut Draft, found: &mut FoundFiles) {
     let text = cache_fs::read_text(path, MAX_FILE);
     found.files.push(ConfigFile { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
     match text {
@@ -234,7 +234,14 @@ fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, fo
 }
 
 /// Reads the first that is there.
-fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
+fn one_of(
+    names: [PathBuf; 2],
+    role: Role,
+    trusted: bool,
+    base: PathBase<'_>,
+    draft: &mut Draft,
+    found: &mut FoundFiles,
+) {
     let mut before: Option<PathBuf> = None;
     for path in names {
         let mut looked = ConfigFile { path: path.clone(), role, read: false, trusted };
@@ -263,15 +270,15 @@ fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft:
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
     Mistake {
-        place: Origin::File { path: path.to_path_buf(), line: 1, column: 1 },
+        place: ValueOrigin::File { path: path.to_path_buf(), line: 1, column: 1 },
         key: None,
         message: format!("the configuration file could not be read: {error}"),
-        hint: "check who may read it".to_owned(),
+        hint: "check its permissions".to_owned(),
     }
 }
 
 /// Whether the working folder is below one that the user trusts. Neither a flag nor the project's file can say so.
-fn is_trusted(options: &LoadOptions, draft: &Draft, base: Base<'_>) -> bool {
+fn is_trusted(options: &LoadOptions, draft: &Draft, base: PathBase<'_>) -> bool {
     let Some((at, key)) = KEYS.iter().enumerate().find(|(_, key)| key.name == "project.trust") else { return false };
     let variable = key.variables().find_map(|name| options.set(name));
     let folders = match variable.map(|text| key.kind.of_text(&text, base)) {
@@ -283,7 +290,7 @@ fn is_trusted(options: &LoadOptions, draft: &Draft, base: Base<'_>) -> bool {
     folders.iter().filter_map(|folder| fs::canonicalize(folder).ok()).any(|folder| here.starts_with(folder))
 }
 
-/// Whether a file belongs to this user, or to root, and nobody else may write it.
+/// Whether a file belongs to this user, or to root, and is not writable by others.
 #[cfg(unix)]
 fn is_ours(file: &std::fs::File) -> bool {
     use std::os::unix::fs::MetadataExt as _;

@@ -37,7 +37,7 @@ pub struct Settings {
     pub project: ProjectSettings,
     /// `[server]`: the mirror.
     pub server: ServerSettings,
-    /// `[users.name]`: who may read what from the mirror.
+    /// `[users.name]`: users of the mirror and what they may read.
     pub users: BTreeMap<String, UserSettings>,
     /// `[models."org/name"]`: other sources that the mirror serves under this name.
     pub models: BTreeMap<String, ModelSettings>,

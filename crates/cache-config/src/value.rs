@@ -80,7 +80,7 @@ pub(crate) struct Wrong {
 
 /// What paths of a layer are relative to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Base<'a> {
+pub(crate) struct PathBase<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) home: Option<&'a Path>,
 }
@@ -133,7 +133,7 @@ impl Kind {
     }
 
     /// Reads what a file says.
-    pub(crate) fn of_node(self, node: &Node, base: Base<'_>) -> Result<Value, Wrong> {
+    pub(crate) fn of_node(self, node: &Node, base: PathBase<'_>) -> Result<Value, Wrong> {
         match (self, &node.shape) {
             (Self::Flag, Shape::Flag(flag)) => Ok(Value::Flag(*flag)),
             (Self::Number(..), Shape::Number(number)) => self.number(*number),
@@ -161,7 +161,7 @@ impl Kind {
     }
 
     /// Reads what a variable, a flag or a file says in a text.
-    pub(crate) fn of_text(self, text: &str, base: Base<'_>) -> Result<Value, Wrong> {
+    pub(crate) fn of_text(self, text: &str, base: PathBase<'_>) -> Result<Value, Wrong> {
         let text = text.trim();
         let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         if text.is_empty() {
@@ -226,7 +226,7 @@ impl Kind {
     }
 }
 
-impl Base<'_> {
+impl PathBase<'_> {
     fn path(self, text: &str) -> PathBuf {
         match (text.strip_prefix("~/").or_else(|| (text == "~").then_some("")), self.home) {
             (Some(rest), Some(home)) => home.join(rest),
@@ -251,7 +251,7 @@ fn texts(list: &[Node]) -> Option<Vec<String>> {
     list.iter().map(text).collect()
 }
 
-fn token(node: &Node, members: &[Member], base: Base<'_>) -> Result<Value, Wrong> {
+fn token(node: &Node, members: &[Member], base: PathBase<'_>) -> Result<Value, Wrong> {
     let [member] = members else {
         return Err(Kind::Token.wrong("a token has one reference".to_owned()));
     };

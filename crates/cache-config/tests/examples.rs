@@ -1,7 +1,5 @@
 //! The example does what it says, against a hub on loopback.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
-
 use cache_config::LoadOptions;
 use cache_testkit::{Hub, HubConfig, fixtures};
 

@@ -46,7 +46,7 @@ fn hostile_entries_are_refused() {
     let bytes = Place::with_model().bundle();
     let there = Place::new();
     let blob = |at: usize| unpack(&bytes)[at].clone();
-    let change = |change: &dyn Fn(&mut Vec<TarEntry>)| {
+    let change = |change: &dyn Fn(&mut Vec<RawEntry>)| {
         let mut entries = unpack(&bytes);
         change(&mut entries);
         pack(&entries)
@@ -163,7 +163,7 @@ fn git_ids_are_checked_whether_the_blob_is_there_or_not() {
 }
 
 #[test]
-fn a_bundle_cannot_say_something_else_of_a_commit_than_the_store() {
+fn bundle_that_differs_from_a_stored_commit_is_refused() {
     let there = Place::new();
     there.fill(COMMIT, &[("config.json", b"{}"), ("copy.json", b"x"), ("empty", b""), ("model.bin", b"")], |_| true);
     let before = there.cache.store().manifest(&version(COMMIT)).unwrap();

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use cache_bundle::{ExportReport, Input, Output as Target, SigningKey};
+use cache_bundle::{BundleInput, BundleOutput as Target, ExportReport, SigningKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Result};
 use serde_json::json;
@@ -22,7 +22,7 @@ pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u
     let board = Board::start(output.is_quiet());
     let mut export = cache_bundle::export(cache, &args.refs).zstd(args.zstd).progress(board.progress("the store"));
     if let Some(last) = &args.since {
-        export = export.since(Input::file(last));
+        export = export.since(BundleInput::file(last));
     }
     if let Some(key) = &args.sign {
         export = export.sign(SigningKey::read(key)?);

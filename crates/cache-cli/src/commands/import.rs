@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_bundle::{Contents, Imported, Input, MovedRef, VerifyingKey};
+use cache_bundle::{BundleInput, Contents, Imported, MovedRef, VerifyingKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Result};
 use serde_json::{Value, json};
@@ -54,8 +54,8 @@ pub(super) fn list(args: &ImportArgs, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-fn input(args: &ImportArgs) -> Input {
-    if args.bundle == Path::new("-") { Input::reader(std::io::stdin()) } else { Input::file(&args.bundle) }
+fn input(args: &ImportArgs) -> BundleInput {
+    if args.bundle == Path::new("-") { BundleInput::reader(std::io::stdin()) } else { BundleInput::file(&args.bundle) }
 }
 
 fn key(args: &ImportArgs) -> Result<Option<VerifyingKey>> {

@@ -11,7 +11,7 @@ pub struct Key {
     pub name: &'static str,
     /// What it takes.
     pub kind: Kind,
-    /// What it is when nobody sets it.
+    /// Its default.
     pub preset: Preset,
     /// What it means, in one line.
     pub doc: &'static str,
@@ -26,7 +26,7 @@ pub struct Key {
     pub(crate) put: fn(&mut Settings, &str, &Value),
 }
 
-/// What a key is when nobody sets it.
+/// The default of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// This value, written as in a variable.

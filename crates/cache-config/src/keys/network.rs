@@ -10,7 +10,7 @@ use crate::value::Kind::{Age, Flag, Number, Path, Rate, Texts, Word};
 pub(super) const KEYS: &[Key] = &[
     // [network]
     Key::new("network.offline", Flag, Is("false"), "Never use the network.", "true", |s, _, v| {
-        s.network.offline = v.flag()
+        s.network.offline = v.flag();
     })
     .variable("MODEL_CACHE_OFFLINE")
     .also(&["HF_HUB_OFFLINE"])
@@ -26,7 +26,7 @@ pub(super) const KEYS: &[Key] = &[
     .variable("MODEL_CACHE_CONNECT_TIMEOUT")
     .project(May),
     Key::new("network.read-timeout", Age, Is("30s"), "Timeout of a server that sends nothing.", "\"2m\"", |s, _, v| {
-        s.network.read_timeout = v.age()
+        s.network.read_timeout = v.age();
     })
     .variable("MODEL_CACHE_READ_TIMEOUT")
     .project(May),

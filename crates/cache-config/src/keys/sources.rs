@@ -122,7 +122,7 @@ pub(super) const KEYS: &[Key] = &[
     )
     .variable("MODEL_CACHE_S3_PATH_STYLE"),
     Key::new("s3.allow-http", Flag, Is("false"), "Whether plain http is allowed.", "true", |s, _, v| {
-        s.s3.allow_http = v.flag()
+        s.s3.allow_http = v.flag();
     })
     .variable("MODEL_CACHE_S3_ALLOW_HTTP"),
     Key::new("s3.anonymous", Flag, Is("false"), "Send requests unsigned.", "true", |s, _, v| s.s3.anonymous = v.flag())
@@ -147,7 +147,7 @@ pub(super) const KEYS: &[Key] = &[
     )
     .variable("MODEL_CACHE_GCS_SERVICE_ACCOUNT"),
     Key::new("gcs.allow-http", Flag, Is("false"), "Whether plain http is allowed.", "true", |s, _, v| {
-        s.gcs.allow_http = v.flag()
+        s.gcs.allow_http = v.flag();
     })
     .variable("MODEL_CACHE_GCS_ALLOW_HTTP"),
     Key::new("gcs.anonymous", Flag, Is("false"), "Send requests unsigned.", "true", |s, _, v| {
@@ -174,7 +174,7 @@ pub(super) const KEYS: &[Key] = &[
     )
     .variable("MODEL_CACHE_AZURE_ENDPOINT"),
     Key::new("azure.allow-http", Flag, Is("false"), "Whether plain http is allowed.", "true", |s, _, v| {
-        s.azure.allow_http = v.flag()
+        s.azure.allow_http = v.flag();
     })
     .variable("MODEL_CACHE_AZURE_ALLOW_HTTP"),
     Key::new("azure.anonymous", Flag, Is("false"), "Send requests unsigned.", "true", |s, _, v| {

@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = &[
         "store.mode",
         Word(&["umask", "group", "private"]),
         Is("umask"),
-        "Who else can use the store: `umask` as the umask says, except private and gated models; `group` the group of its folder, all models; `private` only its owner.",
+        "Access of other users to the store: `umask` as the umask says, except private and gated models; `group` the group of its folder, all models; `private` only its owner.",
         "\"group\"",
         |s, _, v| {
             s.store.mode = match v.word() {
