@@ -92,19 +92,17 @@ impl HttpService for Connector {
         // One piece stays what it is.
         let body = body.collect().await?.to_bytes();
         let metadata = is_metadata(&url);
-        let mut request = HttpRequest::new(parts.method, url).redirects(RedirectPolicy::None).budget(if metadata {
-            RetryBudget::none()
-        } else {
-            budget
-        });
-        request.headers = parts.headers;
-        request.fresh = context.as_ref().is_some_and(|context| context.fresh);
-        if !body.is_empty() {
-            request = request.body(body);
-        }
+        let request = HttpRequest::new(parts.method, url)
+            .headers(parts.headers)
+            .body(body)
+            .redirects(RedirectPolicy::None)
+            .budget(if metadata { RetryBudget::none() } else { budget })
+            .fresh(context.as_ref().is_some_and(|context| context.fresh));
         if metadata {
-            request = request.reach(Reach::Any);
-            return self.ask_metadata(request).await.map_err(|error| carried(error.with_source(NoMetadata)));
+            return self
+                .ask_metadata(request.reach(Reach::Any))
+                .await
+                .map_err(|error| carried(error.with_source(NoMetadata)));
         }
         let answer = self.http.send(request).await;
         match context {
