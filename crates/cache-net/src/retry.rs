@@ -70,7 +70,7 @@ fn doubled(base: Duration, nth: u32, cap: Duration, jitter: &Jitter) -> Duration
 ///
 /// Each request has its own clone, which counts the attempts.
 #[derive(Debug, Clone)]
-pub(crate) struct Retries {
+pub(crate) struct BudgetedRetry {
     policy: RetryPolicy,
     jitter: Jitter,
     /// Number of the attempt that is under way, from 1.
@@ -90,8 +90,8 @@ enum GiveUp {
     LongWait,
 }
 
-impl Retries {
-    /// Retries by this policy.
+impl BudgetedRetry {
+    /// Waits by this policy.
     pub(crate) fn new(policy: RetryPolicy, jitter: Jitter) -> Self {
         Self { policy, jitter, attempt: 1, started: Instant::now() }
     }
@@ -127,7 +127,7 @@ impl Retries {
     }
 }
 
-impl<B: Clone, T> Policy<Request<B>, T, Error> for Retries {
+impl<B: Clone, T> Policy<Request<B>, T, Error> for BudgetedRetry {
     type Future = Sleep;
 
     fn retry(&mut self, request: &mut Request<B>, outcome: &mut Result<T>) -> Option<Sleep> {

@@ -1,4 +1,7 @@
 //! The order of the layers, from the outside in. It is written here and nowhere else.
+//!
+//! Every layer is a service of [`http::Request`]; what it needs beyond the head travels in the extensions
+//! (`extensions.rs`), so that layers of tower and tower-http fit between ours.
 
 mod layers;
 
@@ -18,12 +21,15 @@ use crate::idle::IdleBody;
 use crate::jitter::Jitter;
 use crate::offline::OfflineLayer;
 use crate::redirect::RedirectLayer;
-use crate::retry::Retries;
+use crate::retry::BudgetedRetry;
 use crate::trace::TraceLayer;
 use crate::transport::Transport;
 use crate::{Breakers, HttpConfig};
 
-pub(crate) use self::layers::Named;
+pub(crate) use self::layers::NamedStack;
+
+/// `Accept-Encoding` of requests that have none: bytes must come as they are.
+const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 /// State shared by all requests of a client: circuits, permits, connections.
 #[derive(Debug, Clone)]
@@ -32,7 +38,7 @@ pub(crate) struct Shared {
     pub(crate) breakers: Breakers,
     pub(crate) permits: Permits,
     pub(crate) transport: Transport,
-    retries: Retries,
+    retries: BudgetedRetry,
 }
 
 impl Shared {
@@ -42,7 +48,7 @@ impl Shared {
             breakers: Breakers::new(config.breaker.clone()),
             permits: Permits::new(config.max_per_host).with_hosts(config.per_host.clone()),
             transport: Transport::new(config.clone()),
-            retries: Retries::new(config.retry.clone(), jitter),
+            retries: BudgetedRetry::new(config.retry.clone(), jitter),
             config,
         }
     }
@@ -53,9 +59,8 @@ impl Shared {
 pub(crate) fn http(
     shared: &Shared,
     auth: &AuthLayer,
-) -> Named<
-    impl Service<Request<Bytes>, Response = Response<IdleBody>, Error = Error, Future: Send> + Clone + Send + Sync + use<>,
-> {
+) -> NamedStack<impl Service<Request<Bytes>, Response = Response<IdleBody>, Error = Error, Future: Send> + Send + use<>>
+{
     Layers::new()
         .layer("destination", DestinationLayer)
         .layer("offline", OfflineLayer::new(shared.config.offline))
@@ -65,7 +70,6 @@ pub(crate) fn http(
         .layer("breaker", BreakerLayer::new(shared.breakers.clone()))
         .layer("permit", ConcurrencyLimitLayer::new(shared.permits.clone()))
         .layer("auth", auth.clone())
-        // Bytes must come as they are.
         .layer("identity", SetRequestHeaderLayer::if_not_present(header::ACCEPT_ENCODING, IDENTITY))
         .service("transport", shared.transport.clone())
 }
@@ -74,7 +78,7 @@ pub(crate) fn http(
 pub(crate) fn external<S>(
     shared: &Shared,
     calls: S,
-) -> Named<impl Service<Request<()>, Response = S::Response, Error = Error> + use<S>>
+) -> NamedStack<impl Service<Request<()>, Response = S::Response, Error = Error> + use<S>>
 where
     S: Service<Request<()>, Error = Error> + Clone,
     S::Response: HoldPermit,
@@ -87,8 +91,6 @@ where
         .layer("permit", ConcurrencyLimitLayer::new(shared.permits.clone()))
         .service("call", calls)
 }
-
-const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
 
 #[cfg(test)]
 mod tests {

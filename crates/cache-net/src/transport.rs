@@ -22,7 +22,7 @@ use crate::extensions::RequestExt as _;
 use crate::http1_client::Http1Client;
 use crate::idle::IdleBody;
 use crate::proxy::Environment;
-use crate::resolve::{Addresses, Lookup, literal};
+use crate::resolve::{Addresses, FilteredLookup, literal};
 use crate::response::InternalPeer;
 use crate::{HttpConfig, Origin, Proxies, Reach, error, tls};
 
@@ -94,8 +94,8 @@ impl Transport {
         tls::trust(builder, config)
     }
 
-    fn lookup(&self, reach: Reach) -> Lookup {
-        Lookup { addresses: Arc::clone(&self.0.addresses), reach }
+    fn lookup(&self, reach: Reach) -> FilteredLookup {
+        FilteredLookup { addresses: Arc::clone(&self.0.addresses), reach }
     }
 
     /// Refuses what may not be asked wherever the name leads: plain http, addresses out of reach, and what should go

@@ -59,10 +59,6 @@ impl RequestContext {
     }
 }
 
-/// The retries of a request whose answer `object_store` reads itself.
-#[derive(Clone)]
-pub(crate) struct RetryBudgetExtension(pub(crate) RetryBudget);
-
 /// Makes `object_store` use our client.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
@@ -83,11 +79,8 @@ impl HttpService for Connector {
     async fn call(&self, request: client::HttpRequest) -> Result<client::HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let context = parts.extensions.get::<RequestContext>().cloned();
-        let budget = match (&context, parts.extensions.get::<RetryBudgetExtension>()) {
-            (Some(context), _) => context.budget.clone(),
-            (None, Some(RetryBudgetExtension(budget))) => budget.clone(),
-            (None, None) => RetryBudget::default(),
-        };
+        let budget = context.as_ref().map(|context| &context.budget).or_else(|| parts.extensions.get());
+        let budget = budget.cloned().unwrap_or_default();
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         // One piece stays what it is.
         let body = body.collect().await?.to_bytes();

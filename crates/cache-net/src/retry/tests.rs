@@ -20,7 +20,7 @@ async fn run(fake: Request<()>, failures: u32, retry: RetryClass, seed: u64) -> 
         if before < failures { Err(error(retry)) } else { Ok(()) }
     });
     let started = Instant::now();
-    let retries = Retries::new(RetryPolicy::default(), Jitter::seeded(seed));
+    let retries = BudgetedRetry::new(RetryPolicy::default(), Jitter::seeded(seed));
     let outcome = tower::retry::Retry::new(retries, inner).oneshot(fake).await;
     (outcome, calls.load(Ordering::Relaxed), started.elapsed())
 }

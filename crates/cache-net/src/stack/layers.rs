@@ -26,22 +26,22 @@ impl<L> Layers<L> {
     }
 
     /// Puts all layers around a service.
-    pub(super) fn service<S>(mut self, name: &'static str, service: S) -> Named<L::Service>
+    pub(super) fn service<S>(mut self, name: &'static str, service: S) -> NamedStack<L::Service>
     where
         L: Layer<S>,
     {
         self.names.push(name);
-        Named { service: self.builder.service(service), names: self.names }
+        NamedStack { service: self.builder.service(service), names: self.names }
     }
 }
 
 /// A finished stack. `Display` prints it: `outer(inner(service))`.
-pub(crate) struct Named<S> {
+pub(crate) struct NamedStack<S> {
     service: S,
     names: Vec<&'static str>,
 }
 
-impl<S> Named<S> {
+impl<S> NamedStack<S> {
     pub(crate) fn into_service(self) -> S {
         self.service
     }
@@ -52,7 +52,7 @@ impl<S> Named<S> {
     }
 }
 
-impl<S> fmt::Display for Named<S> {
+impl<S> fmt::Display for NamedStack<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names.join("("))?;
         self.names.iter().skip(1).try_for_each(|_| f.write_str(")"))
