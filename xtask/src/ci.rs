@@ -75,8 +75,7 @@ fn deny() -> Result<()> {
 
 /// Every backend of the library alone builds, and the library without any; traces are exported where built in.
 fn features() -> Result<()> {
-    let mut sets =
-        vec!["", "local", "http", "hf", "compressed", "bundle", "s3", "gcs", "azure", "http,rustls", "hf,rustls"];
+    let mut sets = vec!["", "local", "http", "hf", "compressed", "s3", "gcs", "azure", "http,rustls", "hf,rustls"];
     if openssl() {
         sets.extend(["http,native-tls", "hf,native-tls"]);
     } else {

@@ -32,7 +32,7 @@ mod variants;
 mod verify;
 mod wish;
 
-use cache_lib::config::Config;
+use cache_config::Config;
 use cache_lib::{Cache, CacheBuilder, Commit, Result};
 
 use crate::args::{Arguments, Command, Shared};
@@ -56,8 +56,8 @@ pub(crate) fn run(arguments: &Arguments, output: &Output) -> Result<u8> {
         Command::Registry(command) => registry::run(&open(shared, output)?, command, output),
         Command::Lock(args) => lock::run(&open(shared, output)?, args, output),
         Command::Outdated(args) => outdated::outdated(&open(shared, output)?, args, output),
-        Command::Update(args) => outdated::update(&build(args.time.apply(builder(shared)), output)?, args, output),
-        Command::Sync(args) => sync::run(&build(args.time.apply(builder(shared)), output)?, args, output),
+        Command::Update(args) => outdated::update(&build(args.time.apply(builder(shared)?), output)?, args, output),
+        Command::Sync(args) => sync::run(&build(args.time.apply(builder(shared)?), output)?, args, output),
         #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
         Command::Push(args) => push::run(&open(shared, output)?, args, output),
         Command::Serve(args) => serve::run(shared, args, output),
@@ -98,12 +98,12 @@ pub(crate) fn load(arguments: &mut Arguments, output: &Output) -> Result<()> {
 }
 
 /// The settings that every command shares. The flags are in them.
-fn builder(shared: &Shared) -> CacheBuilder {
-    Cache::builder().settings(shared.config.loaded.settings().clone())
+fn builder(shared: &Shared) -> Result<CacheBuilder> {
+    shared.config.loaded.cache_builder()
 }
 
 fn open(shared: &Shared, output: &Output) -> Result<Cache> {
-    build(builder(shared), output)
+    build(builder(shared)?, output)
 }
 
 /// Opens the cache, with a warning if all users may write it.

@@ -28,19 +28,17 @@ pub fn command() -> clap::Command {
 /// All configuration keys, as a page in Markdown.
 #[must_use]
 pub fn configuration() -> String {
-    cache_lib::config::reference()
+    cache_config::reference()
 }
 
 /// Commit and features behind the version.
 fn version() -> &'static str {
     static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     TEXT.get_or_init(|| {
-        format!(
-            "{} ({}; features: {})",
-            env!("CARGO_PKG_VERSION"),
-            env!("MODEL_CACHE_COMMIT"),
-            cache_lib::features().join(" ")
-        )
+        let mut features = cache_lib::features().to_vec();
+        features.extend(cfg!(feature = "bundle").then_some("bundle"));
+        features.sort_unstable();
+        format!("{} ({}; features: {})", env!("CARGO_PKG_VERSION"), env!("MODEL_CACHE_COMMIT"), features.join(" "))
     })
 }
 

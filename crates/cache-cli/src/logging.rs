@@ -2,7 +2,7 @@
 
 use std::io;
 
-use cache_lib::config::{LogFormat, LogSettings};
+use cache_config::{LogFormat, LogSettings};
 use cache_lib::{Error, ErrorKind, Result, escape_json, escape_line, redact_text};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;

@@ -1,4 +1,4 @@
-//! [`CacheBuilder`]: the settings of a cache, from code and from the environment.
+//! [`CacheBuilder`]: the settings of a cache, from code.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,74 +9,74 @@ use cache_store::Store;
 use cache_transfer::Engine;
 
 use crate::cache::{Cache, Inner};
-use crate::config::{Config, LoadOptions, Settings};
-use crate::sources::{SourceSettings, Sources};
-use crate::{Error, ErrorKind, Mirror, Result};
+use crate::options::CacheOptions;
+use crate::sources::source_set::{SourceSettings, Sources};
+use crate::{Mirror, Result, env};
 
-/// Settings of a [`Cache`]. What is not set here comes from [`settings`](Self::settings), or when there are none from
-/// the environment: the variables of [`KEYS`](crate::config::KEYS), among them `MODEL_CACHE_DIR`, `MODEL_CACHE_OFFLINE`
-/// and `MODEL_CACHE_QUOTA`, and those of Hugging Face programs. Configuration files are read by
-/// [`load_config`](Self::load_config) alone.
+/// Settings of a [`Cache`].
+///
+/// A default builder takes store folder, offline mode and quota from `MODEL_CACHE_DIR`, `MODEL_CACHE_OFFLINE` and
+/// `MODEL_CACHE_QUOTA` unless they are set here, and the Hub's endpoint and token from the variables and files of
+/// Hugging Face programs. All other variables and the configuration files are read by the crate `cache-config`. One made
+/// [`from`](From) [`CacheOptions`] reads none of the three.
 #[derive(Clone, Default)]
 #[must_use = "a builder does nothing until build()"]
 pub struct CacheBuilder {
-    root: Option<PathBuf>,
-    offline: Option<bool>,
-    https_only: Option<bool>,
-    read_only: bool,
-    limit_rate: Option<Option<u64>>,
-    jobs: Option<usize>,
-    quota: Option<u64>,
+    options: CacheOptions,
+    /// Whether variables of this program are left alone.
+    explicit: bool,
     token: Option<String>,
     endpoint: Option<String>,
-    require_digest: Option<bool>,
-    retries: Option<u32>,
-    max_wait: Option<Duration>,
-    deadline: Option<Duration>,
     mirrors: Vec<Mirror>,
-    settings: Option<Box<Settings>>,
+}
+
+/// A builder for exactly these options.
+impl From<CacheOptions> for CacheBuilder {
+    fn from(options: CacheOptions) -> Self {
+        Self { options, explicit: true, ..Self::default() }
+    }
 }
 
 impl CacheBuilder {
     /// The store's folder.
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
-        self.root = Some(root.into());
+        self.options.root = Some(root.into());
         self
     }
 
-    /// Whether the network must not be asked, whatever the environment says.
+    /// Whether the network is off, whatever the environment says.
     pub fn offline(mut self, offline: bool) -> Self {
-        self.offline = Some(offline);
+        self.options.network.offline = Some(offline);
         self
     }
 
     /// Whether plain http is refused altogether, redirects and mirrors included.
     pub fn https_only(mut self, https_only: bool) -> Self {
-        self.https_only = Some(https_only);
+        self.options.network.https_only = Some(https_only);
         self
     }
 
     /// Changes nothing in the store: only what is there is served.
     pub fn read_only(mut self, read_only: bool) -> Self {
-        self.read_only = read_only;
+        self.options.store = self.options.store.with_read_only(read_only);
         self
     }
 
     /// The most that all transfers together may take, in bytes a second. `None`: no limit.
     pub fn limit_rate(mut self, bytes_per_second: impl Into<Option<u64>>) -> Self {
-        self.limit_rate = Some(bytes_per_second.into());
+        self.options.engine.limit_rate = bytes_per_second.into();
         self
     }
 
     /// How many files are fetched side by side; 16 when not set.
     pub fn jobs(mut self, files: usize) -> Self {
-        self.jobs = Some(files.max(1));
+        self.options.engine.files = files.max(1);
         self
     }
 
     /// The most the store may hold, in bytes; enforced after every fetch.
     pub fn quota(mut self, bytes: u64) -> Self {
-        self.quota = Some(bytes);
+        self.options.store = self.options.store.with_quota(Some(bytes));
         self
     }
 
@@ -94,25 +94,25 @@ impl CacheBuilder {
 
     /// Whether files without a digest to check against are refused.
     pub fn require_digest(mut self, require: bool) -> Self {
-        self.require_digest = Some(require);
+        self.options.engine.require_digest = require;
         self
     }
 
     /// How often in a row a transfer may fail without progress before it is given up; 5 when not set.
     pub fn retries(mut self, retries: u32) -> Self {
-        self.retries = Some(retries);
+        self.options.engine.retries = retries;
         self
     }
 
     /// Longest wait that a rate-limiting host may ask for; 5 minutes when not set. One that asks for more fails the get.
     pub fn max_wait(mut self, wait: Duration) -> Self {
-        self.max_wait = Some(wait);
+        self.options.engine.max_wait = wait;
         self
     }
 
     /// Longest time for each get that sets none of its own; see [`Get::deadline`](crate::Get::deadline).
     pub fn deadline(mut self, time: Duration) -> Self {
-        self.deadline = Some(time);
+        self.options.deadline = Some(time);
         self
     }
 
@@ -122,53 +122,30 @@ impl CacheBuilder {
         self
     }
 
-    /// Takes what the methods above do not say from these settings, and nothing of them from the environment.
-    pub fn settings(mut self, settings: Settings) -> Self {
-        self.settings = Some(Box::new(settings));
-        self
-    }
-
-    /// Takes what the methods above do not say from the configuration files and the environment.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] for the first mistake in them.
-    pub fn load_config(self) -> Result<Self> {
-        let config = Config::load(&LoadOptions::default())?;
-        Ok(self.settings(config.settings().clone()))
-    }
-
     /// Opens the store, making it if it is not there. No network, no runtime, no TLS: those wait for the first request.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for settings that mean nothing; [`ErrorKind::Storage`] when the store cannot be opened.
     pub fn build(self) -> Result<Cache> {
-        let mut settings = match self.settings {
-            Some(settings) => *settings,
-            None => Config::load(&LoadOptions::default().without_files())?.settings().clone(),
-        };
-        let root = match self.root.or_else(|| settings.store.dir.clone()) {
-            Some(root) => root,
-            None => platform_root()?,
-        };
-        settings.store.quota = self.quota.or(settings.store.quota);
-        settings.transfer.jobs = self.jobs.or(settings.transfer.jobs);
-        settings.transfer.retries = self.retries.or(settings.transfer.retries);
-        settings.transfer.max_wait = self.max_wait.or(settings.transfer.max_wait);
-        settings.transfer.deadline = self.deadline.or(settings.transfer.deadline);
-        settings.transfer.limit_rate = self.limit_rate.unwrap_or(settings.transfer.limit_rate);
-        settings.network.offline = self.offline.or(settings.network.offline);
-        settings.network.https_only = self.https_only.or(settings.network.https_only);
-        let store = Store::open(root, settings.store_options().with_read_only(self.read_only))?;
-        let mut config = settings.engine_config();
-        config.require_digest = self.require_digest.unwrap_or(config.require_digest);
+        let Self { mut options, explicit, token, endpoint, mirrors } = self;
+        if !explicit {
+            options.root = options.root.or_else(env::store_dir);
+            options.network.offline = options.network.offline.map_or_else(env::offline, |offline| Ok(Some(offline)))?;
+            let quota = options.store.quota.map_or_else(env::quota, |bytes| Ok(Some(bytes)))?;
+            options.store = options.store.with_quota(quota);
+        }
+        let root = options.root.clone().map_or_else(env::platform_root, Ok)?;
+        let store = Store::open(root, options.store.clone().with_background(cache_transfer::in_background))?;
+        let config = options.engine_config();
         let sources = Sources::new(SourceSettings {
-            offline: settings.network.offline.unwrap_or(false),
+            offline: options.network.offline.unwrap_or(false),
             retries: config.retries,
-            token: self.token,
-            endpoint: self.endpoint,
-            mirrors: [self.mirrors, settings.mirrors()?].concat(),
+            token,
+            endpoint,
+            // What code adds comes before what is configured.
+            mirrors: [mirrors, options.mirrors.clone()].concat(),
             store: store.clone(),
-            settings,
+            options,
         });
         let engine = Engine::new(store.clone(), config.clone());
         Ok(Cache(Arc::new(Inner { store, engine, config, sources, flights: Arc::default(), recent: Arc::default() })))
@@ -178,30 +155,10 @@ impl CacheBuilder {
 impl fmt::Debug for CacheBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CacheBuilder")
-            .field("root", &self.root)
-            .field("offline", &self.offline)
+            .field("root", &self.options.root)
+            .field("offline", &self.options.network.offline)
             .field("endpoint", &self.endpoint)
             .field("token", &self.token.as_ref().map(|_| "***"))
             .finish_non_exhaustive()
     }
-}
-
-/// A variable's value, if it is set and not empty.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// Yes and no as `huggingface_hub` reads them.
-pub(crate) fn truthy(text: &str) -> bool {
-    ["1", "on", "yes", "true"].iter().any(|yes| text.eq_ignore_ascii_case(yes))
-}
-
-/// The store's folder when nobody names another.
-pub(crate) fn platform_root() -> Result<PathBuf> {
-    let home = directories::BaseDirs::new().ok_or_else(|| {
-        Error::new(ErrorKind::Usage, "this account has no home folder for the store")
-            .with_hint("choose a store folder with MODEL_CACHE_DIR")
-            .with_reason(crate::Reason::StoreUnusable)
-    })?;
-    Ok(home.cache_dir().join("model-cache"))
 }

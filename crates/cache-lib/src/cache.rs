@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use cache_store::Store;
-use cache_transfer::{Engine, EngineConfig, panic_message};
-use tokio::sync::Semaphore;
+use cache_transfer::{Engine, EngineConfig};
 
 #[cfg(feature = "http")]
 use crate::BreakerState;
-use crate::read::{Flights, Recent};
-use crate::sources::Sources;
-use crate::{CacheBuilder, Error, ErrorKind, Get, ModelId, ModelRef, RefText, Result, Snapshot, runtime};
+use crate::open_files::{in_flight::Flights, recent::Recent};
+use crate::sources::source_set::Sources;
+use crate::{CacheBuilder, Error, Get, ModelId, ModelRef, RefText, Result, Snapshot};
 
 /// A model cache: a store and the ways to fill it. Clones share everything.
 #[derive(Clone, Debug)]
@@ -149,30 +148,5 @@ impl IntoModelRef for &ModelRef {
 impl IntoModelRef for ModelId {
     fn into_model_ref(self) -> Result<ModelRef> {
         Ok(ModelRef::of(self))
-    }
-}
-
-/// Most pieces of blocking work at once: a file system that hangs must not take all blocking threads of the runtime.
-const MOST_BLOCKING: usize = 128;
-
-static BLOCKING: Semaphore = Semaphore::const_new(MOST_BLOCKING);
-
-/// Runs work that may wait for the file system on a blocking thread of the runtime.
-pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let runtime = runtime::handle()?;
-    let place = BLOCKING.acquire().await.map_err(|_| Error::interrupted())?;
-    let task = runtime.spawn_blocking(move || {
-        let done = work();
-        drop(place);
-        done
-    });
-    match task.await {
-        Ok(result) => result,
-        Err(error) if error.is_cancelled() => Err(Error::interrupted()),
-        Err(error) => {
-            let cause = error.try_into_panic().map(|payload| panic_message(&*payload));
-            let cause = cause.unwrap_or_else(|error| error.to_string());
-            Err(Error::new(ErrorKind::Storage, format!("a blocking task panicked: {cause}")))
-        }
     }
 }

@@ -26,7 +26,6 @@
 //! | `http` | plain web servers | reqwest, hyper, tower | yes |
 //! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
-//! | `bundle` | models in one file, signed, for places without a network | tar, zstd, ed25519-dalek | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
 //! | `rustls` | `https` by rustls | rustls, ring | yes |
 //! | `native-tls` | `https` by the system's library; rustls is used if both are there | native-tls, OpenSSL on Linux | no |
@@ -35,60 +34,117 @@
 //! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
 //! A source that is not built in answers with [`ErrorKind::Unsupported`].
 
-#[cfg(feature = "local")]
-mod adopt;
-mod besides;
+mod env;
+mod incoming;
+pub mod options;
+mod place;
+mod task;
+mod token;
+pub mod units;
+mod sources {
+    pub(crate) mod compressed;
+    #[cfg(feature = "http")]
+    pub(crate) mod lazy;
+    pub(crate) mod mirrors;
+    pub(crate) mod source_set;
+}
+mod open_files {
+    pub(crate) mod fetch_state;
+    pub(crate) mod in_flight;
+    pub(crate) mod page_reads;
+    pub(crate) mod recent;
+    pub(crate) mod streaming;
+}
 mod builder;
-#[cfg(feature = "bundle")]
-pub mod bundle;
 mod cache;
-mod compressed;
-pub mod config;
-mod doctor;
-mod ensure;
-mod evictions;
-mod expect;
-mod export;
-mod fallback;
-mod finish;
-mod get;
-mod headers;
-mod instead;
-#[cfg(feature = "http")]
-mod lazy;
-#[cfg(any(feature = "bundle", feature = "local"))]
-mod listing;
-mod lock;
-mod look;
-mod memory;
-mod meter;
-mod mirrors;
-#[cfg(feature = "http")]
-mod network;
-mod outdated;
-mod partial_manifest;
-mod patience;
+mod visibility;
+pub mod registry {
+    //! The registry: names of the user's own for models, with versions, and what they mean.
+    //!
+    //! Names are looked up before a text is parsed as a reference, and only texts that could be one (no slash before an
+    //! `@`) cost a look: `org/name` never does.
+
+    pub(crate) mod discover;
+    pub(crate) mod entry;
+    pub(crate) mod expected;
+    pub(crate) mod file;
+    pub(crate) mod name;
+    pub(crate) mod platform;
+    pub(crate) mod resolve;
+    #[cfg(test)]
+    mod tests;
+
+    pub use crate::registry::discover::{Discovered, Search};
+    pub use crate::registry::entry::{Entry, EntryVersion};
+    pub use crate::registry::file::Registry;
+    pub use crate::registry::name::Name;
+}
+mod request {
+    pub(crate) mod constraints;
+    pub(crate) mod ensure;
+    pub(crate) mod evictions;
+    pub(crate) mod fallback;
+    pub(crate) mod fallback_policy;
+    pub(crate) mod finalize;
+    pub(crate) mod get;
+    pub(crate) mod gguf_headers;
+    pub(crate) mod partial_manifest;
+    pub(crate) mod resolution;
+    pub(crate) mod selection;
+    pub(crate) mod snapshot;
+    pub(crate) mod source_wait;
+    pub(crate) mod usage;
+}
+mod read {
+    pub(crate) mod reader;
+}
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod push;
-mod read;
-pub mod registry;
-mod remove;
-mod runtime;
-mod select;
-mod snapshot;
-mod sources;
-mod stats;
-mod sync;
-pub mod units;
 mod upstream;
-mod variants;
-mod verify;
-mod visibility;
+mod lockfile {
+    pub(crate) mod lock_file;
+}
+mod maintain {
+    #[cfg(feature = "local")]
+    pub(crate) mod adopt;
+    pub(crate) mod remove;
+    pub(crate) mod stats;
+    pub(crate) mod sync;
+    pub(crate) mod updates;
+    pub(crate) mod verify;
+}
+mod doctor {
+    pub(crate) mod local;
+    #[cfg(feature = "http")]
+    pub(crate) mod network;
+}
 
+pub use crate::builder::CacheBuilder;
+pub use crate::cache::{Cache, IntoModelRef};
+pub use crate::doctor::local::{Finding, Level};
+pub use crate::env::machine_memory;
+#[doc(hidden)]
+pub use crate::env::truthy;
+pub use crate::lockfile::lock_file::{Lock, LockedFile, LockedModel};
 #[cfg(feature = "local")]
-pub use adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
-pub use builder::CacheBuilder;
-pub use cache::{Cache, IntoModelRef};
+pub use crate::maintain::adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
+pub use crate::maintain::stats::{ModelStats, SourceStats, Stats};
+pub use crate::maintain::sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
+pub use crate::maintain::updates::{Moving, UpdatePlan};
+pub use crate::maintain::verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
+pub use crate::open_files::fetch_state::Arrival;
+pub use crate::place::{ExportOptions, Exported};
+#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
+pub use crate::push::Push;
+pub use crate::read::reader::{FileReader, ReadOptions};
+pub use crate::registry::{Entry, EntryVersion, Registry};
+pub use crate::request::ensure::{Ensured, EnsuredAny};
+pub use crate::request::fallback::{Candidate, Choice, Chosen, Passed};
+pub use crate::request::fallback_policy::{Fallback, Policy};
+pub use crate::request::get::Get;
+pub use crate::request::resolution::{FileState, Look};
+pub use crate::request::snapshot::{FetchedFile, Snapshot};
+pub use crate::sources::mirrors::Mirror;
 pub use cache_core::Reason;
 #[doc(hidden)]
 pub use cache_core::failpoints;
@@ -98,6 +154,7 @@ pub use cache_core::{
     NoProgress, Outcome, PathError, Progress, RefError, RefText, RepoKind, RepoName, RepoPath, Result, Retry, Revision,
     Sha256, Source, Version, Visibility, escape_json, escape_line, escape_text, has_secrets, redact_text,
 };
+pub use cache_formats::variants::{NamedBy, Variant, variants_by_name};
 #[cfg(feature = "hf")]
 pub use cache_hf::{HubResponse, UNHASHED};
 #[cfg(feature = "local")]
@@ -113,27 +170,7 @@ pub use cache_store::{
     Writers,
 };
 pub use cache_transfer::{Bandwidth, Engine, EngineConfig, UNVERIFIED_TAIL};
-pub use doctor::{Finding, Level};
-pub use ensure::{Ensured, EnsuredAny};
-pub use export::{ExportOptions, Exported};
-pub use fallback::{Fallback, Policy};
-pub use get::Get;
-pub use instead::{Candidate, Choice, Chosen, Passed};
-pub use lock::{Lock, LockedFile, LockedModel};
-pub use look::{FileState, Look};
-pub use memory::machine_memory;
-pub use mirrors::Mirror;
-pub use outdated::{Moving, UpdatePlan};
-#[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
-pub use push::Push;
-pub use read::{Arrival, FileReader, ReadOptions};
-pub use registry::{Entry, EntryVersion, Registry};
 pub use semver;
-pub use snapshot::{FetchedFile, Snapshot};
-pub use stats::{ModelStats, SourceStats, Stats};
-pub use sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
-pub use variants::{NamedBy, Variant, variants_by_name};
-pub use verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
 
 /// The backends built into this library, by the names of their cargo features.
 #[must_use]
@@ -141,8 +178,6 @@ pub fn features() -> &'static [&'static str] {
     &[
         #[cfg(feature = "azure")]
         "azure",
-        #[cfg(feature = "bundle")]
-        "bundle",
         #[cfg(feature = "compressed")]
         "compressed",
         #[cfg(feature = "gcs")]

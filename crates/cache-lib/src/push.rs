@@ -8,11 +8,11 @@ use std::sync::Arc;
 use cache_object::{PushOptions, PushReport, Verify};
 use cache_transfer::guard_progress;
 
-use crate::cache::blocking;
-use crate::registry::ResolvedName;
+use crate::registry::resolve::ResolvedName;
+use crate::task::blocking;
 use crate::{
     Cache, Error, ErrorKind, FileEntry, Get, IntoModelRef, Manifest, ModelId, NoProgress, Progress, RefText, Result,
-    Revision, runtime,
+    Revision, task,
 };
 
 /// A wish to push a model. Await it.
@@ -76,7 +76,7 @@ impl Push {
     }
 
     async fn run(mut self) -> Result<PushReport> {
-        runtime::check()?;
+        task::check()?;
         guard_progress(Arc::clone(&self.progress), |progress| {
             self.progress = progress;
             self.push()

@@ -2,8 +2,8 @@
 
 use cache_core::RetryBudget;
 
-use crate::cache::blocking;
-use crate::compressed::Told;
+use crate::sources::compressed::Told;
+use crate::task::blocking;
 use crate::{Cache, Manifest, Result, Version};
 
 impl Cache {

@@ -12,9 +12,9 @@ use std::time::Duration;
 use cache_core::RetryBudget;
 use cache_store::{BlobAccess, VisibilityRecord};
 
-use crate::cache::blocking;
 #[cfg(feature = "hf")]
-use crate::sources::Sources;
+use crate::sources::source_set::Sources;
+use crate::task::blocking;
 use crate::{Cache, Error, Evidence, ModelId, Result, Visibility};
 
 /// Longest wait for an answer that a fetch can do without.

@@ -6,14 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cache_lib::config::LoadOptions;
 use cache_lib::{Cache, CacheBuilder, Candidate, Ensured, ErrorKind, Event, Outcome, Progress};
 use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
 use tokio::sync::Notify;
 
-#[expect(dead_code, reason = "the example's main is not run")]
-#[path = "../examples/configuration.rs"]
-mod configuration;
 #[expect(dead_code, reason = "the example's main is not run")]
 #[path = "../examples/fallback.rs"]
 mod fallback;
@@ -159,21 +155,9 @@ async fn bytes_come_from_the_mirror_that_has_them() {
 }
 
 #[tokio::test]
-async fn settings_come_from_a_file_and_what_was_got_is_counted() {
+async fn what_was_got_is_counted() {
     let (hub, folder) = (hub(), tempfile::tempdir().unwrap());
-    let file = folder.path().join("model-cache.toml");
-    let text = format!(
-        "[store]\ndir = {:?}\nquota = \"1GB\"\n[hub]\nendpoint = {:?}\n",
-        folder.path().join("store"),
-        hub.url()
-    );
-    fs_err::write(&file, text).unwrap();
-    let options = LoadOptions::default().with_file(Some(file)).with_environment(|_| None);
-    let (config, cache) = configuration::open(&options).unwrap();
-    assert_eq!(cache.quota(), Some(1_000_000_000));
-    let lines = configuration::lines(&config);
-    assert!(lines.iter().any(|line| line.starts_with("store.quota = 1GB (") && line.ends_with("toml:3)")), "{lines:?}");
-
+    let cache = builder(&hub, folder.path()).build().unwrap();
     let got = cache.get(MODEL).await.unwrap();
     let again = cache.get(MODEL).await.unwrap();
     let page = stats::page(&cache.stats().unwrap());

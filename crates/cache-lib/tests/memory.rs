@@ -1,64 +1,20 @@
-//! What listings and indexes of strangers may take of memory. The whole test binary counts what it allocates.
+//! What listings of strangers and readers may take of memory. The whole test binary counts what it allocates.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::fmt::Write as _;
-use std::io::{Cursor, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use cache_lib::bundle::Input;
-use cache_lib::{Cache, ErrorKind, Hasher, ReadOptions, RepoPath};
-use tar::{EntryType, Header};
+use cache_lib::{Cache, ErrorKind, ReadOptions, RepoPath};
+use cache_testkit::CountingAllocator;
 
 const COMMIT: &str = "1234567890123456789012345678901234567890";
 const MIB: usize = 1 << 20;
 
 #[global_allocator]
-static MEMORY: Counting = Counting { now: AtomicUsize::new(0), peak: AtomicUsize::new(0) };
-/// Tests that run in one process take turns.
-static TURN: Mutex<()> = Mutex::new(());
-
-struct Counting {
-    now: AtomicUsize,
-    peak: AtomicUsize,
-}
-
-// SAFETY: every call goes to the system's allocator as it came.
-#[expect(unsafe_code, reason = "an allocator that counts")]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let now = self.now.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        self.peak.fetch_max(now, Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        self.now.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
-
-/// Bytes taken at the worst moment since it was made.
-struct Peak {
-    before: usize,
-    _turn: MutexGuard<'static, ()>,
-}
-
-impl Peak {
-    fn start() -> Self {
-        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = MEMORY.now.load(Ordering::Relaxed);
-        MEMORY.peak.store(before, Ordering::Relaxed);
-        Self { before, _turn: turn }
-    }
-
-    fn bytes(&self) -> usize {
-        MEMORY.peak.load(Ordering::Relaxed).saturating_sub(self.before)
-    }
-}
+static MEMORY: CountingAllocator = CountingAllocator::new();
 
 /// So many paths of so many segments, that share only the first ones.
 fn deep_paths(paths: usize, segments: usize) -> impl Iterator<Item = String> {
@@ -110,7 +66,7 @@ async fn get(listing: String) -> (cache_lib::Error, usize) {
     let endpoint = hub(listing);
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::builder().root(folder.path()).endpoint(endpoint).offline(false).retries(0).build().unwrap();
-    let peak = Peak::start();
+    let peak = MEMORY.measure();
     let error = cache.get(format!("org/deep@{COMMIT}")).await.unwrap_err();
     (error, peak.bytes())
 }
@@ -133,65 +89,6 @@ async fn listing_of_many_files_is_bounded() {
     assert_eq!(error.kind(), ErrorKind::Network, "{error}");
 }
 
-/// A bundle without blobs, with this index.
-fn bundle(index: &str) -> Vec<u8> {
-    let mut hasher = Hasher::new();
-    hasher.update(index.as_bytes());
-    let sum = format!("{}  bundle.json\n", hasher.finish().sha256);
-    let mut bytes = Vec::new();
-    for (name, content) in [("bundle.json", index), ("bundle.json.sha256", &sum)] {
-        let mut header = Header::new_gnu();
-        header.set_path(name).unwrap();
-        header.set_size(content.len() as u64);
-        header.set_entry_type(EntryType::Regular);
-        header.set_cksum();
-        bytes.extend_from_slice(header.as_bytes());
-        bytes.extend_from_slice(content.as_bytes());
-        bytes.resize(bytes.len().next_multiple_of(512), 0);
-    }
-    bytes.resize(bytes.len() + 1024, 0);
-    bytes
-}
-
-/// Imports a bundle with this index, and gives the error and the peak beyond the index's own bytes.
-async fn import(index: String) -> (cache_lib::Error, usize) {
-    let bytes = bundle(&index);
-    let length = index.len();
-    drop(index);
-    let folder = tempfile::tempdir().unwrap();
-    let cache = Cache::builder().root(folder.path()).offline(true).build().unwrap();
-    let peak = Peak::start();
-    let error = cache.import(Input::reader(Cursor::new(bytes))).await.map(|_| ()).unwrap_err();
-    (error, peak.bytes().saturating_sub(length))
-}
-
-fn index(refs: &str, files: &str, more: &str) -> String {
-    format!(
-        r#"{{"format":1,"versions":[{{"refs":[{refs}],"manifest":{{"model":"hf://models/org/name","commit":"{COMMIT}","files":[{files}]{more}}}}}],"blobs":[]}}"#
-    )
-}
-
-fn repeated(item: &str, times: usize) -> String {
-    vec![item; times].join(",")
-}
-
-#[tokio::test]
-async fn index_of_many_of_anything_is_refused() {
-    let files = |paths: &mut dyn Iterator<Item = String>| {
-        paths.map(|path| format!(r#"{{"path":"{path}"}}"#)).collect::<Vec<_>>().join(",")
-    };
-    for (what, index) in [
-        ("deep", index("", &files(&mut deep_paths(1_000, 1_000)), "")),
-        ("files", index("", &repeated(r#"{"path":"a"}"#, 1_000_000), "")),
-        ("names", index(&repeated(r#""a""#, 1_000_000), "", "")),
-        ("unknown fields", index("", r#"{"path":"a"}"#, &format!(r#","more":[{}]"#, repeated("[]", 1_000_000)))),
-    ] {
-        let (error, peak) = import(index).await;
-        assert!(peak < 24 * MIB, "{what}: {} MiB: {error}", peak / MIB);
-        assert_eq!(error.kind(), ErrorKind::Integrity, "{what}: {error}");
-    }
-}
-
 #[tokio::test]
 async fn readers_share_a_bounded_memory() {
     const READERS: usize = 1_000;
@@ -204,7 +101,7 @@ async fn readers_share_a_bounded_memory() {
     drop(cache.get(name.as_str()).await.unwrap());
     let manifest = Arc::new(cache.get(name.as_str()).look().await.unwrap().manifest().clone());
     let path = RepoPath::parse("big.bin").unwrap();
-    let peak = Peak::start();
+    let peak = MEMORY.measure();
     let mut held = Vec::new();
     for number in 0..READERS {
         let reader = cache.open(&manifest, &path, ReadOptions::default()).await.unwrap();
@@ -224,6 +121,5 @@ async fn readers_share_a_bounded_memory() {
     let reader = cache.open(&manifest, &path, ReadOptions::default()).await.unwrap();
     assert_eq!(reader.read_at(0, 128 << 10).await.unwrap().len(), 128 << 10);
     assert!(!reader.is_memory_short());
-    let kept = MEMORY.now.load(Ordering::Relaxed).saturating_sub(peak.before);
-    assert!(kept < 8 * MIB, "{} MiB", kept / MIB);
+    assert!(peak.kept() < 8 * MIB, "{} MiB", peak.kept() / MIB);
 }

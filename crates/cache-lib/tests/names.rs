@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use cache_lib::config::{Config, LoadOptions, TokenRef};
+use cache_lib::options::{CacheOptions, TokenRef};
 use cache_lib::registry::Name;
 use cache_lib::{
     Cache, CacheBuilder, Ensured, EntryVersion, ErrorKind, Event, Lock, Mirror, Outcome, Progress, ReadOptions,
@@ -32,7 +32,11 @@ impl World {
     }
 
     fn builder(&self) -> CacheBuilder {
-        Cache::builder().root(self.folder.path().join("store")).endpoint(self.hub.url()).offline(false).retries(1)
+        self.configured(Cache::builder())
+    }
+
+    fn configured(&self, builder: CacheBuilder) -> CacheBuilder {
+        builder.root(self.folder.path().join("store")).endpoint(self.hub.url()).offline(false).retries(1)
     }
 
     fn cache(&self) -> Cache {
@@ -159,9 +163,9 @@ async fn locked_name_for_other_machines_is_refused() {
 async fn failed_initialization_is_tried_again() {
     let world = World::new(2000);
     let token = world.folder.path().join("token");
-    let mut settings = Config::load(&LoadOptions::default().without_files()).unwrap().settings().clone();
-    settings.hub.token = Some(TokenRef::File(token.clone()));
-    let cache = world.builder().settings(settings).build().unwrap();
+    let mut options = CacheOptions::default();
+    options.hub.token = Some(TokenRef::File(token.clone()));
+    let cache = world.configured(options.into()).build().unwrap();
     let error = cache.get(MODEL).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Usage && error.message().contains("token"), "{error:?}");
     // Whoever brings a token of their own needs no configured one.

@@ -18,6 +18,7 @@ mod fuzz;
 mod hang;
 mod hub;
 mod listen;
+mod memory;
 mod serve;
 
 pub use content::Content;
@@ -25,3 +26,4 @@ pub use fault::{FaultSeen, FaultServer, Personality};
 pub use fuzz::{Fuzz, Fuzzed};
 pub use hang::Hang;
 pub use hub::{Access, Connections, Files, Hub, HubConfig, Matches, Origin, Seen, Trouble};
+pub use memory::{CountingAllocator, Peak};

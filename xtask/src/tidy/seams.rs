@@ -18,8 +18,8 @@ struct Seam {
 const READ_STREAMS: &[&str] = &[
     "cache-fs/src/read.rs",
     "cache-store/src/index/usage.rs",
-    "cache-lib/src/adopt/gguf.rs",
-    "cache-lib/src/headers.rs",
+    "cache-lib/src/maintain/adopt/gguf.rs",
+    "cache-lib/src/request/gguf_headers.rs",
     "cache-cli/src/commands/registry.rs",
     "cache-cli/src/commands/wish.rs",
     // Of its own folders, in tests and the demo.
@@ -66,7 +66,7 @@ const SEAMS: &[Seam] = &[
         crates: &[],
         patterns: &["renameat", "fs::rename(", ".persist(", ".persist_noclobber("],
         // What is exported lies outside the store.
-        except: &["cache-store/src/fs/durable.rs", "cache-lib/src/export.rs", "cache-fs/src/folder.rs"],
+        except: &["cache-store/src/fs/durable.rs", "cache-lib/src/place.rs", "cache-fs/src/folder.rs"],
         why: "only store::durable renames, and it fsyncs",
     },
     Seam {

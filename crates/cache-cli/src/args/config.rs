@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cache_lib::config::Config;
+use cache_config::Config;
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 
 /// Options of every command that concern settings.

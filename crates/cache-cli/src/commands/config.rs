@@ -1,6 +1,6 @@
 //! `config`: what is set, where it comes from, and what is wrong with it.
 
-use cache_lib::config::{self, Config, Entry, Key, Kind, LoadOptions, Looked, Mistake, Preset, Role, Value as Setting};
+use cache_config::{Config, ConfigEntry, ConfigFile, Key, Kind, LoadOptions, Mistake, Preset, Role, Value as Setting};
 use cache_lib::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
@@ -45,14 +45,14 @@ pub(super) fn run(shared: &Shared, command: &ConfigCommand, output: &Output) -> 
 }
 
 fn show(config: &Config, wanted: Option<&str>, output: &Output) -> Result<u8> {
-    let is_wanted = |(key, entry): &(&Key, Option<Entry>)| {
-        let name = entry.as_ref().map_or_else(|| key.name.to_owned(), Entry::name);
+    let is_wanted = |(key, entry): &(&Key, Option<ConfigEntry>)| {
+        let name = entry.as_ref().map_or_else(|| key.name.to_owned(), ConfigEntry::name);
         wanted.is_none_or(|wanted| name == wanted || name.starts_with(&format!("{wanted}.")))
     };
     let rows: Vec<_> = config.all().filter(is_wanted).collect();
     if rows.is_empty() {
         let wanted = wanted.unwrap_or_default();
-        let known = config::KEYS.iter().any(|key| key.section() == wanted || key.name == wanted);
+        let known = cache_config::KEYS.iter().any(|key| key.section() == wanted || key.name == wanted);
         let error = match Key::nearest(wanted) {
             _ if known => return Ok(answer(output, &[])),
             Some(key) => unknown(wanted).with_hint(format!("did you mean `{}`?", key.name)),
@@ -67,7 +67,7 @@ fn unknown(key: &str) -> Error {
     Error::new(ErrorKind::Usage, format!("unknown key {key:?}"))
 }
 
-fn answer(output: &Output, rows: &[(&'static Key, Option<Entry>)]) -> u8 {
+fn answer(output: &Output, rows: &[(&'static Key, Option<ConfigEntry>)]) -> u8 {
     if output.is_json() {
         let settings: Vec<Value> = rows.iter().map(|(key, entry)| for_programs(key, entry.as_ref())).collect();
         output.json(&json!({ "settings": settings }));
@@ -78,7 +78,7 @@ fn answer(output: &Output, rows: &[(&'static Key, Option<Entry>)]) -> u8 {
     0
 }
 
-fn for_people(key: &Key, entry: Option<&Entry>) -> Vec<String> {
+fn for_people(key: &Key, entry: Option<&ConfigEntry>) -> Vec<String> {
     let Some(entry) = entry else {
         let meaning = match key.preset {
             Preset::Unset(meaning) | Preset::Is(meaning) => meaning,
@@ -92,17 +92,17 @@ fn for_people(key: &Key, entry: Option<&Entry>) -> Vec<String> {
     vec![entry.name(), value, entry.origin.to_string()]
 }
 
-fn for_programs(key: &Key, entry: Option<&Entry>) -> Value {
+fn for_programs(key: &Key, entry: Option<&ConfigEntry>) -> Value {
     match entry {
         Some(entry) => json!({ "key": entry.name(), "value": entry.json(), "origin": entry.origin }),
-        None => json!({ "key": key.name, "value": null, "origin": config::Origin::Default }),
+        None => json!({ "key": key.name, "value": null, "origin": cache_config::Origin::Default }),
     }
 }
 
 fn check(options: &LoadOptions, output: &Output) -> Result<u8> {
     let (config, mistakes) = Config::inspect(options);
     let mistakes = [mistakes, tokens_missing(&config)].concat();
-    let read: Vec<&Looked> = config.files().iter().filter(|file| file.read).collect();
+    let read: Vec<&ConfigFile> = config.files().iter().filter(|file| file.read).collect();
     if output.is_json() {
         output.json(&json!({
             "sound": mistakes.is_empty(),
@@ -127,8 +127,8 @@ fn check(options: &LoadOptions, output: &Output) -> Result<u8> {
 
 /// References that lead nowhere. They fail only when the token is needed, which may be never.
 fn tokens_missing(config: &Config) -> Vec<Mistake> {
-    let missing = |entry: &&Entry| matches!(&entry.value, Setting::Token(token) if !token.is_set());
-    let mistake = |entry: &Entry| {
+    let missing = |entry: &&ConfigEntry| matches!(&entry.value, Setting::Token(token) if !token.is_set());
+    let mistake = |entry: &ConfigEntry| {
         Mistake::new(entry.origin.clone(), Some(entry.name()), "no token found")
             .with_hint(format!("set the variable or create the file: {}", entry.shown))
     };
@@ -147,7 +147,7 @@ fn path(options: &LoadOptions, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-fn row(file: &Looked) -> Vec<String> {
+fn row(file: &ConfigFile) -> Vec<String> {
     let state = match (file.read, file.role) {
         (false, _) => "not read",
         (true, Role::Project) if !file.trusted => "read; untrusted, not all keys allowed",
@@ -158,7 +158,7 @@ fn row(file: &Looked) -> Vec<String> {
 }
 
 fn init(output: &Output) -> Result<u8> {
-    let text = config::example();
+    let text = cache_config::example();
     if output.is_json() {
         output.json(&json!({ "text": text }));
     } else {

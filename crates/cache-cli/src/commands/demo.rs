@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use cache_lib::config::Settings;
+use cache_config::Settings;
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Outcome, Result, Snapshot, VerifyOptions};
 use cache_testkit::{Content, Hub, HubConfig, fixtures};
@@ -36,9 +36,8 @@ pub(super) fn run(output: &Output) -> Result<u8> {
     files.retain(|(path, _)| *path != WEIGHTS);
     files.push((WEIGHTS, Content::bytes(fixtures::safetensors(7, &[("embedding.weight", SHAPE)]))));
     hub.add_model(MODEL, files);
-    let settings = Settings::default();
-    let cache = Cache::builder()
-        .settings(settings)
+    let cache = Settings::default()
+        .cache_builder()?
         .root(folder.path().join("store"))
         .endpoint(hub.url())
         .offline(false)

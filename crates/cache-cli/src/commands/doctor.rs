@@ -1,6 +1,6 @@
 //! `doctor`: finds problems, and how to fix them.
 
-use cache_lib::{Cache, Finding, Level, Result};
+use cache_lib::{Cache, CacheBuilder, Finding, Level, Result};
 use serde_json::json;
 
 use crate::args::{DoctorArgs, Shared};
@@ -8,7 +8,7 @@ use crate::output::Output;
 use crate::signals;
 
 pub(super) fn run(shared: &Shared, args: &DoctorArgs, output: &Output) -> Result<u8> {
-    let findings = match super::builder(shared).build() {
+    let findings = match super::builder(shared).and_then(CacheBuilder::build) {
         Ok(cache) if args.network => network(&cache, args)?,
         Ok(cache) => signals::run(async { Ok(cache.doctor().await) })?,
         Err(error) => {

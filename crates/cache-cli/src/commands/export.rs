@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use cache_lib::bundle::{Exported, Input, Output as Target, SigningKey};
+use cache_bundle::{ExportReport, Input, Output as Target, SigningKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Result};
 use serde_json::json;
@@ -20,7 +20,7 @@ pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u
     let stdout = args.output == Path::new("-");
     let target = if stdout { to_stdout(output)? } else { Target::file(&args.output) };
     let board = Board::start(output.is_quiet());
-    let mut export = cache.export(&args.refs).zstd(args.zstd).progress(board.progress("the store"));
+    let mut export = cache_bundle::export(cache, &args.refs).zstd(args.zstd).progress(board.progress("the store"));
     if let Some(last) = &args.since {
         export = export.since(Input::file(last));
     }
@@ -47,7 +47,7 @@ fn to_stdout(output: &Output) -> Result<Target> {
     Ok(Target::writer(std::fs::File::from(stdout.as_fd().try_clone_to_owned().map_err(failed)?)))
 }
 
-fn report(args: &ExportArgs, exported: &Exported, stdout: bool, output: &Output) {
+fn report(args: &ExportArgs, exported: &ExportReport, stdout: bool, output: &Output) {
     let index = &exported.contents.index;
     let signed = exported.contents.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
     output.remark(format_args!(

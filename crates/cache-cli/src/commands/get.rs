@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cache_lib::config::DigestPolicy;
+use cache_config::DigestPolicy;
 use cache_lib::units::{Size, Span};
 use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Lock, Outcome, Result, Snapshot};
 use futures::stream::{self, StreamExt as _};
@@ -32,7 +32,7 @@ struct Got {
 }
 
 pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8> {
-    let mut builder = args.time.apply(super::builder(shared));
+    let mut builder = args.time.apply(super::builder(shared)?);
     if args.require_digest {
         builder = builder.require_digest(true);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cache_lib::bundle::{self, Contents, Imported, Input, MovedRef, VerifyingKey};
+use cache_bundle::{Contents, Imported, Input, MovedRef, VerifyingKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Result};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::signals;
 pub(super) fn run(cache: &Cache, args: &ImportArgs, output: &Output) -> Result<u8> {
     let key = key(args)?;
     let board = Board::start(output.is_quiet());
-    let mut import = cache.import(input(args)).progress(board.progress("the bundle"));
+    let mut import = cache_bundle::import(cache, input(args)).progress(board.progress("the bundle"));
     if let Some(key) = key {
         import = import.verify(key);
     }
@@ -28,7 +28,7 @@ pub(super) fn run(cache: &Cache, args: &ImportArgs, output: &Output) -> Result<u
 
 /// Says what is in a bundle. Needs no store.
 pub(super) fn list(args: &ImportArgs, output: &Output) -> Result<u8> {
-    let found = bundle::list(input(args), key(args)?.as_ref())?;
+    let found = cache_bundle::list(input(args), key(args)?.as_ref())?;
     output.remark(format_args!("{}: {}", name(args), signature(&found)));
     if let Some(base) = &found.index.base {
         output.remark(format_args!("builds on bundle {}", base.index));

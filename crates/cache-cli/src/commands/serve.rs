@@ -1,6 +1,6 @@
 //! `serve`: the store as a Hub.
 
-use cache_lib::config::{Config, Settings, TokenRef};
+use cache_config::{Config, Settings, TokenRef};
 use cache_lib::{Cache, Error, ErrorKind, Result};
 use cache_server::{Address, Closed, Listen, NewToken, Server, ServerConfig, TlsFiles};
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::output::Output;
 use crate::signals;
 
 pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<u8> {
-    let mut builder = super::builder(shared);
+    let mut builder = super::builder(shared)?;
     if let Some(upstream) = &args.upstream {
         builder = builder.endpoint(upstream);
     }

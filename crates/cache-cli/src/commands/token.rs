@@ -1,7 +1,7 @@
 //! `token`: for users of the mirror.
 
+use cache_config::Settings;
 use cache_lib::Result;
-use cache_lib::config::Settings;
 use cache_server::{NewToken, ServerConfig};
 use serde_json::{Value, json};
 

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{EntryVersion, Name};
-use crate::cache::blocking;
+use crate::registry::entry::EntryVersion;
+use crate::registry::name::Name;
+use crate::task::blocking;
 use crate::{Cache, Error, ErrorKind, ModelRef, Result};
 
 /// Deepest folder that is looked into, below the one that was named.
@@ -132,7 +133,7 @@ impl Cache {
                 for found in &found {
                     let Some(name) = &found.name else { continue };
                     let known = |name: &Name| registry.get(name.as_str()).cloned();
-                    let means = |entry: &super::Entry| {
+                    let means = |entry: &crate::registry::entry::Entry| {
                         entry.versions.values().any(|version| version.reference.expose() == found.reference)
                     };
                     let mut candidates = std::iter::once(name.clone())

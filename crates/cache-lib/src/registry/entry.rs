@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::name::{Name, Which, check_tag};
-use super::platform;
+use crate::registry::name::{Name, Which, check_tag};
+use crate::registry::platform;
 use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RefText, RepoPath, Result, Sha256};
 
 /// One version of a name: where it is, what it must be, and where it may be used.
@@ -204,7 +204,7 @@ mod tests {
             ("a@^2", ""),
             ("a@main", ""),
         ] {
-            let which_text = super::super::name::Written::read(which).unwrap();
+            let which_text = crate::registry::name::Written::read(which).unwrap();
             let chosen = entry.choose(&which_text.which).map(|(version, _)| version.to_string());
             assert_eq!(chosen.unwrap_or_default(), version, "{which}");
         }

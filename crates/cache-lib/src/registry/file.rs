@@ -22,8 +22,8 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use super::entry::{Entry, EntryVersion};
-use super::name::{Name, Written};
+use crate::registry::entry::{Entry, EntryVersion};
+use crate::registry::name::{Name, Written};
 use crate::{Error, ErrorKind, Result, redact_text};
 
 /// The format that this build writes.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::{Cache, ErrorKind};
 
 fn cache() -> (tempfile::TempDir, Cache) {
     let dir = tempfile::tempdir().unwrap();

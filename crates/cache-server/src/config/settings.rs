@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use cache_lib::config::{ModelSettings, ServerSettings, Settings, UserSettings};
+use cache_config::{ModelSettings, ServerSettings, Settings, UserSettings};
 use cache_lib::{Error, ErrorKind, ModelId, ModelRef, Result};
 
 use super::{Listen, ModelAlias, ServerConfig, Stream, TlsFiles, User};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
+use cache_config::{Settings, TokenRef};
 use cache_lib::ErrorKind;
-use cache_lib::config::{Settings, TokenRef};
 
 use super::*;
 

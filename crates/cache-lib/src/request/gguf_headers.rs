@@ -1,0 +1,164 @@
+//! Asking GGUF headers what file names do not tell.
+//!
+//! What was learnt over the network is not written down: once a file is in the store its header is read from there.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cache_core::{OpenOptions, Opened};
+use cache_formats::gguf::{Header, HeaderError};
+use cache_formats::variants::{self, QuantByPath};
+use futures::TryStreamExt as _;
+
+use crate::request::get::Wanted;
+use crate::request::selection::Selection;
+use crate::task::blocking;
+use crate::{ByteRange, Cache, Error, ErrorKind, FileEntry, Manifest, Result, Source, Version};
+
+/// Most files whose headers are asked for.
+const FILES: usize = 8;
+/// How much of a file is read first, in bytes: enough where the tokens come last.
+const FIRST: u64 = 64 << 10;
+/// How much of a file is read at most, in bytes.
+const MOST: u64 = 16 << 20;
+
+/// The wanted files. What names do not tell is read from the headers of the files that are in the store.
+pub(crate) fn choose(cache: &Cache, selection: &Selection, manifest: &Manifest) -> Result<Vec<usize>> {
+    let chosen = selection.choose(manifest);
+    match &chosen {
+        Err(error) if error.kind() == ErrorKind::NotFound && selection.variant.is_some() => {
+            let mut told = selection.told.clone();
+            for file in variants::unnamed(manifest, &told).into_iter().take(FILES).cloned().collect::<Vec<_>>() {
+                if let Some(blob) = cache.store().find(&file)?
+                    && let Some(name) = of_file(&blob.path)?
+                {
+                    told.insert(file.path, name);
+                }
+            }
+            if told == selection.told {
+                return chosen;
+            }
+            let mut knowing = selection.clone();
+            knowing.told = told;
+            knowing.choose(manifest)
+        }
+        _ => chosen,
+    }
+}
+
+/// Whether a variant is wanted that neither names nor the headers in the store tell of, but others might.
+pub(crate) fn needed(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> bool {
+    wanted.selection.variant.is_some()
+        && !variants::unnamed(manifest, &wanted.selection.told).is_empty()
+        && choose(cache, &wanted.selection, manifest).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+/// The wish, and with it what headers say, if that is needed to know which files are meant.
+pub(crate) async fn learn(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<Wanted> {
+    let mut wish = wanted.clone();
+    if wanted.selection.variant.is_some() {
+        let (own, asked, listing) = (cache.clone(), wanted.clone(), manifest.clone());
+        if blocking(move || Ok(needed(&own, &asked, &listing))).await? {
+            wish.selection.told = all(cache, wanted, manifest).await?;
+        }
+    }
+    Ok(wish)
+}
+
+/// What the headers of all files say whose names say nothing: of those in the store, and over the network of the rest.
+pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<QuantByPath> {
+    let mut told = wanted.selection.told.clone();
+    let unnamed: Vec<FileEntry> = variants::unnamed(manifest, &told).into_iter().take(FILES).cloned().collect();
+    for file in unnamed {
+        let (own, entry) = (cache.clone(), file.clone());
+        let found = blocking(move || match own.store().find(&entry)? {
+            Some(blob) => of_file(&blob.path).map(|name| (true, name)),
+            None => Ok((false, None)),
+        })
+        .await?;
+        let name = match found {
+            (true, name) => name,
+            // The beginning of a compressed file is not that of the model.
+            (false, _) if cache.is_offline() || file.compressed.is_some() => None,
+            (false, _) => {
+                let source = cache.0.sources.of(&manifest.version.model, wanted.told)?;
+                of_source(&source, &manifest.version, &file, wanted).await?
+            }
+        };
+        if let Some(name) = name {
+            told.insert(file.path, name);
+        }
+    }
+    Ok(told)
+}
+
+fn of_file(path: &Path) -> Result<Option<String>> {
+    let mut file = fs_err::File::open(path).map_err(|error| Error::storage("read a header", error))?;
+    let (mut bytes, mut wanted) = (Vec::new(), FIRST);
+    loop {
+        let more = wanted.saturating_sub(bytes.len() as u64);
+        let read = file.by_ref().take(more).read_to_end(&mut bytes);
+        let read = read.map_err(|error| Error::storage("read a header", error))?;
+        match step(&bytes) {
+            Step::Done(name) => return Ok(name),
+            Step::More(next) if read > 0 => wanted = next,
+            Step::More(_) => return Ok(None),
+        }
+    }
+}
+
+async fn of_source(
+    source: &Arc<dyn Source>,
+    version: &Version,
+    file: &FileEntry,
+    wanted: &Wanted,
+) -> Result<Option<String>> {
+    let mut bytes = Vec::new();
+    let mut end = FIRST.min(file.size.unwrap_or(FIRST));
+    loop {
+        let have = bytes.len() as u64;
+        let options = OpenOptions::range(ByteRange { start: have, end }).budget(wanted.budget.clone());
+        let body = match source.open(version, file, options).await? {
+            Opened::File(path) => return local(path).await,
+            Opened::Stream(body) => body,
+        };
+        // A source without ranges sends all from the beginning: what is known already is dropped.
+        let Some(mut known) = have.checked_sub(body.start) else { return Ok(None) };
+        let mut stream = body.stream;
+        while (bytes.len() as u64) < end {
+            let Some(chunk) = stream.try_next().await? else { break };
+            let dropped = usize::try_from(known).map_or(chunk.len(), |known| known.min(chunk.len()));
+            known -= dropped as u64;
+            let room = usize::try_from(end).unwrap_or(usize::MAX).saturating_sub(bytes.len());
+            bytes.extend(chunk.iter().skip(dropped).take(room));
+        }
+        let grown = bytes.len() as u64 > have;
+        match step(&bytes) {
+            Step::Done(name) => return Ok(name),
+            Step::More(next) if grown => end = next.min(file.size.unwrap_or(next)),
+            Step::More(_) => return Ok(None),
+        }
+    }
+}
+
+async fn local(path: PathBuf) -> Result<Option<String>> {
+    blocking(move || of_file(&path)).await
+}
+
+enum Step {
+    /// That is all there is to know.
+    Done(Option<String>),
+    /// So much of the file is needed, from its beginning.
+    More(u64),
+}
+
+fn step(bytes: &[u8]) -> Step {
+    match Header::parse(bytes) {
+        Ok(header) => Step::Done(header.file_type.and_then(|kind| kind.name()).map(str::to_owned)),
+        Err(HeaderError::NeedMore { bytes: more }) if more <= MOST && (bytes.len() as u64) < MOST => {
+            Step::More(more.max(bytes.len() as u64 * 4).min(MOST))
+        }
+        Err(_) => Step::Done(None),
+    }
+}
