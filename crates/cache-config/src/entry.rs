@@ -5,7 +5,7 @@ use cache_lib::redact_text;
 use serde_json::json;
 
 use crate::keys::{Key, Preset};
-use crate::origin::{Origin, written};
+use crate::origin::{ValueOrigin, written};
 use crate::value::{Base, Value};
 
 /// One key with its value.
@@ -21,7 +21,7 @@ pub struct ConfigEntry {
     /// The value as it was written. Of a token, where it is.
     pub shown: String,
     /// Where it comes from.
-    pub origin: Origin,
+    pub origin: ValueOrigin,
 }
 
 impl ConfigEntry {
@@ -56,7 +56,7 @@ impl ConfigEntry {
     /// Whether `cache-hf` reads the variable itself, with the rules of Hugging Face programs.
     pub(crate) fn is_hubs_own(&self) -> bool {
         let foreign = |name: &str| self.key.also.contains(&name);
-        self.key.section() == "hub" && matches!(self.origin, Origin::Environment { name } if foreign(name))
+        self.key.section() == "hub" && matches!(self.origin, ValueOrigin::Environment { name } if foreign(name))
     }
 }
 
@@ -70,5 +70,5 @@ pub(crate) fn default_of(key: &'static Key) -> Option<ConfigEntry> {
         }
         Preset::Unset(_) => return None,
     };
-    Some(ConfigEntry { key, item: None, value, shown, origin: Origin::Default })
+    Some(ConfigEntry { key, item: None, value, shown, origin: ValueOrigin::Default })
 }

@@ -9,7 +9,7 @@ use cache_lib::{redact_text, truthy};
 use crate::entry::ConfigEntry;
 use crate::keys::{KEYS, Key, Project};
 use crate::node::{self, Member, Node, Shape};
-use crate::origin::{Mistake, Origin, nearest, nearest_section, written};
+use crate::origin::{Mistake, ValueOrigin, nearest, nearest_section, written};
 use crate::value::{Base, Kind, Value};
 
 /// Position in the table of keys, and the name that the user chose.
@@ -156,7 +156,7 @@ impl Draft {
                 Kind::Flag if !own => Ok(Value::Flag(truthy(&text))),
                 kind => kind.of_text(&text, base),
             };
-            let origin = Origin::Environment { name };
+            let origin = ValueOrigin::Environment { name };
             match value {
                 Ok(value) => {
                     let shown = shown(&value, text.trim());
@@ -174,7 +174,7 @@ impl Draft {
     /// Reads what a flag says.
     pub(crate) fn flag(&mut self, name: &'static str, key: &str, text: &str, base: Base<'_>) {
         let Some((at, key)) = KEYS.iter().enumerate().find(|(_, one)| one.name == key) else { return };
-        let origin = Origin::Flag { name };
+        let origin = ValueOrigin::Flag { name };
         match key.kind.of_text(text, base) {
             Ok(value) => {
                 let shown = shown(&value, text);
@@ -188,9 +188,9 @@ impl Draft {
 }
 
 impl File<'_> {
-    fn place(&self, at: usize) -> Origin {
+    fn place(&self, at: usize) -> ValueOrigin {
         let (line, column) = node::line_column(self.text, at);
-        Origin::File { path: self.path.to_path_buf(), line, column }
+        ValueOrigin::File { path: self.path.to_path_buf(), line, column }
     }
 
     fn mistake(&self, at: usize, parts: &[&str], message: String, hint: String) -> Mistake {

@@ -44,7 +44,7 @@ pub use cache_lib::options::{
 pub use config::{Config, load};
 pub use entry::ConfigEntry;
 pub use keys::{KEYS, Key, Preset, Project};
-pub use origin::{Mistake, Origin};
+pub use origin::{Mistake, ValueOrigin};
 pub use places::{ConfigFile, LoadOptions, Role};
 pub use reference::{example, reference};
 pub use settings::{

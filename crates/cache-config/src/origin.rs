@@ -1,4 +1,4 @@
-//! [`Origin`] of a value, and [`Mistake`]: what is wrong with one, where, and what would be right.
+//! [`ValueOrigin`] of a value, and [`Mistake`]: what is wrong with one, where, and what would be right.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub(crate) const ALIKE: f64 = 0.8;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Origin {
+pub enum ValueOrigin {
     /// Nobody set it.
     Default,
     /// A configuration file.
@@ -39,7 +39,7 @@ pub enum Origin {
     },
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for ValueOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Default => f.write_str("default"),
@@ -54,7 +54,7 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub struct Mistake {
     /// Where it is.
-    pub place: Origin,
+    pub place: ValueOrigin,
     /// The key, as far as it can be told.
     pub key: Option<String>,
     /// What is wrong.
@@ -66,7 +66,7 @@ pub struct Mistake {
 impl Mistake {
     /// A mistake without a hint yet.
     #[must_use]
-    pub fn new(place: Origin, key: Option<String>, message: impl Into<String>) -> Self {
+    pub fn new(place: ValueOrigin, key: Option<String>, message: impl Into<String>) -> Self {
         Self { place, key, message: redact_text(&message.into()).into_owned(), hint: String::new() }
     }
 
@@ -89,7 +89,7 @@ impl Key {
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.place {
-            Origin::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display())?,
+            ValueOrigin::File { path, line, column } => write!(f, "{}:{line}:{column}", path.display())?,
             other => write!(f, "{other}")?,
         }
         match &self.key {

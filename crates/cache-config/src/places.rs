@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::keys::{KEYS, Key};
 use crate::layer::Draft;
-use crate::origin::{ALIKE, Mistake, Origin};
+use crate::origin::{ALIKE, Mistake, ValueOrigin};
 use crate::value::{Base, Value};
 
 /// Longest configuration file that is read, in bytes.
@@ -181,8 +181,8 @@ pub(crate) fn read(options: &LoadOptions, base: Base<'_>, draft: &mut Draft) -> 
     if !options.files {
         return found;
     }
-    let named = options.file.clone().map(|file| (file, Origin::Flag { name: "--config" }));
-    let named = named.or_else(|| Some((options.set(CONFIG)?.into(), Origin::Environment { name: CONFIG })));
+    let named = options.file.clone().map(|file| (file, ValueOrigin::Flag { name: "--config" }));
+    let named = named.or_else(|| Some((options.set(CONFIG)?.into(), ValueOrigin::Environment { name: CONFIG })));
     if let Some((file, whence)) = named {
         named_file(&options.cwd.join(file), whence, base, draft, &mut found);
         return found;
@@ -219,7 +219,7 @@ fn nearest_name(name: &str, known: impl Iterator<Item = &'static str>) -> Option
     (best.0 >= ALIKE).then_some(best.1)
 }
 
-fn named_file(path: &Path, whence: Origin, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
+fn named_file(path: &Path, whence: ValueOrigin, base: Base<'_>, draft: &mut Draft, found: &mut Found) {
     let text = cache_fs::read_text(path, MAX_FILE);
     found.files.push(ConfigFile { path: path.to_path_buf(), role: Role::Named, read: text.is_ok(), trusted: true });
     match text {
@@ -263,7 +263,7 @@ fn one_of(names: [PathBuf; 2], role: Role, trusted: bool, base: Base<'_>, draft:
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Mistake {
     Mistake {
-        place: Origin::File { path: path.to_path_buf(), line: 1, column: 1 },
+        place: ValueOrigin::File { path: path.to_path_buf(), line: 1, column: 1 },
         key: None,
         message: format!("the configuration file could not be read: {error}"),
         hint: "check who may read it".to_owned(),

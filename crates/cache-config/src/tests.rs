@@ -65,7 +65,7 @@ impl Place {
     fn mistake(&self) -> (usize, usize, String) {
         let mistakes = self.mistakes();
         assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
-        let Origin::File { line, column, .. } = mistakes[0].place else { panic!("{mistakes:?}") };
+        let ValueOrigin::File { line, column, .. } = mistakes[0].place else { panic!("{mistakes:?}") };
         (line, column, format!("{} | {}", mistakes[0], mistakes[0].hint))
     }
 }
@@ -79,7 +79,7 @@ fn later_layers_win_and_each_value_has_its_origin() {
         (entry.value.number::<u32>().unwrap(), entry.origin)
     };
     let place = Place::new();
-    assert_eq!(origin(&place), (5, Origin::Default));
+    assert_eq!(origin(&place), (5, ValueOrigin::Default));
     let place = place.user("\n[transfer]\nretries = 1\n");
     let (value, from) = origin(&place);
     assert_eq!((value, from.to_string()), (1, format!("{}:3", place.path("user/config.toml").display())));
@@ -87,10 +87,10 @@ fn later_layers_win_and_each_value_has_its_origin() {
     let (value, from) = origin(&place);
     assert_eq!((value, from.to_string()), (2, format!("{}:1", place.path("project/model-cache.toml").display())));
     let place = place.variable("MODEL_CACHE_RETRIES", "3");
-    assert_eq!(origin(&place), (3, Origin::Environment { name: "MODEL_CACHE_RETRIES" }));
+    assert_eq!(origin(&place), (3, ValueOrigin::Environment { name: "MODEL_CACHE_RETRIES" }));
     let config = Config::load(&place.options().with_flag("--retries", "transfer.retries", "4")).unwrap();
     assert_eq!(config.settings().transfer.retries, Some(4));
-    assert_eq!(config.entries()[0].origin, Origin::Flag { name: "--retries" });
+    assert_eq!(config.entries()[0].origin, ValueOrigin::Flag { name: "--retries" });
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn all_mistakes_are_told_in_the_order_of_their_lines() {
     let lines: Vec<_> = place
         .mistakes()
         .into_iter()
-        .map(|mistake| if let Origin::File { line, .. } = mistake.place { line } else { 0 })
+        .map(|mistake| if let ValueOrigin::File { line, .. } = mistake.place { line } else { 0 })
         .collect();
     assert_eq!(lines, [2, 3, 5, 7]);
 }

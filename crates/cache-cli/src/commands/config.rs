@@ -95,7 +95,7 @@ fn for_people(key: &Key, entry: Option<&ConfigEntry>) -> Vec<String> {
 fn for_programs(key: &Key, entry: Option<&ConfigEntry>) -> Value {
     match entry {
         Some(entry) => json!({ "key": entry.name(), "value": entry.json(), "origin": entry.origin }),
-        None => json!({ "key": key.name, "value": null, "origin": cache_config::Origin::Default }),
+        None => json!({ "key": key.name, "value": null, "origin": cache_config::ValueOrigin::Default }),
     }
 }
 
