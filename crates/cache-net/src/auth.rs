@@ -1,15 +1,15 @@
 //! Tokens, each bound to one origin. The layer stands inside the redirects, so that every hop is judged by itself.
 
-use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use cache_core::{Error, ErrorKind, Result};
 use futures::future::{Either, Ready, ready};
-use http::{HeaderValue, header};
+use http::{HeaderValue, Request, header};
 use tower::{Layer, Service};
 
-use crate::{Call as _, Origin, PreparedRequest, Secret};
+use crate::extensions::RequestExt as _;
+use crate::{Origin, Secret};
 
 /// Tokens by scheme, host and port.
 #[derive(Debug, Clone, Default)]
@@ -37,11 +37,11 @@ impl Credentials {
 
 /// Puts `Auth` around a service.
 #[derive(Debug, Clone, Default)]
-pub struct AuthLayer(Arc<Credentials>);
+pub(crate) struct AuthLayer(Arc<Credentials>);
 
 impl AuthLayer {
     /// Authorises by these tokens.
-    pub fn new(credentials: impl Into<Arc<Credentials>>) -> Self {
+    pub(crate) fn new(credentials: impl Into<Arc<Credentials>>) -> Self {
         Self(credentials.into())
     }
 }
@@ -56,12 +56,12 @@ impl<S> Layer<S> for AuthLayer {
 
 /// Adds `Authorization: Bearer` to requests for an origin that has a token, unless they carry their own.
 #[derive(Debug, Clone)]
-pub struct Auth<S> {
+pub(crate) struct Auth<S> {
     inner: S,
     credentials: Arc<Credentials>,
 }
 
-impl<S: Service<PreparedRequest, Error = Error>> Service<PreparedRequest> for Auth<S> {
+impl<B, S: Service<Request<B>, Error = Error>> Service<Request<B>> for Auth<S> {
     type Response = S::Response;
     type Error = Error;
     type Future = Either<Ready<Result<S::Response>>, S::Future>;
@@ -70,25 +70,19 @@ impl<S: Service<PreparedRequest, Error = Error>> Service<PreparedRequest> for Au
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut prepared: PreparedRequest) -> Self::Future {
-        if let Some(token) = self.credentials.get(prepared.origin())
-            && !prepared.request().headers.contains_key(header::AUTHORIZATION)
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        if let Some(token) = self.credentials.get(request.destination().origin())
+            && !request.headers().contains_key(header::AUTHORIZATION)
         {
             let Ok(mut value) = HeaderValue::try_from(format!("Bearer {}", token.expose())) else {
                 let error = Error::new(ErrorKind::Usage, "the token has invalid characters")
-                    .with_host(prepared.origin().authority())
+                    .with_host(request.destination().origin().authority())
                     .with_hint("set the token again; a line break may have slipped in");
                 return Either::Left(ready(Err(error)));
             };
             value.set_sensitive(true);
-            prepared.request_mut().headers.insert(header::AUTHORIZATION, value);
+            request.headers_mut().insert(header::AUTHORIZATION, value);
         }
-        Either::Right(self.inner.call(prepared))
-    }
-}
-
-impl<S: fmt::Display> fmt::Display for Auth<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "auth({})", self.inner)
+        Either::Right(self.inner.call(request))
     }
 }

@@ -15,6 +15,7 @@ use std::task::{Context, Poll, ready};
 
 use cache_core::{Error, ErrorKind, Result, Retry};
 use futures::future::Either;
+use http::Request;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -22,7 +23,9 @@ use tower::{Layer, Service};
 pub use self::circuit::{BreakerPolicy, BreakerState};
 
 use self::circuit::{Admission, CallOutcome, Circuit, CircuitOpen};
-use crate::{Call, Origin};
+use crate::Origin;
+use crate::destination::Destination;
+use crate::extensions::RequestExt as _;
 
 /// Most hosts remembered before those in good health are forgotten.
 const MAX_HOSTS: usize = 256;
@@ -96,12 +99,11 @@ impl Drop for Ticket {
 
 /// Puts `Breaker` around a service.
 #[derive(Debug, Clone)]
-pub struct BreakerLayer(Breakers);
+pub(crate) struct BreakerLayer(Breakers);
 
 impl BreakerLayer {
     /// Breaks by these circuits.
-    #[must_use]
-    pub fn new(breakers: Breakers) -> Self {
+    pub(crate) fn new(breakers: Breakers) -> Self {
         Self(breakers)
     }
 }
@@ -116,12 +118,12 @@ impl<S> Layer<S> for BreakerLayer {
 
 /// Turns requests away from a host whose circuit is open, and learns from how the others end.
 #[derive(Debug, Clone)]
-pub struct Breaker<S> {
+pub(crate) struct Breaker<S> {
     inner: S,
     breakers: Breakers,
 }
 
-impl<R: Call, S: Service<R, Error = Error>> Service<R> for Breaker<S> {
+impl<B, S: Service<Request<B>, Error = Error>> Service<Request<B>> for Breaker<S> {
     type Response = S::Response;
     type Error = Error;
     type Future = Either<std::future::Ready<Result<S::Response>>, BreakerFuture<S::Future>>;
@@ -130,32 +132,26 @@ impl<R: Call, S: Service<R, Error = Error>> Service<R> for Breaker<S> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        match self.breakers.admit(request.origin()) {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        match self.breakers.admit(request.destination().origin()) {
             Ok(ticket) => Either::Right(BreakerFuture { call: self.inner.call(request), ticket }),
-            Err(away) => Either::Left(std::future::ready(Err(circuit_open(&request, away)))),
+            Err(away) => Either::Left(std::future::ready(Err(circuit_open(request.destination(), away)))),
         }
     }
 }
 
-fn circuit_open<R: Call>(request: &R, away: CircuitOpen) -> Error {
-    let message = format!("{}: skipped: too many recent failures from this host", request.description());
+fn circuit_open(destination: &Destination, away: CircuitOpen) -> Error {
+    let message = format!("{}: skipped: too many recent failures from this host", destination.description());
     let error = Error::new(ErrorKind::Network, message)
-        .with_host(request.origin().authority())
+        .with_host(destination.origin().authority())
         .with_hint("the host is down or unreachable; try again in a minute")
         .with_retry(away.retry);
     if away.refused { error.with_unreachable() } else { error }
 }
 
-impl<S: fmt::Display> fmt::Display for Breaker<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "breaker({})", self.inner)
-    }
-}
-
 pin_project! {
     /// A request whose outcome is reported to its circuit.
-    pub struct BreakerFuture<F> {
+    pub(crate) struct BreakerFuture<F> {
         #[pin]
         call: F,
         ticket: Ticket,

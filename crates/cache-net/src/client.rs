@@ -5,18 +5,18 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cache_core::{Error, Result, RetryBudget};
-use tower::{Service, ServiceExt as _};
+use http::Request;
+use tower::ServiceExt as _;
 
-use crate::call::ExternalCall;
+use crate::auth::AuthLayer;
+use crate::concurrency_limit::{HoldPermit, Permit};
+use crate::destination::Destination;
 use crate::stack::{self, Shared};
-use crate::{
-    AuthLayer, Breakers, Credentials, HoldPermit, HttpConfig, HttpRequest, HttpResponse, Origin, Permit,
-    PreparedRequest, Reach, error,
-};
+use crate::{Breakers, Credentials, HttpConfig, HttpRequest, HttpResponse, Origin, Reach, error};
 
 /// An HTTP client. Clones, and clones with other credentials, share connections, circuits and limits.
 ///
-/// `Display` prints the stack: `offline(trace(redirect(retry(breaker(permit(auth(reqwest)))))))`.
+/// `Display` prints the stack: `destination(offline(trace(redirect(…))))`.
 #[derive(Clone)]
 pub struct HttpClient {
     shared: Arc<Shared>,
@@ -61,16 +61,8 @@ impl HttpClient {
     /// - [`Network`](cache_core::ErrorKind::Network): no answer, or a refused redirect, after all retries.
     /// - [`Usage`](cache_core::ErrorKind::Usage): the address or the configuration cannot be used.
     pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
-        self.service().oneshot(PreparedRequest::new(request)?).await
-    }
-
-    /// The stack as a tower service, to put more layers around.
-    #[must_use]
-    pub fn service(
-        &self,
-    ) -> impl Service<PreparedRequest, Response = HttpResponse, Error = Error, Future: Send> + Clone + Send + Sync + use<>
-    {
-        stack::http(&self.shared, &self.auth)
+        let service = stack::http(&self.shared, &self.auth).into_service();
+        service.oneshot(request.build()?).await.map(HttpResponse::new)
     }
 
     /// Runs any call that ends at one host through the same layers: offline, trace, retry, breaker, permit.
@@ -89,12 +81,15 @@ impl HttpClient {
         self.shared.transport.check(origin, Reach::Named).map_err(|error| error.context(what))?;
         let call = Mutex::new(call);
         let call = &call;
-        let calls = tower::service_fn(move |_: ExternalCall<'_>| {
+        let calls = tower::service_fn(move |_: Request<()>| {
             let future = (call.lock().unwrap_or_else(PoisonError::into_inner))();
             async move { future.await.map(CompletedCall) }
         });
-        let service = stack::external(&self.shared, calls);
-        service.oneshot(ExternalCall { origin, what, budget }).await.map(|CompletedCall(answer)| answer)
+        let mut request = Request::new(());
+        request.extensions_mut().insert(Destination::external(origin, what));
+        request.extensions_mut().insert(budget.clone());
+        let service = stack::external(&self.shared, calls).into_service();
+        service.oneshot(request).await.map(|CompletedCall(answer)| answer)
     }
 
     /// A reqwest builder with this client's timeouts, certificates and proxies, for libraries that want a client of

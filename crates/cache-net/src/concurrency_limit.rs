@@ -2,7 +2,6 @@
 //! downloads would escape it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,12 +9,14 @@ use std::task::{Context, Poll, ready};
 
 use cache_core::{Error, Result};
 use futures::future::BoxFuture;
+use http::Request;
 use pin_project_lite::pin_project;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::util::Oneshot;
 use tower::{Layer, Service, ServiceExt as _};
 
-use crate::{Call, Origin};
+use crate::Origin;
+use crate::extensions::RequestExt as _;
 
 /// Most hosts kept before unused ones are dropped.
 const MAX_HOSTS: usize = 256;
@@ -23,17 +24,17 @@ const MAX_HOSTS: usize = 256;
 /// The right to have one request at a host. Dropping it frees the place.
 #[derive(Debug)]
 #[must_use = "dropping it frees the place"]
-pub struct Permit(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
+pub(crate) struct Permit(#[expect(dead_code, reason = "held for its drop")] Option<OwnedSemaphorePermit>);
 
 /// An answer that keeps its permit until it is done with.
-pub trait HoldPermit {
+pub(crate) trait HoldPermit {
     /// Takes the permit over.
     fn hold(&mut self, permit: Permit);
 }
 
 /// Concurrent requests of each host. Clones share the counts.
 #[derive(Debug, Clone)]
-pub struct Permits {
+pub(crate) struct Permits {
     hosts: Arc<Mutex<HashMap<Origin, Arc<Semaphore>>>>,
     per_host: usize,
     /// Limits of single hosts, instead of the default.
@@ -42,14 +43,12 @@ pub struct Permits {
 
 impl Permits {
     /// At most `per_host` requests at a host at a time; 0 counts as 1.
-    #[must_use]
-    pub fn new(per_host: usize) -> Self {
+    pub(crate) fn new(per_host: usize) -> Self {
         Self { hosts: Arc::default(), per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), single: Arc::default() }
     }
 
     /// The same with other numbers for single hosts, by name, with `:port` where it is not the usual one.
-    #[must_use]
-    pub fn with_hosts(mut self, hosts: BTreeMap<String, usize>) -> Self {
+    pub(crate) fn with_hosts(mut self, hosts: BTreeMap<String, usize>) -> Self {
         self.single = Arc::new(hosts);
         self
     }
@@ -62,8 +61,8 @@ impl Permits {
     }
 
     /// Requests that the host may get at this moment.
-    #[must_use]
-    pub fn available(&self, origin: &Origin) -> usize {
+    #[cfg(test)]
+    pub(crate) fn available(&self, origin: &Origin) -> usize {
         self.semaphore(origin).available_permits()
     }
 
@@ -80,12 +79,11 @@ impl Permits {
 
 /// Puts `ConcurrencyLimit` around a service.
 #[derive(Debug, Clone)]
-pub struct ConcurrencyLimitLayer(Permits);
+pub(crate) struct ConcurrencyLimitLayer(Permits);
 
 impl ConcurrencyLimitLayer {
     /// Limits by these counts.
-    #[must_use]
-    pub fn new(permits: Permits) -> Self {
+    pub(crate) fn new(permits: Permits) -> Self {
         Self(permits)
     }
 }
@@ -100,28 +98,27 @@ impl<S> Layer<S> for ConcurrencyLimitLayer {
 
 /// Waits for a place at the host, and hands it to the answer.
 #[derive(Debug, Clone)]
-pub struct ConcurrencyLimit<S> {
+pub(crate) struct ConcurrencyLimit<S> {
     inner: S,
     permits: Permits,
 }
 
-impl<R, S> Service<R> for ConcurrencyLimit<S>
+impl<B, S> Service<Request<B>> for ConcurrencyLimit<S>
 where
-    R: Call,
-    S: Service<R, Error = Error> + Clone,
+    S: Service<Request<B>, Error = Error> + Clone,
     S::Response: HoldPermit,
 {
     type Response = S::Response;
     type Error = Error;
-    type Future = ConcurrencyLimitFuture<R, S>;
+    type Future = ConcurrencyLimitFuture<Request<B>, S>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
         // Which host it is for is not known before the call.
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let semaphore = self.permits.semaphore(request.origin());
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let semaphore = self.permits.semaphore(request.destination().origin());
         let turn = match Arc::clone(&semaphore).try_acquire_owned() {
             Ok(permit) => PermitState::Come { permit: Some(Permit(Some(permit))) },
             // Never closed, so the error cannot happen; a missing permit would only lift the limit.
@@ -133,12 +130,6 @@ where
     }
 }
 
-impl<S: fmt::Display> fmt::Display for ConcurrencyLimit<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "permit({})", self.inner)
-    }
-}
-
 enum PermitState {
     Waiting { acquire: BoxFuture<'static, Permit> },
     Come { permit: Option<Permit> },
@@ -146,7 +137,7 @@ enum PermitState {
 
 pin_project! {
     /// A request that waits for its turn.
-    pub struct ConcurrencyLimitFuture<R, S>
+    pub(crate) struct ConcurrencyLimitFuture<R, S>
     where
         S: Service<R>,
     {

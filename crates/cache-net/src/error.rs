@@ -11,9 +11,11 @@ use cache_core::{Error, ErrorKind, Retry, is_out_of_descriptors};
 use http::{HeaderMap, StatusCode};
 use hyper_util::client::legacy;
 use tower::timeout::error::Elapsed;
+use url::Url;
 
+use crate::Origin;
+use crate::destination::Destination;
 use crate::resolve::{ForbiddenAddress, LookupFailed};
-use crate::{Call as _, Origin, PreparedRequest};
 
 /// The error of either client. It shows no address, which may be signed.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +62,8 @@ impl SendError {
 }
 
 /// The error of a request without a response.
-pub(crate) fn of_request(error: SendError, prepared: &PreparedRequest, connect_timeout: Duration) -> Error {
-    diagnose(error, prepared.origin(), connect_timeout).context(prepared.description())
+pub(crate) fn of_request(error: SendError, destination: &Destination, connect_timeout: Duration) -> Error {
+    diagnose(error, destination.origin(), connect_timeout).context(destination.description())
 }
 
 /// The error of a request without a response. The message does not name the request.
@@ -149,12 +151,12 @@ fn is_refused(error: &(dyn StdError + 'static)) -> bool {
 }
 
 /// No answer within the read timeout.
-pub(crate) fn no_answer(prepared: &PreparedRequest, limit: Duration) -> Error {
+pub(crate) fn no_answer(destination: &Destination, limit: Duration) -> Error {
     Error::new(
         ErrorKind::Network,
-        format!("{}: timed out: no response within {} s", prepared.description(), limit.as_secs_f32()),
+        format!("{}: timed out: no response within {} s", destination.description(), limit.as_secs_f32()),
     )
-    .with_host(prepared.origin().authority())
+    .with_host(destination.origin().authority())
     .with_hint("the server or the network is slow; try again later")
     .with_retry(Retry::Backoff)
 }
@@ -167,7 +169,7 @@ pub(crate) fn of_body(error: reqwest::Error, context: &BodyContext) -> Error {
         |broken| format!("{broken} during the download"),
     );
     Error::new(ErrorKind::Network, format!("{}: {failure}", context.what))
-        .with_host(context.host.clone())
+        .with_host(context.host())
         .with_hint("the server or a proxy closes connections; downloaded data is kept")
         .with_retry(Retry::Backoff)
         .with_source(error)
@@ -176,14 +178,14 @@ pub(crate) fn of_body(error: reqwest::Error, context: &BodyContext) -> Error {
 /// A body that stopped arriving.
 pub(crate) fn silence(context: &BodyContext, limit: Duration) -> Error {
     Error::new(ErrorKind::Network, format!("{}: download stalled for {} s", context.what, limit.as_secs_f32()))
-        .with_host(context.host.clone())
+        .with_host(context.host())
         .with_hint("the server or the network is stuck; downloaded data is kept")
         .with_retry(Retry::Backoff)
 }
 
 /// The error of a status that may pass by itself: 408, 429, and the server's own errors except those that say that it
 /// cannot do what was asked (501, 505).
-pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, prepared: &PreparedRequest) -> Option<Error> {
+pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, destination: &Destination) -> Option<Error> {
     let cannot = matches!(status, StatusCode::NOT_IMPLEMENTED | StatusCode::HTTP_VERSION_NOT_SUPPORTED);
     let passes = status.is_server_error() && !cannot;
     let busy = status == StatusCode::TOO_MANY_REQUESTS;
@@ -196,7 +198,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, prepared: &Prep
         "the server has problems; try again later"
     };
     let wait = wait::requested(headers);
-    let what = prepared.description();
+    let what = destination.description();
     let message = match wait.filter(|wait| !wait.is_zero()) {
         None => format!("{what}: the host answered {status}"),
         Some(wait) if busy => format!("{what}: rate limited (429) {}", wait::until(wait)),
@@ -205,7 +207,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, prepared: &Prep
     // A busy host that names no time is still busy rather than broken.
     let asked = wait.or(busy.then_some(Duration::ZERO));
     let error = Error::new(ErrorKind::Network, message)
-        .with_host(prepared.origin().authority())
+        .with_host(destination.origin().authority())
         .with_hint(hint)
         .with_retry(asked.map_or(Retry::Backoff, Retry::After));
     Some(if busy { error.with_rate_limited() } else { error })
@@ -240,11 +242,16 @@ fn broken(error: &(dyn StdError + 'static)) -> Option<&'static str> {
     }
 }
 
-/// Request description and host for the errors of a body.
-#[derive(Debug)]
+/// Description and URL of the request that a body answers. Errors show the host alone.
 pub(crate) struct BodyContext {
     pub(crate) what: Arc<str>,
-    pub(crate) host: String,
+    pub(crate) url: Url,
+}
+
+impl BodyContext {
+    fn host(&self) -> String {
+        Origin::of(&self.url).map(|origin| origin.authority()).unwrap_or_default()
+    }
 }
 
 pub(crate) fn unusable(error: &(dyn std::error::Error + 'static)) -> Error {

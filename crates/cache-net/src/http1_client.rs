@@ -19,7 +19,7 @@ use tower::{BoxError, ServiceBuilder};
 
 use crate::HttpConfig;
 use crate::error::unusable;
-use crate::resolve::Lookup;
+use crate::resolve::FilteredLookup;
 
 /// To what a read buffer may grow; no chunk is larger than two of them. At 32 connections each doubling costs 3 MiB, and
 /// above 64 KiB nothing becomes faster; at 32 KiB the reads begin to show. hyper takes no less than 8 KiB. It also bounds
@@ -44,7 +44,7 @@ pub(crate) struct Http1Client {
 
 impl Http1Client {
     /// A client that keeps connections, or makes one for each request.
-    pub(crate) fn new(config: &HttpConfig, lookup: Lookup, pooled: bool) -> Result<Self> {
+    pub(crate) fn new(config: &HttpConfig, lookup: FilteredLookup, pooled: bool) -> Result<Self> {
         let agent = HeaderValue::try_from(&config.user_agent).map_err(|error| unusable(&error))?;
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder
@@ -67,7 +67,7 @@ impl Http1Client {
     }
 }
 
-fn connector(lookup: Lookup, timeout: Duration) -> Connector {
+fn connector(lookup: FilteredLookup, timeout: Duration) -> Connector {
     let mut connector = HttpConnector::new_with_resolver(lookup);
     connector.set_nodelay(true);
     connector.set_connect_timeout(Some(timeout));

@@ -12,8 +12,9 @@ use cache_core::{Error, Result};
 use futures::Stream;
 use http_body::Body as _;
 use tokio::time::{Instant, Sleep, sleep_until};
+use url::Url;
 
-use crate::Permit;
+use crate::concurrency_limit::Permit;
 use crate::error::{self, BodyContext};
 
 /// A response body as a stream of chunks.
@@ -36,6 +37,10 @@ impl IdleBody {
 
     pub(crate) fn hold(&mut self, permit: Permit) {
         self.permit = Some(permit);
+    }
+
+    pub(crate) fn url(&self) -> &Url {
+        &self.context.url
     }
 
     fn end(&mut self, error: Option<Error>) -> Poll<Option<Result<Bytes>>> {

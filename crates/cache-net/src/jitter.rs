@@ -7,18 +7,16 @@ use std::time::Duration;
 
 /// Spreads waits, so that many clients that failed together do not come back together. Clones share their state.
 #[derive(Debug, Clone)]
-pub struct Jitter(Arc<AtomicU64>);
+pub(crate) struct Jitter(Arc<AtomicU64>);
 
 impl Jitter {
     /// The same waits in every run.
-    #[must_use]
-    pub fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self(Arc::new(AtomicU64::new(seed)))
     }
 
     /// A duration from `0` to `most`, evenly spread.
-    #[must_use]
-    pub fn up_to(&self, most: Duration) -> Duration {
+    pub(crate) fn up_to(&self, most: Duration) -> Duration {
         let parts = u32::try_from(self.next() >> 48).unwrap_or_default();
         most.mul_f64(f64::from(parts) / 65535.0)
     }

@@ -1,24 +1,23 @@
 //! The offline gate: when it is shut, nothing gets through to the network.
 
-use std::fmt;
 use std::task::{Context, Poll};
 
 use cache_core::{Error, ErrorKind};
 use futures::future::{Either, Ready, ready};
+use http::Request;
 use tower::{Layer, Service};
 
-use crate::Call;
+use crate::extensions::RequestExt as _;
 
 /// Puts `Offline` around a service.
 #[derive(Debug, Clone, Copy)]
-pub struct OfflineLayer {
+pub(crate) struct OfflineLayer {
     offline: bool,
 }
 
 impl OfflineLayer {
     /// A gate that is shut when `offline`.
-    #[must_use]
-    pub fn new(offline: bool) -> Self {
+    pub(crate) fn new(offline: bool) -> Self {
         Self { offline }
     }
 }
@@ -33,12 +32,12 @@ impl<S> Layer<S> for OfflineLayer {
 
 /// Refuses every request while offline, with [`ErrorKind::NotCached`].
 #[derive(Debug, Clone)]
-pub struct Offline<S> {
+pub(crate) struct Offline<S> {
     inner: S,
     offline: bool,
 }
 
-impl<R: Call, S: Service<R, Error = Error>> Service<R> for Offline<S> {
+impl<B, S: Service<Request<B>, Error = Error>> Service<Request<B>> for Offline<S> {
     type Response = S::Response;
     type Error = Error;
     type Future = Either<Ready<Result<S::Response, Error>>, S::Future>;
@@ -47,20 +46,15 @@ impl<R: Call, S: Service<R, Error = Error>> Service<R> for Offline<S> {
         if self.offline { Poll::Ready(Ok(())) } else { self.inner.poll_ready(cx) }
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         if !self.offline {
             return Either::Right(self.inner.call(request));
         }
-        let error = Error::new(ErrorKind::NotCached, format!("{}: not sent: offline", request.description()))
-            .with_host(request.origin().authority())
+        let destination = request.destination();
+        let error = Error::new(ErrorKind::NotCached, format!("{}: not sent: offline", destination.description()))
+            .with_host(destination.origin().authority())
             .with_hint("turn offline mode off")
             .with_reason(cache_core::Reason::Offline);
         Either::Left(ready(Err(error)))
-    }
-}
-
-impl<S: fmt::Display> fmt::Display for Offline<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "offline({})", self.inner)
     }
 }

@@ -34,6 +34,11 @@ impl Origin {
         }
     }
 
+    /// Stands for a target that is not known; no URL has it.
+    pub(crate) fn unknown() -> Self {
+        Self { scheme: String::new(), host: "unknown".to_owned(), port: 80 }
+    }
+
     /// `http` or `https`.
     #[must_use]
     pub fn scheme(&self) -> &str {

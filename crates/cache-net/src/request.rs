@@ -1,71 +1,35 @@
-//! [`HttpRequest`]: what to ask.
+//! [`HttpRequest`]: builds an [`http::Request`] whose options travel in its extensions.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use cache_core::{ByteRange, Error, ErrorKind, Result, RetryBudget};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use cache_core::{ByteRange, Result, RetryBudget};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, header};
 use url::Url;
 
-use crate::{Call, Origin, Reach, redact};
+use crate::destination::{uri_of, url_of};
+use crate::extensions::{FreshConnection, HeadTimeout, RedirectPolicy, Repeatable};
+use crate::{Reach, redact};
 
-/// Redirect policy of a `GET` or `HEAD`. Redirects of other methods are never followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum RedirectPolicy {
-    /// All, up to ten, none from https to http; credentials go to their own origin only.
-    #[default]
-    Follow,
-    /// Only those that stay on the origin, however their `Location` is written. Others are handed back.
-    FollowRelative,
-    /// None: a redirect is handed back.
-    None,
-}
-
-/// A request. `Debug` shows neither the query nor any header.
+/// Builds an [`http::Request`]; `Debug` shows neither its query nor its headers.
+///
+/// An address that cannot be sent is an error of [`HttpClient::send`](crate::HttpClient::send).
 #[derive(Clone)]
-#[non_exhaustive]
-pub struct HttpRequest {
-    /// The method. Only the idempotent ones are repeated.
-    pub method: Method,
-    /// The URL. It must not carry a user name or password.
-    pub url: Url,
-    /// The headers. Authorisation by [`crate::Credentials`] is added on the way.
-    pub headers: HeaderMap,
-    /// The retries it may use.
-    pub budget: RetryBudget,
-    /// Redirect policy.
-    pub redirects: RedirectPolicy,
-    /// The body, if there is one.
-    pub body: Option<Bytes>,
-    /// Whether it may be repeated although its method does not promise that this does no harm.
-    pub repeatable: bool,
-    /// Whether it goes over a new connection, which is closed afterwards.
-    pub fresh: bool,
-    /// Longest wait for the head of the answer, where the client's own is longer.
-    pub timeout: Option<Duration>,
-    /// Address policy: by default any address of a host that the user named.
-    pub reach: Reach,
-}
+pub struct HttpRequest(Result<Request<Bytes>>);
 
 impl HttpRequest {
-    /// A request without a body.
+    /// A request without a body. The URL must not carry a user name or password; its fragment is dropped.
     #[must_use]
-    pub fn new(method: Method, url: Url) -> Self {
-        Self {
-            method,
-            url,
-            headers: HeaderMap::new(),
-            budget: RetryBudget::default(),
-            redirects: RedirectPolicy::default(),
-            body: None,
-            repeatable: false,
-            fresh: false,
-            timeout: None,
-            reach: Reach::default(),
-        }
+    pub fn new(method: Method, mut url: Url) -> Self {
+        url.set_fragment(None);
+        Self(uri_of(&method, &url).map(|uri| {
+            let mut request = Request::new(Bytes::new());
+            *request.method_mut() = method;
+            *request.uri_mut() = uri;
+            request.extensions_mut().insert(RetryBudget::default());
+            request
+        }))
     }
 
     /// A `GET`.
@@ -80,134 +44,102 @@ impl HttpRequest {
         Self::new(Method::HEAD, url)
     }
 
-    /// Sets a header.
+    /// The request that goes through the stack.
+    pub(crate) fn build(self) -> Result<Request<Bytes>> {
+        self.0
+    }
+
+    /// Sets a header. Authorization by [`crate::Credentials`] is added on the way.
     #[must_use]
-    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        self.edit(|request| {
+            request.headers_mut().insert(name, value);
+        })
+    }
+
+    /// Replaces all headers.
+    #[must_use]
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.edit(|request| *request.headers_mut() = headers)
     }
 
     /// Asks for some bytes only. An empty range asks for nothing and is left out.
     #[must_use]
-    pub fn range(mut self, range: ByteRange) -> Self {
-        if !range.is_empty()
-            && let Ok(value) = HeaderValue::from_str(&format!("bytes={}-{}", range.start, range.end - 1))
-        {
-            self.headers.insert(header::RANGE, value);
+    pub fn range(self, range: ByteRange) -> Self {
+        if range.is_empty() {
+            return self;
         }
-        self
+        match HeaderValue::from_str(&format!("bytes={}-{}", range.start, range.end - 1)) {
+            Ok(value) => self.header(header::RANGE, value),
+            Err(_) => self,
+        }
     }
 
     /// Draws retries from this budget.
     #[must_use]
-    pub fn budget(mut self, budget: RetryBudget) -> Self {
-        self.budget = budget;
-        self
+    pub fn budget(self, budget: RetryBudget) -> Self {
+        self.option(budget)
     }
 
     /// Chooses which redirects are followed.
     #[must_use]
-    pub fn redirects(mut self, redirects: RedirectPolicy) -> Self {
-        self.redirects = redirects;
-        self
+    pub fn redirects(self, redirects: RedirectPolicy) -> Self {
+        self.option(redirects)
     }
 
     /// Lets it be repeated whatever its method: the caller knows that this does no harm.
     #[must_use]
-    pub fn repeatable(mut self) -> Self {
-        self.repeatable = true;
-        self
+    pub fn repeatable(self) -> Self {
+        self.option(Repeatable)
     }
 
     /// Sends it over a new connection instead of an idle one.
     #[must_use]
-    pub fn fresh(mut self, fresh: bool) -> Self {
-        self.fresh = fresh;
-        self
+    pub fn fresh(self, fresh: bool) -> Self {
+        self.option(FreshConnection(fresh))
     }
 
     /// Bounds the wait for the head of the answer, the connection included. Running out counts against the host.
     #[must_use]
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.timeout = Some(limit);
-        self
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.option(HeadTimeout(limit))
     }
 
-    /// Chooses which addresses it may be sent to.
+    /// Chooses which addresses it may be sent to: by default any address of a host that the user named.
     #[must_use]
-    pub fn reach(mut self, reach: Reach) -> Self {
-        self.reach = reach;
-        self
+    pub fn reach(self, reach: Reach) -> Self {
+        self.option(reach)
     }
 
     /// Sends a body.
     #[must_use]
-    pub fn body(mut self, body: Bytes) -> Self {
-        self.body = Some(body);
+    pub fn body(self, body: Bytes) -> Self {
+        self.edit(|request| *request.body_mut() = body)
+    }
+
+    fn option<T: Clone + Send + Sync + 'static>(self, value: T) -> Self {
+        self.edit(|request| {
+            request.extensions_mut().insert(value);
+        })
+    }
+
+    fn edit(mut self, change: impl FnOnce(&mut Request<Bytes>)) -> Self {
+        if let Ok(request) = &mut self.0 {
+            change(request);
+        }
         self
     }
 }
 
 impl fmt::Debug for HttpRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HttpRequest({} {})", self.method, redact(&self.url))
-    }
-}
-
-/// A request on its way through the stack, with its origin checked and its name for people made once.
-#[derive(Debug, Clone)]
-pub struct PreparedRequest {
-    request: HttpRequest,
-    origin: Origin,
-    what: Arc<str>,
-}
-
-impl PreparedRequest {
-    /// Checks where a request goes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] when the URL is not http(s), or carries a user name or password.
-    pub fn new(request: HttpRequest) -> Result<Self> {
-        let origin = Origin::of(&request.url)?;
-        let what = format!("{} {}", request.method, redact(&request.url));
-        if !request.url.username().is_empty() || request.url.password().is_some() {
-            return Err(Error::new(ErrorKind::Usage, format!("{what}: the URL has a user name or password"))
-                .with_host(origin.authority())
-                .with_hint("leave them out of the address; give a token instead"));
+        match &self.0 {
+            Ok(request) => {
+                let shown = url_of(request.uri()).map(|url| redact(&url)).unwrap_or_default();
+                write!(f, "HttpRequest({} {shown})", request.method())
+            }
+            Err(error) => write!(f, "HttpRequest({error})"),
         }
-        Ok(Self { request, origin, what: what.into() })
-    }
-
-    /// The request.
-    #[must_use]
-    pub fn request(&self) -> &HttpRequest {
-        &self.request
-    }
-
-    pub(crate) fn request_mut(&mut self) -> &mut HttpRequest {
-        &mut self.request
-    }
-
-    pub(crate) fn into_request(self) -> HttpRequest {
-        self.request
-    }
-}
-
-impl Call for PreparedRequest {
-    fn origin(&self) -> &Origin {
-        &self.origin
-    }
-
-    fn description(&self) -> &str {
-        &self.what
-    }
-
-    fn budget(&self) -> &RetryBudget {
-        &self.request.budget
-    }
-
-    fn is_idempotent(&self) -> bool {
-        self.request.repeatable || self.request.method.is_idempotent()
     }
 }
 
@@ -219,18 +151,19 @@ mod tests {
     fn ranges_are_written_inclusive() {
         let url = Url::parse("http://h/x").unwrap();
         let request = HttpRequest::get(url.clone()).range(ByteRange { start: 0, end: 1 });
-        assert_eq!(request.headers[header::RANGE], "bytes=0-0");
-        assert!(HttpRequest::get(url).range(ByteRange { start: 5, end: 5 }).headers.is_empty());
+        assert_eq!(request.build().unwrap().headers()[header::RANGE], "bytes=0-0");
+        let request = HttpRequest::get(url).range(ByteRange { start: 5, end: 5 });
+        assert!(request.build().unwrap().headers().is_empty());
     }
 
     #[test]
     fn request_debug_shows_no_secrets() {
         let url = Url::parse("https://h/x?sig=hush").unwrap();
         let request = HttpRequest::get(url).header(header::AUTHORIZATION, HeaderValue::from_static("Bearer hush"));
-        let prepared = PreparedRequest::new(request).unwrap();
-        assert!(!format!("{prepared:?} {}", prepared.description()).contains("hush"));
-        let error = PreparedRequest::new(HttpRequest::get(Url::parse("https://me:hush@h/x").unwrap())).unwrap_err();
-        assert!(!format!("{error:?}").contains("hush"));
-        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert_eq!(format!("{request:?}"), "HttpRequest(GET https://h/x)");
+        let request = HttpRequest::get(Url::parse("https://me:hush@h/x").unwrap());
+        assert!(!format!("{request:?}").contains("hush"));
+        let request = HttpRequest::get(Url::parse("ftp://h/x?sig=hush").unwrap());
+        assert!(!format!("{request:?} {:?}", request.clone().build().unwrap_err()).contains("hush"));
     }
 }

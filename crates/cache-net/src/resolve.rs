@@ -132,19 +132,19 @@ pub(crate) fn is_localhost(name: &str) -> bool {
 
 /// The lookup of one client, whose requests all have the same reach.
 #[derive(Debug, Clone)]
-pub(crate) struct Lookup {
+pub(crate) struct FilteredLookup {
     pub(crate) addresses: Arc<Addresses>,
     pub(crate) reach: Reach,
 }
 
-impl Lookup {
+impl FilteredLookup {
     async fn run(self, host: String) -> Result<std::vec::IntoIter<SocketAddr>, BoxError> {
         self.addresses.look_up(&host, self.reach).await.map(Vec::into_iter)
     }
 }
 
 /// For hyper's connector.
-impl Service<Name> for Lookup {
+impl Service<Name> for FilteredLookup {
     type Response = std::vec::IntoIter<SocketAddr>;
     type Error = BoxError;
     type Future = BoxFuture<'static, Result<Self::Response, BoxError>>;
@@ -159,7 +159,7 @@ impl Service<Name> for Lookup {
 }
 
 /// For reqwest.
-impl reqwest::dns::Resolve for Lookup {
+impl reqwest::dns::Resolve for FilteredLookup {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
         let lookup = self.clone().run(name.as_str().to_owned());
         Box::pin(async move { lookup.await.map(|found| Box::new(found) as reqwest::dns::Addrs) })

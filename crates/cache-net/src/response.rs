@@ -5,12 +5,13 @@ use std::fmt;
 use bytes::{Bytes, BytesMut};
 use cache_core::{ByteStream, Error, ErrorKind, Result};
 use futures::StreamExt as _;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, Response, StatusCode, header};
 use serde::de::DeserializeOwned;
 use url::Url;
 
+use crate::concurrency_limit::{HoldPermit, Permit};
 use crate::idle::IdleBody;
-use crate::{HoldPermit, Origin, Permit, Reach, redact};
+use crate::{Origin, Reach, redact};
 
 /// One redirect on the way to the answer. `Debug` shows neither query nor headers.
 #[derive(Clone)]
@@ -30,87 +31,68 @@ impl fmt::Debug for Hop {
     }
 }
 
+/// Extension of a response: the redirects on the way to it.
+#[derive(Clone)]
+pub(crate) struct Hops(pub(crate) Vec<Hop>);
+
+/// Extension of a response: its server has no public address.
+#[derive(Clone, Copy)]
+pub(crate) struct InternalPeer;
+
 /// An answer whose body has not been read yet. Dropping it ends the request and frees its place at the host.
-pub struct HttpResponse {
-    status: StatusCode,
-    headers: HeaderMap,
-    url: Url,
-    hops: Vec<Hop>,
-    body: IdleBody,
-    reach: Reach,
-    internal: bool,
-}
+pub struct HttpResponse(Response<IdleBody>);
 
 impl HttpResponse {
-    pub(crate) fn new(status: StatusCode, headers: HeaderMap, url: Url, body: IdleBody) -> Self {
-        Self { status, headers, url, hops: Vec::new(), body, reach: Reach::Public, internal: false }
-    }
-
-    /// Address policy of the request, and whether the peer is an internal address.
-    pub(crate) fn with_reach(mut self, reach: Reach, internal: bool) -> Self {
-        (self.reach, self.internal) = (reach, internal);
-        self
-    }
-
-    pub(crate) fn is_internal(&self) -> bool {
-        self.internal
-    }
-
-    pub(crate) fn with_hops(mut self, hops: Vec<Hop>) -> Self {
-        self.hops = hops;
-        self
-    }
-
-    pub(crate) fn into_headers(self) -> HeaderMap {
-        self.headers
+    pub(crate) fn new(response: Response<IdleBody>) -> Self {
+        Self(response)
     }
 
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status()
     }
 
     /// The headers of the final answer.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
-        &self.headers
+        self.0.headers()
     }
 
     /// Final URL after all redirects. May be signed: never print or store it.
     #[must_use]
     pub fn url(&self) -> &Url {
-        &self.url
+        self.0.body().url()
     }
 
     /// Address policy of the last request: it also holds for later requests to [`url`](Self::url).
     #[must_use]
     pub fn reach(&self) -> Reach {
-        self.reach
+        self.0.extensions().get().copied().unwrap_or(Reach::Public)
     }
 
     /// The redirects on the way, the first one first.
     #[must_use]
     pub fn hops(&self) -> &[Hop] {
-        &self.hops
+        self.0.extensions().get().map_or(&[], |Hops(hops)| hops)
     }
 
     /// The host that answered, with its port where it is not the usual one: for people.
     #[must_use]
     pub fn host(&self) -> String {
-        Origin::of(&self.url).map(|origin| origin.authority()).unwrap_or_default()
+        Origin::of(self.url()).map(|origin| origin.authority()).unwrap_or_default()
     }
 
     /// `Content-Length`, if there is a valid one. Of a reply to `HEAD` it is the length that a `GET` would have.
     #[must_use]
     pub fn content_length(&self) -> Option<u64> {
-        crate::header::number(self.headers.get(header::CONTENT_LENGTH)?)
+        crate::header::number(self.headers().get(header::CONTENT_LENGTH)?)
     }
 
     /// The body as it arrives. A silence longer than the read timeout is an error.
     #[must_use]
     pub fn into_body(self) -> ByteStream {
-        Box::pin(self.body)
+        Box::pin(self.0.into_body())
     }
 
     /// The whole body, if it has at most `cap` bytes.
@@ -118,7 +100,7 @@ impl HttpResponse {
     /// # Errors
     /// [`ErrorKind::Network`] when it is longer or breaks off.
     pub async fn bytes(self, cap: usize) -> Result<Bytes> {
-        let (url, host) = (redact(&self.url), self.host());
+        let (url, host) = (redact(self.url()), self.host());
         self.bytes_up_to(cap).await?.ok_or_else(|| {
             Error::new(ErrorKind::Network, format!("{url}: response longer than {cap} bytes"))
                 .with_host(host)
@@ -131,7 +113,7 @@ impl HttpResponse {
         if self.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap)) {
             return Ok(None);
         }
-        let mut body = self.body;
+        let mut body = self.0.into_body();
         let mut whole = BytesMut::new();
         while let Some(chunk) = body.next().await {
             let chunk = chunk?;
@@ -149,7 +131,7 @@ impl HttpResponse {
         if self.content_length().is_some_and(|length| usize::try_from(length).is_ok_and(|length| length > cap)) {
             return Ok(None);
         }
-        let mut body = self.body;
+        let mut body = self.0.into_body();
         let (mut whole, mut checked) = (Vec::new(), 0);
         while let Some(chunk) = body.next().await {
             let chunk = chunk?;
@@ -170,7 +152,7 @@ impl HttpResponse {
     /// # Errors
     /// [`ErrorKind::Network`] when it is longer, breaks off, or is not what was expected.
     pub async fn json<T: DeserializeOwned>(self, cap: usize) -> Result<T> {
-        let (url, host) = (redact(&self.url), self.host());
+        let (url, host) = (redact(self.url()), self.host());
         let bytes = self.bytes(cap).await?;
         serde_json::from_slice(&bytes).map_err(|error| {
             Error::new(ErrorKind::Network, format!("{url}: invalid JSON: {error}"))
@@ -181,16 +163,16 @@ impl HttpResponse {
     }
 }
 
-impl HoldPermit for HttpResponse {
+impl HoldPermit for Response<IdleBody> {
     fn hold(&mut self, permit: Permit) {
-        self.body.hold(permit);
+        self.body_mut().hold(permit);
     }
 }
 
 impl fmt::Debug for HttpResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, url, hops, .. } = self;
-        write!(f, "HttpResponse({} {}, {hops:?})", status.as_u16(), redact(url))
+        let (status, url, hops) = (self.status().as_u16(), redact(self.url()), self.hops());
+        write!(f, "HttpResponse({status} {url}, {hops:?})")
     }
 }
 

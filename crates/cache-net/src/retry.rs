@@ -1,18 +1,14 @@
 //! Repeats what can be repeated: jittered exponential back-off, or as long as the host asks to wait, from one budget.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use cache_core::{Error, Result, Retry as RetryClass, RetryNote};
-use pin_project_lite::pin_project;
+use http::Request;
 use tokio::time::{Instant, Sleep, sleep};
-use tower::util::Oneshot;
-use tower::{Layer, Service, ServiceExt as _};
+use tower::retry::Policy;
 
-use crate::{Call, Jitter};
+use crate::extensions::RequestExt as _;
+use crate::jitter::Jitter;
 
 /// Waits between attempts.
 #[derive(Debug, Clone)]
@@ -70,155 +66,92 @@ fn doubled(base: Duration, nth: u32, cap: Duration, jitter: &Jitter) -> Duration
     half + jitter.up_to(half)
 }
 
-/// Puts `Retry` around a service.
-#[derive(Debug, Clone, Default)]
-pub struct RetryLayer {
+/// Decides for [`tower::retry::Retry`]: idempotent requests whose error says that it can help, while their budget lasts.
+///
+/// Each request has its own clone, which counts the attempts.
+#[derive(Debug, Clone)]
+pub(crate) struct BudgetedRetry {
     policy: RetryPolicy,
     jitter: Jitter,
-}
-
-impl RetryLayer {
-    /// Retries by this policy.
-    #[must_use]
-    pub fn new(policy: RetryPolicy, jitter: Jitter) -> Self {
-        Self { policy, jitter }
-    }
-}
-
-impl<S> Layer<S> for RetryLayer {
-    type Service = RetryService<S>;
-
-    fn layer(&self, inner: S) -> RetryService<S> {
-        RetryService { inner, layer: self.clone() }
-    }
-}
-
-/// Repeats idempotent requests whose error says that it can help, while their budget lasts.
-#[derive(Debug, Clone)]
-pub struct RetryService<S> {
-    inner: S,
-    layer: RetryLayer,
-}
-
-impl<R: Call, S: Service<R, Error = Error> + Clone> Service<R> for RetryService<S> {
-    type Response = S::Response;
-    type Error = Error;
-    type Future = RetryFuture<R, S>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
-        // Each attempt waits for its own clone.
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        RetryFuture {
-            step: RetryStep::Calling { call: self.inner.clone().oneshot(request.clone()) },
-            service: self.inner.clone(),
-            layer: self.layer.clone(),
-            request,
-            attempt: 1,
-            started: Instant::now(),
-        }
-    }
-}
-
-impl<S: fmt::Display> fmt::Display for RetryService<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "retry({})", self.inner)
-    }
-}
-
-pin_project! {
-    #[project = StepProjection]
-    enum RetryStep<F> {
-        Calling { #[pin] call: F },
-        Waiting { #[pin] sleep: Sleep },
-    }
-}
-
-pin_project! {
-    /// A request and its retries.
-    pub struct RetryFuture<R, S>
-    where
-        S: Service<R>,
-    {
-        #[pin]
-        step: RetryStep<Oneshot<S, R>>,
-        service: S,
-        layer: RetryLayer,
-        request: R,
-        attempt: u32,
-        started: Instant,
-    }
-}
-
-impl<R: Call, S: Service<R, Error = Error> + Clone> Future for RetryFuture<R, S> {
-    type Output = Result<S::Response>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        loop {
-            match this.step.as_mut().project() {
-                StepProjection::Calling { call } => {
-                    let error = match ready!(call.poll(cx)) {
-                        Ok(response) => return Poll::Ready(Ok(response)),
-                        Err(error) => error,
-                    };
-                    match next_wait(this.layer, this.request, error, *this.attempt, *this.started) {
-                        Ok(wait) => this.step.set(RetryStep::Waiting { sleep: sleep(wait) }),
-                        Err(error) => return Poll::Ready(Err(error)),
-                    }
-                }
-                StepProjection::Waiting { sleep } => {
-                    ready!(sleep.poll(cx));
-                    *this.attempt += 1;
-                    let call = this.service.clone().oneshot(this.request.clone());
-                    this.step.set(RetryStep::Calling { call });
-                }
-            }
-        }
-    }
-}
-
-/// Wait before the next attempt, or the final error.
-fn next_wait<R: Call>(
-    layer: &RetryLayer,
-    request: &R,
-    error: Error,
+    /// Number of the attempt that is under way, from 1.
     attempt: u32,
+    /// Start of the first attempt.
     started: Instant,
-) -> Result<Duration> {
-    if request.budget().is_none() {
-        return Err(error);
+}
+
+/// The reason for no further attempt.
+#[derive(Debug, Clone, Copy)]
+enum GiveUp {
+    /// The error is passed on as it is: it was definite at once, or nothing is repeated here.
+    Unchanged,
+    /// The error tells how often it was tried.
+    Exhausted,
+    /// The host asks for a wait beyond [`RetryPolicy::patience`].
+    LongWait,
+}
+
+impl BudgetedRetry {
+    /// Waits by this policy.
+    pub(crate) fn new(policy: RetryPolicy, jitter: Jitter) -> Self {
+        Self { policy, jitter, attempt: 1, started: Instant::now() }
     }
-    let elapsed = started.elapsed();
-    let asked = match error.retry() {
-        RetryClass::Never if attempt == 1 => return Err(error),
-        RetryClass::Never => return Err(error.exhausted(attempt, elapsed)),
-        RetryClass::Backoff | RetryClass::Briefly => Duration::ZERO,
-        RetryClass::After(asked) => asked,
-    };
-    if !request.is_idempotent() {
-        return Err(error.exhausted(attempt, elapsed));
+
+    /// The wait before the next attempt.
+    fn next_wait<B>(&self, request: &Request<B>, error: &Error) -> Result<Duration, GiveUp> {
+        let budget = request.budget().filter(|budget| !budget.is_none()).ok_or(GiveUp::Unchanged)?;
+        let asked = match error.retry() {
+            RetryClass::Never if self.attempt == 1 => return Err(GiveUp::Unchanged),
+            RetryClass::Never => return Err(GiveUp::Exhausted),
+            RetryClass::Backoff | RetryClass::Briefly => Duration::ZERO,
+            RetryClass::After(asked) => asked,
+        };
+        if !request.is_idempotent() {
+            return Err(GiveUp::Exhausted);
+        }
+        if asked > self.policy.patience {
+            return Err(GiveUp::LongWait);
+        }
+        let brief = match error.retry() {
+            RetryClass::Briefly => {
+                let wait = self.policy.brief_wait(self.attempt, self.started.elapsed(), &self.jitter);
+                Some(wait.ok_or(GiveUp::Exhausted)?)
+            }
+            _ => None,
+        };
+        let nth = budget.take().ok_or(GiveUp::Exhausted)?;
+        let wait = brief.unwrap_or_else(|| self.policy.wait(nth, asked, &self.jitter));
+        let destination = request.destination();
+        tracing::debug!(what = destination.description(), attempt = self.attempt, ?wait, %error, "retrying");
+        budget.note(&RetryNote { host: &destination.origin().authority(), attempt: self.attempt, wait, error });
+        Ok(wait)
     }
-    if asked > layer.policy.patience {
-        return Err(error.with_hint(LONG_WAIT).exhausted(attempt, elapsed));
+}
+
+impl<B: Clone, T> Policy<Request<B>, T, Error> for BudgetedRetry {
+    type Future = Sleep;
+
+    fn retry(&mut self, request: &mut Request<B>, outcome: &mut Result<T>) -> Option<Sleep> {
+        let Err(error) = outcome else { return None };
+        let refused = match self.next_wait(request, error) {
+            Ok(wait) => {
+                self.attempt += 1;
+                return Some(sleep(wait));
+            }
+            Err(GiveUp::Unchanged) => return None,
+            Err(GiveUp::Exhausted) => error.clone(),
+            Err(GiveUp::LongWait) => error.clone().with_hint(LONG_WAIT),
+        };
+        *error = refused.exhausted(self.attempt, self.started.elapsed());
+        None
     }
-    let brief = match error.retry() {
-        RetryClass::Briefly => match layer.policy.brief_wait(attempt, elapsed, &layer.jitter) {
-            None => return Err(error.exhausted(attempt, elapsed)),
-            wait => wait,
-        },
-        _ => None,
-    };
-    let Some(nth) = request.budget().take() else {
-        return Err(error.exhausted(attempt, elapsed));
-    };
-    let wait = brief.unwrap_or_else(|| layer.policy.wait(nth, asked, &layer.jitter));
-    let host = request.origin().authority();
-    tracing::debug!(what = request.description(), attempt, ?wait, %error, "retrying");
-    request.budget().note(&RetryNote { host: &host, attempt, wait, error: &error });
-    Ok(wait)
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        // Called before each attempt, also by a service that has sent other requests.
+        if self.attempt == 1 {
+            self.started = Instant::now();
+        }
+        Some(request.clone())
+    }
 }
 
 #[cfg(test)]

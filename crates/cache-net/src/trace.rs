@@ -1,20 +1,22 @@
 //! One line of log for each request: what, how long, how it ended. Bodies are not logged: they pass by untouched.
+//!
+//! Our own, because tower-http's `Trace` wraps the body: it enters a span and reads the clock for each chunk.
 
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use cache_core::{Error, Result};
+use http::Request;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
-use crate::Call;
+use crate::extensions::RequestExt as _;
 
 /// Puts `Trace` around a service.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct TraceLayer;
+pub(crate) struct TraceLayer;
 
 impl<S> Layer<S> for TraceLayer {
     type Service = Trace<S>;
@@ -26,11 +28,11 @@ impl<S> Layer<S> for TraceLayer {
 
 /// Logs each request at debug level by its redacted name.
 #[derive(Debug, Clone)]
-pub struct Trace<S> {
+pub(crate) struct Trace<S> {
     inner: S,
 }
 
-impl<R: Call, S: Service<R, Error = Error>> Service<R> for Trace<S> {
+impl<B, S: Service<Request<B>, Error = Error>> Service<Request<B>> for Trace<S> {
     type Response = S::Response;
     type Error = Error;
     type Future = TraceFuture<S::Future>;
@@ -39,22 +41,15 @@ impl<R: Call, S: Service<R, Error = Error>> Service<R> for Trace<S> {
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, request: R) -> Self::Future {
-        let what = tracing::enabled!(tracing::Level::DEBUG).then(|| request.description().to_owned());
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let what = tracing::enabled!(tracing::Level::DEBUG).then(|| request.destination().description().to_owned());
         TraceFuture { call: self.inner.call(request), what, started: Instant::now() }
-    }
-}
-
-impl<S: fmt::Display> fmt::Display for Trace<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "trace({})", self.inner)
     }
 }
 
 pin_project! {
     /// A request whose end will be logged.
-    #[derive(Debug)]
-    pub struct TraceFuture<F> {
+    pub(crate) struct TraceFuture<F> {
         #[pin]
         call: F,
         what: Option<String>,

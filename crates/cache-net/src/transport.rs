@@ -7,21 +7,24 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
-use cache_core::{Error, ErrorKind, Result};
+use bytes::Bytes;
+use cache_core::{Error, Result};
 use futures::future::BoxFuture;
-use http::{HeaderValue, header};
+use http::{Request, Response, header};
 use hyper_util::client::legacy::connect::HttpInfo;
 use reqwest::{Body, ClientBuilder};
 use tokio::sync::OnceCell;
-use tower::{Service, ServiceBuilder, ServiceExt as _};
-use tower_http::set_header::SetRequestHeaderLayer;
+use tower::Service;
 
+use crate::destination::url_of;
 use crate::error::{BodyContext, SendError, unusable};
+use crate::extensions::RequestExt as _;
 use crate::http1_client::Http1Client;
 use crate::idle::IdleBody;
 use crate::proxy::Environment;
-use crate::resolve::{Addresses, Lookup, literal};
-use crate::{Call as _, HttpConfig, HttpResponse, Origin, PreparedRequest, Proxies, Reach, error, tls};
+use crate::resolve::{Addresses, FilteredLookup, literal};
+use crate::response::InternalPeer;
+use crate::{HttpConfig, Origin, Proxies, Reach, error, tls};
 
 /// Sends one request and gives the answer with its body unread. Clones share their connections.
 #[derive(Clone)]
@@ -56,7 +59,7 @@ enum Client {
 }
 
 impl Client {
-    async fn execute(&self, request: http::Request<Body>) -> Result<http::Response<Body>, SendError> {
+    async fn execute(&self, request: Request<Body>) -> Result<Response<Body>, SendError> {
         match self {
             Self::Http1(client) => Ok(client.execute(request).await?),
             Self::Reqwest(client) => Ok(client.execute(reqwest::Request::try_from(request)?).await?.into()),
@@ -91,8 +94,8 @@ impl Transport {
         tls::trust(builder, config)
     }
 
-    fn lookup(&self, reach: Reach) -> Lookup {
-        Lookup { addresses: Arc::clone(&self.0.addresses), reach }
+    fn lookup(&self, reach: Reach) -> FilteredLookup {
+        FilteredLookup { addresses: Arc::clone(&self.0.addresses), reach }
     }
 
     /// Refuses what may not be asked wherever the name leads: plain http, addresses out of reach, and what should go
@@ -117,27 +120,26 @@ impl Transport {
         counts.then(|| self.0.proxies.get_or_init(Environment::read))
     }
 
-    async fn client(&self, prepared: &PreparedRequest, proxied: bool) -> Result<Client> {
+    async fn client(&self, request: &Request<Bytes>, proxied: bool) -> Result<Client> {
         let config = &self.0.config;
-        let request = prepared.request();
-        let fresh = request.fresh;
+        let scheme = request.destination().origin().scheme();
+        let fresh = request.is_fresh();
         // The proxy's own address is the user's choice.
-        let reach = if proxied { Reach::Any } else { request.reach };
+        let reach = if proxied { Reach::Any } else { request.reach() };
         let [named, public, any] = &self.0.clients;
         let clients = match reach {
             Reach::Named => named,
             Reach::Public => public,
             Reach::Any => any,
         };
-        if prepared.origin().scheme() == "http" && !proxied {
+        if scheme == "http" && !proxied {
             let cell = if fresh { &clients.fresh_plain } else { &clients.plain };
             let plain =
                 cell.get_or_try_init(|| async { Http1Client::new(config, self.lookup(reach), !fresh).map(Arc::new) });
             return Ok(Client::Http1(Arc::clone(plain.await?)));
         }
         // Without TLS there is nothing to negotiate: it is HTTP/1.1 anyway.
-        let separate =
-            config.http2 && prepared.origin().scheme() == "https" && request.headers.contains_key(header::RANGE);
+        let separate = config.http2 && scheme == "https" && request.headers().contains_key(header::RANGE);
         let cell = match (fresh, separate) {
             (true, _) => &clients.fresh,
             (false, true) => &clients.ranges,
@@ -164,64 +166,61 @@ impl Transport {
         Ok(Client::Reqwest(client.await?.clone()))
     }
 
-    async fn send(self, prepared: PreparedRequest) -> Result<HttpResponse> {
-        tls::check(prepared.origin().scheme())?;
-        let reach = prepared.request().reach;
-        self.check(prepared.origin(), reach).map_err(|error| error.context(prepared.description()))?;
-        let request = to_http(&prepared)?;
+    async fn send(self, request: Request<Bytes>) -> Result<Response<IdleBody>> {
+        let config = &self.0.config;
+        let (url, reach) = (url_of(request.uri())?, request.reach());
+        let destination = request.destination().clone();
+        let origin = destination.origin();
+        tls::check(origin.scheme())?;
+        self.check(origin, reach).map_err(|error| error.context(destination.description()))?;
         let proxied = self.is_proxied(request.uri());
-        let client = self.client(&prepared, proxied).await?;
+        let client = self.client(&request, proxied).await?;
         // A connection whose answer has just been read goes back to the pool by a task of its own. Without giving way to
         // it, a request that follows at once would open another.
         tokio::task::yield_now().await;
-        let identity = HeaderValue::from_static("identity");
-        let service = ServiceBuilder::new()
-            // Bytes must come as they are.
-            .layer(SetRequestHeaderLayer::if_not_present(header::ACCEPT_ENCODING, identity))
-            .service_fn(move |request| {
-                let client = client.clone();
-                async move { client.execute(request).await }
-            });
-        let config = &self.0.config;
-        let limit = prepared.request().timeout.map_or(config.read_timeout, |own| own.min(config.read_timeout));
-        let answer = tokio::time::timeout(limit, service.oneshot(request)).await;
+        // Our own rather than tower-http's `Timeout`, which has one limit for all requests and makes an empty answer of it.
+        let limit = request.head_timeout(config.read_timeout);
+        let answer = tokio::time::timeout(limit, client.execute(sent(request))).await;
         let response = answer
-            .map_err(|_| error::no_answer(&prepared, limit))?
-            .map_err(|error| error::of_request(error, &prepared, config.connect_timeout))?;
-        let (parts, body) = response.into_parts();
-        if let Some(error) = error::of_status(parts.status, &parts.headers, &prepared) {
+            .map_err(|_| error::no_answer(&destination, limit))?
+            .map_err(|error| error::of_request(error, &destination, config.connect_timeout))?;
+        if let Some(error) = error::of_status(response.status(), response.headers(), &destination) {
             return Err(error);
         }
-        let context = BodyContext { what: prepared.description().into(), host: prepared.origin().authority() };
-        let body = IdleBody::new(body, config.read_timeout, context);
-        let peer = match parts.extensions.get::<HttpInfo>() {
+        let peer = match response.extensions().get::<HttpInfo>() {
             // Where a proxy is, only an address in the URL tells.
-            _ if proxied => literal(prepared.origin().host()),
+            _ if proxied => literal(origin.host()),
             info => info.map(|info| info.remote_addr().ip()),
         };
         let internal = peer.is_some_and(|address| !self.0.addresses.is_public(address));
-        let response = HttpResponse::new(parts.status, parts.headers, prepared.into_request().url, body);
-        Ok(response.with_reach(reach, internal))
+        let context = BodyContext { what: destination.description().into(), url };
+        let mut response = response.map(|body| IdleBody::new(body, config.read_timeout, context));
+        response.extensions_mut().insert(reach);
+        if internal {
+            response.extensions_mut().insert(InternalPeer);
+        }
+        Ok(response)
     }
 }
 
-impl Service<PreparedRequest> for Transport {
-    type Response = HttpResponse;
+/// The request as the clients take it. Extensions stay here: they are ours, and a connection may keep them.
+fn sent(request: Request<Bytes>) -> Request<Body> {
+    let (mut parts, body) = request.into_parts();
+    parts.extensions.clear();
+    Request::from_parts(parts, Body::from(body))
+}
+
+impl Service<Request<Bytes>> for Transport {
+    type Response = Response<IdleBody>;
     type Error = Error;
-    type Future = BoxFuture<'static, Result<HttpResponse>>;
+    type Future = BoxFuture<'static, Result<Response<IdleBody>>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<()>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, prepared: PreparedRequest) -> Self::Future {
-        Box::pin(self.clone().send(prepared))
-    }
-}
-
-impl fmt::Display for Transport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("reqwest")
+    fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+        Box::pin(self.clone().send(request))
     }
 }
 
@@ -229,20 +228,4 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Transport")
     }
-}
-
-/// The request in the words of the `http` crate, which tower's own layers speak.
-fn to_http(prepared: &PreparedRequest) -> Result<http::Request<Body>> {
-    let request = prepared.request();
-    let body = request.body.clone().map(Body::from).unwrap_or_default();
-    let mut url = request.url.clone();
-    url.set_fragment(None);
-    let mut to_http = http::Request::new(body);
-    *to_http.method_mut() = request.method.clone();
-    *to_http.headers_mut() = request.headers.clone();
-    *to_http.uri_mut() = http::Uri::try_from(url.as_str()).map_err(|error| {
-        Error::new(ErrorKind::Usage, format!("{}: the address cannot be sent: {error}", prepared.description()))
-            .with_host(prepared.origin().authority())
-    })?;
-    Ok(to_http)
 }

@@ -59,10 +59,6 @@ impl RequestContext {
     }
 }
 
-/// The retries of a request whose answer `object_store` reads itself.
-#[derive(Clone)]
-pub(crate) struct RetryBudgetExtension(pub(crate) RetryBudget);
-
 /// Makes `object_store` use our client.
 #[derive(Debug, Clone)]
 pub(crate) struct Connector {
@@ -83,28 +79,23 @@ impl HttpService for Connector {
     async fn call(&self, request: client::HttpRequest) -> Result<client::HttpResponse, HttpError> {
         let (parts, body) = request.into_parts();
         let context = parts.extensions.get::<RequestContext>().cloned();
-        let budget = match (&context, parts.extensions.get::<RetryBudgetExtension>()) {
-            (Some(context), _) => context.budget.clone(),
-            (None, Some(RetryBudgetExtension(budget))) => budget.clone(),
-            (None, None) => RetryBudget::default(),
-        };
+        let budget = context.as_ref().map(|context| &context.budget).or_else(|| parts.extensions.get());
+        let budget = budget.cloned().unwrap_or_default();
         let url = Url::parse(&parts.uri.to_string()).map_err(|error| HttpError::new(HttpErrorKind::Unknown, error))?;
         // One piece stays what it is.
         let body = body.collect().await?.to_bytes();
         let metadata = is_metadata(&url);
-        let mut request = HttpRequest::new(parts.method, url).redirects(RedirectPolicy::None).budget(if metadata {
-            RetryBudget::none()
-        } else {
-            budget
-        });
-        request.headers = parts.headers;
-        request.fresh = context.as_ref().is_some_and(|context| context.fresh);
-        if !body.is_empty() {
-            request = request.body(body);
-        }
+        let request = HttpRequest::new(parts.method, url)
+            .headers(parts.headers)
+            .body(body)
+            .redirects(RedirectPolicy::None)
+            .budget(if metadata { RetryBudget::none() } else { budget })
+            .fresh(context.as_ref().is_some_and(|context| context.fresh));
         if metadata {
-            request = request.reach(Reach::Any);
-            return self.ask_metadata(request).await.map_err(|error| carried(error.with_source(NoMetadata)));
+            return self
+                .ask_metadata(request.reach(Reach::Any))
+                .await
+                .map_err(|error| carried(error.with_source(NoMetadata)));
         }
         let answer = self.http.send(request).await;
         match context {

@@ -7,7 +7,6 @@ use object_store::ObjectMeta;
 use object_store::list::PaginatedListOptions;
 
 use crate::checksum;
-use crate::connector::RetryBudgetExtension;
 use crate::error::CloudErrorResponse;
 use crate::layout::below;
 use crate::store::{BucketStore, ObjectReadOptions};
@@ -39,7 +38,7 @@ pub(crate) async fn list(
     let mut token: Option<String> = None;
     loop {
         let mut extensions = Extensions::new();
-        extensions.insert(RetryBudgetExtension(budget.clone()));
+        extensions.insert(budget.clone());
         let options = PaginatedListOptions { page_token: token.clone(), extensions, ..PaginatedListOptions::default() };
         let page = store.cloud.list_paginated(folder.as_deref(), options).await;
         let page = page.map_err(|error| store.explain(&error))?;

@@ -11,10 +11,12 @@ use crate::idle::IdleBody;
 fn response(status: u16, headers: &[(&'static str, &str)]) -> HttpResponse {
     let pairs =
         headers.iter().map(|&(name, value)| (HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()));
-    let context = BodyContext { what: "x".into(), host: "h".to_owned() };
+    let context = BodyContext { what: "x".into(), url: Url::parse("https://h/x?sig=hush").unwrap() };
     let body = IdleBody::new(reqwest::Body::from("hello"), Duration::from_secs(1), context);
-    let url = Url::parse("https://h/x?sig=hush").unwrap();
-    HttpResponse::new(StatusCode::from_u16(status).unwrap(), HeaderMap::from_iter(pairs), url, body)
+    let mut response = http::Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    *response.headers_mut() = HeaderMap::from_iter(pairs);
+    HttpResponse::new(response)
 }
 
 fn read(status: u16, headers: &[(&'static str, &str)]) -> Result<Body> {

@@ -7,7 +7,7 @@ use tokio::time::advance;
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::call::FakeCall;
+use crate::extensions::fake_request;
 
 const COOL_DOWN: Duration = Duration::from_secs(10);
 
@@ -25,11 +25,11 @@ impl Rig {
 
     async fn ask(&self, host: &str, outcome: Result<()>) -> Result<()> {
         let asked = Arc::clone(&self.asked);
-        let inner = tower::service_fn(move |_: FakeCall| {
+        let inner = tower::service_fn(move |_: Request<()>| {
             asked.fetch_add(1, Ordering::Relaxed);
             std::future::ready(outcome.clone())
         });
-        BreakerLayer::new(self.breakers.clone()).layer(inner).oneshot(FakeCall::at(host)).await
+        BreakerLayer::new(self.breakers.clone()).layer(inner).oneshot(fake_request(host)).await
     }
 
     async fn break_it(&self, host: &str) {
@@ -76,11 +76,11 @@ async fn after_the_cool_down_one_probe_decides() {
     advance(COOL_DOWN).await;
     let (answer, wait) = oneshot::channel::<Result<()>>();
     let wait = Arc::new(StdMutex::new(Some(wait)));
-    let inner = tower::service_fn(move |_: FakeCall| {
+    let inner = tower::service_fn(move |_: Request<()>| {
         let wait = wait.lock().unwrap().take();
         async move { wait.unwrap().await.unwrap() }
     });
-    let probe = BreakerLayer::new(rig.breakers.clone()).layer(inner).oneshot(FakeCall::at("h"));
+    let probe = BreakerLayer::new(rig.breakers.clone()).layer(inner).oneshot(fake_request("h"));
     let state = |rig: &Rig| rig.breakers.states().into_iter().map(|(_, state)| state).collect::<Vec<_>>();
     assert_eq!(state(&rig), [BreakerState::HalfOpen]);
     let probe = tokio::spawn(probe);
@@ -117,9 +117,9 @@ async fn canceled_probe_lets_the_next_try() {
     let rig = Rig::new();
     rig.break_it("h").await;
     advance(COOL_DOWN).await;
-    let inner = tower::service_fn(|_: FakeCall| std::future::pending::<Result<()>>());
+    let inner = tower::service_fn(|_: Request<()>| std::future::pending::<Result<()>>());
     let mut service = BreakerLayer::new(rig.breakers.clone()).layer(inner);
-    drop(service.call(FakeCall::at("h")));
+    drop(service.call(fake_request("h")));
     rig.ask("h", Ok(())).await.unwrap();
 }
 

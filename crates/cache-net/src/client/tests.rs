@@ -18,7 +18,10 @@ fn client(change: impl FnOnce(&mut HttpConfig)) -> HttpClient {
 #[test]
 fn the_stack_prints_its_order() {
     let client = client(|_| {});
-    assert_eq!(client.to_string(), "offline(trace(redirect(retry(breaker(permit(auth(reqwest)))))))");
+    assert_eq!(
+        client.to_string(),
+        "destination(offline(trace(redirect(retry(breaker(permit(auth(identity(transport)))))))))"
+    );
     let signed = client.with_credentials(Credentials::new().add(origin(), crate::Secret::new("hush")));
     assert!(!format!("{signed:?} {signed} {:?}", signed.auth).contains("hush"));
 }

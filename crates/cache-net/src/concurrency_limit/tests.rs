@@ -2,7 +2,7 @@ use cache_core::ErrorKind;
 use futures::FutureExt as _;
 
 use super::*;
-use crate::call::FakeCall;
+use crate::extensions::fake_request;
 
 /// An answer whose body is not over while this lives.
 struct Answer(Option<Permit>);
@@ -14,8 +14,8 @@ impl HoldPermit for Answer {
 }
 
 async fn ask(permits: &Permits, host: &str) -> Result<Answer> {
-    let inner = tower::service_fn(|_: FakeCall| std::future::ready(Ok(Answer(None))));
-    ConcurrencyLimitLayer::new(permits.clone()).layer(inner).oneshot(FakeCall::at(host)).await
+    let inner = tower::service_fn(|_: Request<()>| std::future::ready(Ok(Answer(None))));
+    ConcurrencyLimitLayer::new(permits.clone()).layer(inner).oneshot(fake_request(host)).await
 }
 
 #[tokio::test(start_paused = true)]
@@ -28,17 +28,18 @@ async fn a_place_is_taken_until_the_body_is_dropped() {
     assert!(ask(&permits, "other").now_or_never().is_some());
     drop(first);
     let third = third.await.unwrap();
-    assert_eq!(permits.available(&FakeCall::at("h").origin), 0);
+    assert_eq!(permits.available(fake_request("h").destination().origin()), 0);
     drop((second, third));
-    assert_eq!(permits.available(&FakeCall::at("h").origin), 2);
+    assert_eq!(permits.available(fake_request("h").destination().origin()), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_and_a_cancelled_wait_keep_no_place() {
     let permits = Permits::new(1);
-    let inner =
-        tower::service_fn(|_: FakeCall| std::future::ready(Err::<Answer, _>(Error::new(ErrorKind::Network, "reset"))));
-    let failed = ConcurrencyLimitLayer::new(permits.clone()).layer(inner).oneshot(FakeCall::at("h")).await;
+    let inner = tower::service_fn(|_: Request<()>| {
+        std::future::ready(Err::<Answer, _>(Error::new(ErrorKind::Network, "reset")))
+    });
+    let failed = ConcurrencyLimitLayer::new(permits.clone()).layer(inner).oneshot(fake_request("h")).await;
     assert!(failed.is_err());
     let held = ask(&permits, "h").await.unwrap();
     let mut waiting = Box::pin(ask(&permits, "h"));
@@ -56,6 +57,6 @@ async fn hosts_in_use_are_not_forgotten() {
         drop(ask(&permits, &format!("h{n}")).await.unwrap());
     }
     assert!(permits.hosts.lock().unwrap().len() <= MAX_HOSTS + 1);
-    assert_eq!(permits.available(&FakeCall::at("h").origin), 0);
+    assert_eq!(permits.available(fake_request("h").destination().origin()), 0);
     drop(held);
 }

@@ -1,15 +1,13 @@
 use std::time::Duration;
 
-use http::HeaderValue;
-use url::Url;
-
 use super::*;
-use crate::HttpRequest;
+use http::HeaderValue;
 
 fn judge(status: u16, headers: &[(&'static str, &'static str)]) -> Option<Error> {
-    let prepared = PreparedRequest::new(HttpRequest::get(Url::parse("https://h/x?sig=hush").unwrap())).unwrap();
+    let request = http::Request::get("https://h/x?sig=hush").body(()).unwrap();
+    let destination = Destination::of(&request).unwrap();
     let headers = headers.iter().map(|&(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-    of_status(StatusCode::from_u16(status).unwrap(), &headers.collect(), &prepared)
+    of_status(StatusCode::from_u16(status).unwrap(), &headers.collect(), &destination)
 }
 
 #[test]

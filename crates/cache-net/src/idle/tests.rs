@@ -3,11 +3,12 @@ use futures::stream;
 use tokio::time::advance;
 
 use super::*;
+use crate::extensions::RequestExt as _;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn body(stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static) -> IdleBody {
-    let context = BodyContext { what: "GET https://h/x".into(), host: "h".to_owned() };
+    let context = BodyContext { what: "GET https://h/x".into(), url: Url::parse("https://h/x").unwrap() };
     IdleBody::new(reqwest::Body::wrap_stream(stream), LIMIT, context)
 }
 
@@ -60,21 +61,22 @@ async fn chunks_are_passed_on_without_a_copy() {
 
 #[tokio::test(start_paused = true)]
 async fn permit_is_released_when_body_ends() {
-    let permits = crate::Permits::new(1);
-    let fake = crate::call::FakeCall::at("h");
+    let permits = crate::concurrency_limit::Permits::new(1);
+    let fake = crate::extensions::fake_request("h");
+    let origin = fake.destination().origin().clone();
     let mut body = body(stream::iter([chunk("x")]));
-    let inner = tower::service_fn(|_: crate::call::FakeCall| std::future::ready(Ok(Held(None))));
-    let layer = crate::ConcurrencyLimitLayer::new(permits.clone());
-    let held = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, inner), fake.clone()).await.unwrap();
+    let inner = tower::service_fn(|_: http::Request<()>| std::future::ready(Ok(Held(None))));
+    let layer = crate::concurrency_limit::ConcurrencyLimitLayer::new(permits.clone());
+    let held = tower::ServiceExt::oneshot(tower::Layer::layer(&layer, inner), fake).await.unwrap();
     body.hold(held.0.unwrap());
-    assert_eq!(permits.available(&fake.origin), 0);
+    assert_eq!(permits.available(&origin), 0);
     while body.next().await.is_some() {}
-    assert_eq!(permits.available(&fake.origin), 1);
+    assert_eq!(permits.available(&origin), 1);
 }
 
 struct Held(Option<Permit>);
 
-impl crate::HoldPermit for Held {
+impl crate::concurrency_limit::HoldPermit for Held {
     fn hold(&mut self, permit: Permit) {
         self.0 = Some(permit);
     }

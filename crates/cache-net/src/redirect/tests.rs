@@ -1,38 +1,48 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use super::*;
+use crate::destination::DestinationLayer;
 use crate::error::BodyContext;
 use crate::idle::IdleBody;
+use crate::{HttpRequest, HttpResponse};
 
-type Seen = Arc<Mutex<Vec<HttpRequest>>>;
+type Seen = Arc<Mutex<Vec<Request<Bytes>>>>;
 
 fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
 /// Answers each address in the list with a redirect to the next text, all others with 200.
-async fn ask(request: HttpRequest, moves: &[(&str, &str)]) -> (Result<HttpResponse>, Vec<HttpRequest>) {
+async fn ask(request: HttpRequest, moves: &[(&str, &str)]) -> (Result<HttpResponse>, Vec<Request<Bytes>>) {
     let moves: Vec<(Url, String)> = moves.iter().map(|(from, to)| (url(from), (*to).to_owned())).collect();
     let seen = Seen::default();
     let log = Arc::clone(&seen);
-    let inner = tower::service_fn(move |prepared: PreparedRequest| {
-        let request = prepared.into_request();
+    let inner = tower::service_fn(move |request: Request<Bytes>| {
+        let here = url_of(request.uri()).unwrap();
         let mut headers = HeaderMap::new();
         let mut status = StatusCode::OK;
-        if let Some((_, to)) = moves.iter().find(|(from, _)| *from == request.url) {
+        if let Some((_, to)) = moves.iter().find(|(from, _)| *from == here) {
             status = StatusCode::FOUND;
             headers.insert(header::LOCATION, HeaderValue::from_str(to).unwrap());
             headers.insert("x-repo-commit", HeaderValue::from_static("c"));
         }
-        log.lock().unwrap().push(request.clone());
-        let context = BodyContext { what: "x".into(), host: String::new() };
+        log.lock().unwrap().push(request);
+        let context = BodyContext { what: "x".into(), url: here };
         let body = IdleBody::new(reqwest::Body::from(""), Duration::from_secs(1), context);
-        std::future::ready(Ok(HttpResponse::new(status, headers, request.url, body)))
+        let mut response = Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        std::future::ready(Ok(response))
     });
-    let outcome = RedirectLayer.layer(inner).oneshot(PreparedRequest::new(request).unwrap()).await;
+    let outcome = DestinationLayer
+        .layer(RedirectLayer.layer(inner))
+        .oneshot(request.build().unwrap())
+        .await
+        .map(HttpResponse::new);
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     (outcome, seen)
 }
@@ -47,7 +57,7 @@ async fn redirects_are_followed_and_hops_recorded() {
         [("https://h/a/b", "../c?x=1#frag"), ("https://h/c?x=1", "//h/d"), ("https://h/d", "https://cdn/e?sig=hush")];
     let (outcome, seen) = ask(HttpRequest::get(url("https://h/a/b")), &moves).await;
     let response = outcome.unwrap();
-    let asked: Vec<&str> = seen.iter().map(|request| request.url.as_str()).collect();
+    let asked: Vec<String> = seen.iter().map(|request| request.uri().to_string()).collect();
     assert_eq!(asked, ["https://h/a/b", "https://h/c?x=1", "https://h/d", "https://cdn/e?sig=hush"]);
     assert_eq!(response.url().as_str(), "https://cdn/e?sig=hush");
     assert_eq!(response.hops().len(), 3);
@@ -59,13 +69,13 @@ async fn redirects_are_followed_and_hops_recorded() {
 async fn credentials_stay_with_their_origin() {
     for target in ["https://cdn/x", "https://h:8443/x", "https://sub.h/x"] {
         let (_, seen) = ask(with_token("https://h/x"), &[("https://h/x", target)]).await;
-        assert!(seen[0].headers.contains_key(header::AUTHORIZATION));
-        assert!(!seen[1].headers.contains_key(header::AUTHORIZATION), "{target}");
+        assert!(seen[0].headers().contains_key(header::AUTHORIZATION));
+        assert!(!seen[1].headers().contains_key(header::AUTHORIZATION), "{target}");
     }
     let (_, seen) = ask(with_token("http://h/x"), &[("http://h/x", "https://h/x")]).await;
-    assert!(!seen[1].headers.contains_key(header::AUTHORIZATION));
+    assert!(!seen[1].headers().contains_key(header::AUTHORIZATION));
     let (_, seen) = ask(with_token("https://h/x"), &[("https://h/x", "/y")]).await;
-    assert!(seen[1].headers.contains_key(header::AUTHORIZATION));
+    assert!(seen[1].headers().contains_key(header::AUTHORIZATION));
 }
 
 #[tokio::test(start_paused = true)]
@@ -113,5 +123,5 @@ async fn the_policy_decides_what_is_handed_back() {
 async fn a_server_cannot_choose_a_user_name() {
     let (outcome, seen) = ask(HttpRequest::get(url("https://h/x")), &[("https://h/x", "https://me:pw@h/y")]).await;
     assert!(outcome.is_ok());
-    assert_eq!(seen[1].url.as_str(), "https://h/y");
+    assert_eq!(seen[1].uri().to_string(), "https://h/y");
 }

@@ -222,12 +222,12 @@ impl Upload<'_> {
         }
         let (parts, _) = signed.into_parts();
         let url = Url::parse(&url).map_err(|error| unusable(&error))?;
-        let mut sent = HttpRequest::new(parts.method, url)
+        let sent = HttpRequest::new(parts.method, url)
+            .headers(parts.headers)
             .redirects(RedirectPolicy::None)
             .budget(self.budget.clone())
             .repeatable()
             .body(request.body);
-        sent.headers = parts.headers;
         let answer = self.store.http.send(sent).await?;
         if answer.status().is_success() { Ok(answer) } else { Err(self.store.refusal(request.key, answer).await) }
     }
