@@ -20,7 +20,7 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
     let report = signals::run(async { adopt.await });
     drop(ui);
     let report = report?;
-    tell_refused(&report, output);
+    print_refused(&report, output);
     if output.is_json() {
         output.json(&json!({
             "kind": report.kind.as_str(),
@@ -47,7 +47,7 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
     Ok(if report.is_sound() { 0 } else { ErrorKind::Integrity.exit_code() })
 }
 
-fn tell_refused(report: &AdoptReport, output: &Output) {
+fn print_refused(report: &AdoptReport, output: &Output) {
     for (path, error) in &report.refused {
         output.error(&error.clone().context(format_args!("refused {}", path.display())));
     }

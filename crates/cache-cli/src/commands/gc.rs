@@ -123,11 +123,11 @@ fn tell(output: &Output, inventory: &Inventory, plan: &EvictPlan, partials: Amou
     if args.max_size.is_none() && args.older_than.is_none() && args.partials.is_none() && inventory.quota.is_none() {
         output.status("  hint: add --max-size 10GB or --older-than 30d to evict models");
     }
-    tell_partials(output, debris.partial, partials, args);
+    print_partials(output, debris.partial, partials, args);
 }
 
 /// Reports the partial downloads that would be deleted, and those that are kept.
-fn tell_partials(output: &Output, all: Amount, partials: Amount, args: &GcArgs) {
+fn print_partials(output: &Output, all: Amount, partials: Amount, args: &GcArgs) {
     if partials.files > 0 {
         output.line(format_args!("would delete {} of partial downloads", Size(partials.bytes)));
     }

@@ -38,9 +38,9 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
         let server = Server::bind(cache.clone(), config).await?.reloading(reload);
         announce(&cache, &server.addresses()?, shown.as_deref(), tls, output);
         if cache.is_offline() {
-            tell_closed(&server.closed().await?, has_users, output);
+            warn_closed_repos(&server.closed().await?, has_users, output);
         } else if has_aliases {
-            tell_closed_aliases(server.closed().await?.aliases, output);
+            warn_closed_aliases(server.closed().await?.aliases, output);
         }
         server.run(stop, hangup).await
     })?;
@@ -104,7 +104,7 @@ fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool
 }
 
 /// Says how much is closed to strangers, and how it is opened. No model is named: this ends up in logs.
-fn tell_closed(closed: &ClosedRepos, has_users: bool, output: &Output) {
+fn warn_closed_repos(closed: &ClosedRepos, has_users: bool, output: &Output) {
     if closed.models == 0 {
         return;
     }
@@ -132,7 +132,7 @@ fn tell_closed(closed: &ClosedRepos, has_users: bool, output: &Output) {
 }
 
 /// Says that other sources are not open to everyone because the configuration names them.
-fn tell_closed_aliases(closed: usize, output: &Output) {
+fn warn_closed_aliases(closed: usize, output: &Output) {
     if closed > 0 {
         output.status(format_args!(
             "{closed} of [models] are closed to clients without a token: not known to be public; \
