@@ -1,7 +1,7 @@
 //! `warm REF COUNT`: asks the library for a model that is in the store, COUNT times, and prints the median in
 //! nanoseconds. For `cargo xtask bench`.
 
-#![expect(clippy::print_stdout, reason = "the answer goes to whoever measures")]
+#![expect(clippy::print_stdout, reason = "the answer goes to the benchmark")]
 
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,7 @@ mod chart;
 mod fixtures;
 mod machine;
 mod measure;
+mod programs;
 mod report;
 mod stats;
 
@@ -15,8 +16,9 @@ use std::path::PathBuf;
 use clap::Args;
 use fs_err as fs;
 
-use crate::shell::{self, cargo, root, target};
-use crate::{Result, tools};
+use crate::bench::programs::build;
+use crate::failure::Result;
+use crate::shell::{root, target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -35,27 +37,6 @@ pub(crate) struct Arguments {
     /// Measure the binaries as they are, without building them.
     #[arg(long)]
     no_build: bool,
-}
-
-/// The programs of ours that take part.
-#[derive(Debug, Clone)]
-pub(crate) struct Ours {
-    pub(crate) command: PathBuf,
-    pub(crate) hub: PathBuf,
-    pub(crate) warm: PathBuf,
-    /// `hf`, where Python is.
-    pub(crate) hf: Option<PathBuf>,
-}
-
-fn build(skip: bool) -> Result<Ours> {
-    if !skip {
-        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "cache-cli"]))?;
-        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "cache-testkit", "--example", "hub"]))?;
-        shell::run(&mut cargo(&["build", "--profile", "dist", "--package", "xtask", "--example", "warm"]))?;
-    }
-    let dist = target().join("dist");
-    let hf = tools::venv()?.map(|venv| venv.join("bin/hf"));
-    Ok(Ours { command: dist.join("model-cache"), hub: dist.join("examples/hub"), warm: dist.join("examples/warm"), hf })
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {

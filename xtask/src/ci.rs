@@ -1,12 +1,14 @@
 //! `cargo xtask ci`: everything that must hold before a change lands, in one command.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::failure::Result;
 use crate::shell::{self, cargo, found};
 use crate::tests_run::{self, Count};
-use crate::{Result, fuzz, generate, tidy, tools, torture};
+use crate::{fuzz, generate, tidy, tools, torture};
 
 /// The whole workspace, with the command inside xtask, so that every step shares one build.
 const ALL: &[&str] = &["--workspace", "--features", "xtask/gen"];
@@ -26,22 +28,23 @@ pub(crate) struct Arguments {
 
 struct Step {
     name: &'static str,
-    run: fn(&mut Count) -> Result<()>,
+    /// Takes the count of tests, and the commands of `cargo xtask`.
+    run: fn(&mut Count, &BTreeSet<String>) -> Result<()>,
 }
 
 /// Cheap ones first; what shares a build stands together.
 const STEPS: &[Step] = &[
-    Step { name: "fmt", run: |_| shell::run(&mut cargo(&["fmt", "--all", "--check"])) },
-    Step { name: "tidy", run: |_| tidy::run(tidy::Arguments::default()) },
-    Step { name: "clippy", run: |_| clippy() },
-    Step { name: "test", run: test },
-    Step { name: "doctest", run: doctest },
-    Step { name: "gen", run: |_| generate::run(&generate::Arguments { check: true }) },
-    Step { name: "docs", run: |_| docs() },
-    Step { name: "features", run: |_| features() },
-    Step { name: "deny", run: |_| deny() },
-    Step { name: "fuzz", run: fuzz::minute },
-    Step { name: "torture", run: |_| torture::quick() },
+    Step { name: "fmt", run: |_, _| shell::run(&mut cargo(&["fmt", "--all", "--check"])) },
+    Step { name: "tidy", run: |_, tasks| tidy::run(tidy::Arguments::default(), tasks.clone()) },
+    Step { name: "clippy", run: |_, _| clippy() },
+    Step { name: "test", run: |count, _| test(count) },
+    Step { name: "doctest", run: |count, _| doctest(count) },
+    Step { name: "gen", run: |_, _| generate::run(&generate::Arguments { check: true }) },
+    Step { name: "docs", run: |_, _| docs() },
+    Step { name: "features", run: |_, _| features() },
+    Step { name: "deny", run: |_, _| deny() },
+    Step { name: "fuzz", run: |count, _| fuzz::minute(count) },
+    Step { name: "torture", run: |_, _| torture::quick() },
 ];
 
 fn names() -> clap::builder::PossibleValuesParser {
@@ -121,7 +124,7 @@ struct Outcome {
 }
 
 /// Runs the chosen steps, all of them even when one fails; fails when any did.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments, tasks: &BTreeSet<String>) -> Result<()> {
     let chosen = |name: &str| {
         let listed = |list: &[String]| list.iter().any(|other| other == name);
         (arguments.only.is_empty() || listed(&arguments.only)) && !listed(&arguments.skip)
@@ -134,7 +137,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     for step in STEPS.iter().filter(|step| chosen(step.name)) {
         println!("\n== {}", step.name);
         let start = Instant::now();
-        let error = (step.run)(&mut count).err().map(|error| error.to_string());
+        let error = (step.run)(&mut count, tasks).err().map(|error| error.to_string());
         if let Some(error) = &error {
             println!("failed: {error}");
         }

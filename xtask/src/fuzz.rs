@@ -2,9 +2,10 @@
 
 use clap::Args;
 
+use crate::failure::Result;
 use crate::shell::cargo;
 use crate::tests_run::{self, Count};
-use crate::{Result, tools};
+use crate::tools;
 
 /// Seconds of each target in CI.
 const SECONDS: u64 = 60;

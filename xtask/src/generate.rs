@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::Result;
+use crate::failure::Result;
 
 #[cfg(feature = "gen")]
 mod markdown;

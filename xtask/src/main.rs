@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod failure;
 mod fuzz;
 mod generate;
 mod shell;
@@ -12,13 +13,10 @@ mod tidy;
 mod tools;
 mod torture;
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-/// What can go wrong here: a message for a person.
-pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
-pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
 /// Checks, generates, measures and tortures the model cache.
 #[derive(Debug, Parser)]
@@ -40,20 +38,17 @@ enum Command {
     Bench(bench::Arguments),
     /// Change kept inputs at random and hand them to everything that reads what strangers wrote.
     Fuzz(fuzz::Arguments),
-    /// Kill it, cut its power, fail its I/O, lie to it about locks; then look at what is left.
+    /// Kill it, cut its power, fail its I/O, break its locks; then look at what is left.
     Torture(torture::Arguments),
-}
-
-/// The command as clap knows it, for the check that documents name only what exists.
-fn command() -> clap::Command {
-    <Arguments as clap::CommandFactory>::command()
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let tasks: BTreeSet<String> =
+        Arguments::command().get_subcommands().map(|task| task.get_name().to_owned()).collect();
     let result = match arguments.command {
-        Command::Ci(arguments) => ci::run(&arguments),
-        Command::Tidy(arguments) => tidy::run(arguments),
+        Command::Ci(arguments) => ci::run(&arguments, &tasks),
+        Command::Tidy(arguments) => tidy::run(arguments, tasks),
         Command::Gen(arguments) => generate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Fuzz(arguments) => fuzz::run(&arguments),

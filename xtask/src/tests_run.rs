@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::shown;
 
 /// How many tests passed and failed.

@@ -6,6 +6,7 @@
 mod circles;
 mod deps;
 mod docs;
+mod finding;
 mod items;
 mod known;
 mod modules;
@@ -16,13 +17,16 @@ mod tokens;
 mod unused;
 mod words;
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{self, root};
+use crate::tidy::finding::Finding;
 use crate::tidy::known::Present;
+use crate::tidy::rules::{LONG, LONGISH};
 use crate::tidy::source::File;
 
 /// What of the known findings to show or to write.
@@ -34,30 +38,6 @@ pub(crate) struct Arguments {
     /// Write xtask/known.txt anew.
     #[arg(long)]
     renew: bool,
-}
-
-/// Lines after which a file is too long, and after which it is looked at.
-const LONG: usize = 800;
-const LONGISH: usize = 500;
-
-/// One breach of one rule.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Finding {
-    path: String,
-    line: usize,
-    text: String,
-}
-
-impl Finding {
-    fn new(path: &str, line: usize, text: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, text: text.into() }
-    }
-}
-
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}: {}", self.path, self.line, self.text)
-    }
 }
 
 /// The files that git knows or would take, as text.
@@ -75,8 +55,8 @@ fn files() -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// Checks everything, and fails with the list of what was found.
-pub(crate) fn run(arguments: Arguments) -> Result<()> {
+/// Checks everything, and fails with the list of what was found; `tasks` are the commands of `cargo xtask`.
+pub(crate) fn run(arguments: Arguments, tasks: BTreeSet<String>) -> Result<()> {
     let files = files()?;
     let present = Present::new(&files);
     if arguments.all {
@@ -93,7 +73,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<()> {
     let members = deps::read()?;
     findings.extend(deps::check(&members));
     findings.extend(unused::check(&members, &files));
-    findings.extend(docs::check(&files)?);
+    findings.extend(docs::check(&files, tasks)?);
     findings.extend(present.check()?);
     findings.sort();
     if findings.is_empty() {

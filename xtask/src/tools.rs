@@ -5,7 +5,7 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{self, cargo, found, root, target};
 
 /// Installs a cargo subcommand unless it is there.

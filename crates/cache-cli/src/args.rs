@@ -7,27 +7,32 @@ mod batch;
 pub(crate) mod bundle;
 mod config;
 mod doctor;
+mod fallback;
 pub(crate) mod help;
-mod instead;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub(crate) mod push;
 mod registry;
 pub(crate) mod serve;
 mod stats;
 pub(crate) mod sync;
+mod time;
 mod token;
+mod values;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cache_lib::{CacheBuilder, Error, Mirror, RefText, Sha256, units};
+use cache_lib::{Mirror, RefText, Sha256};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub(crate) mod compressed;
 pub(crate) use self::batch::BatchArgs;
 pub(crate) use self::doctor::DoctorArgs;
 pub(crate) use self::stats::StatsArgs;
+pub(crate) use self::time::TimeArgs;
 pub(crate) use self::token::{NewTokenArgs, TokenCommand};
+pub(crate) use self::values::sha256;
+use self::values::{ByteRate, GLOBAL, REF_HELP, age, mirror, rate, size};
 pub(crate) use config::{ConfigArgs, ConfigCommand, LogStyle};
 pub(crate) use registry::{AddArgs, DiscoverArgs, LockArgs, OutdatedArgs, RegistryCommand, UpdateArgs};
 
@@ -135,12 +140,6 @@ pub(crate) enum Command {
     Demo,
 }
 
-/// Heading of the options that every command takes.
-pub(crate) const GLOBAL: &str = "Global options";
-
-const REF_HELP: &str = "org/name, org/name@revision, org/name/file, org/name:Q4_K_M, hf://datasets/org/name, \
-                        https://host/file.gguf, s3://bucket/prefix, or ./folder";
-
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
     #[arg(required_unless_present_any = ["from", "locked"], value_name = "REF", help = REF_HELP)]
@@ -175,7 +174,7 @@ pub(crate) struct GetArgs {
     pub(crate) compressed: compressed::CompressedArgs,
     /// Maximum download rate of all connections together, such as 50MB/s.
     #[arg(long, value_name = "RATE", value_parser = rate)]
-    pub(crate) limit_rate: Option<Rate>,
+    pub(crate) limit_rate: Option<ByteRate>,
     /// Another source of the same files: https://mirror.example, s3://bucket/{model}, https://host/{model} or a folder,
     /// where {model} is org/name; may be repeated. What it sends is verified, so it need not be trusted.
     #[arg(long, value_name = "URL", value_parser = mirror)]
@@ -186,31 +185,7 @@ pub(crate) struct GetArgs {
     #[command(flatten)]
     pub(crate) time: TimeArgs,
     #[command(flatten)]
-    pub(crate) instead: instead::InsteadArgs,
-}
-
-/// Time limits of downloads.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct TimeArgs {
-    /// Time limit, such as 10m; `update` and `sync`: for each model. The same command resumes the download.
-    #[arg(long, value_name = "TIME", value_parser = age)]
-    pub(crate) deadline: Option<Duration>,
-    /// Longest wait for a rate-limiting host [default: 5m].
-    #[arg(long, value_name = "TIME", value_parser = age)]
-    pub(crate) max_wait: Option<Duration>,
-}
-
-impl TimeArgs {
-    /// Sets these limits on the builder.
-    pub(crate) fn apply(&self, mut builder: CacheBuilder) -> CacheBuilder {
-        if let Some(wait) = self.max_wait {
-            builder = builder.max_wait(wait);
-        }
-        if let Some(time) = self.deadline {
-            builder = builder.deadline(time);
-        }
-        builder
-    }
+    pub(crate) fallback: fallback::FallbackArgs,
 }
 
 #[derive(Debug, Args)]
@@ -330,41 +305,6 @@ pub(crate) struct CompletionsArgs {
     /// Shell to print completions for.
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
-}
-
-/// A rate limit; `None` for unlimited.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rate(pub(crate) Option<u64>);
-
-/// Puts the hint into the message, because clap shows only that.
-fn with_hint<T>(result: Result<T, Error>) -> Result<T, String> {
-    result.map_err(|error| match crate::hints::hint(&error) {
-        Some(hint) => format!("{}; {hint}", error.message()),
-        None => error.message().to_owned(),
-    })
-}
-
-fn mirror(text: &str) -> Result<Mirror, String> {
-    with_hint(Mirror::new(text))
-}
-
-fn rate(text: &str) -> Result<Rate, String> {
-    with_hint(units::parse_rate(text)).map(Rate)
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    with_hint(units::parse_size(text))
-}
-
-fn age(text: &str) -> Result<Duration, String> {
-    with_hint(units::parse_age(text))
-}
-
-pub(crate) fn sha256(text: &str) -> Result<Sha256, String> {
-    text.strip_prefix("sha256:")
-        .unwrap_or(text)
-        .parse()
-        .map_err(|error| format!("{error}; write the 64 hexadecimal digits of a sha256"))
 }
 
 #[cfg(test)]

@@ -23,18 +23,21 @@ mod pin;
 mod push;
 mod quarantine;
 mod registry;
+mod request;
 mod rm;
 mod serve;
+mod setup;
 mod stats;
 mod sync;
+mod text;
 mod token;
 mod variants;
 mod verify;
-mod wish;
 
 use cache_config::Config;
-use cache_lib::{Cache, CacheBuilder, Commit, Result};
+use cache_lib::{Cache, Result};
 
+use self::setup::{build, builder, open};
 use crate::args::{Arguments, Command, Shared};
 use crate::output::Output;
 
@@ -92,25 +95,9 @@ pub(crate) fn load(arguments: &mut Arguments, output: &Output) -> Result<()> {
     let config = &arguments.shared.config.loaded;
     // `config` says them itself.
     if !matches!(arguments.command, Command::Config(_)) {
-        config.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+        config.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     }
     crate::logging::start(&config.settings().log)
-}
-
-/// The settings that every command shares. The flags are in them.
-fn builder(shared: &Shared) -> Result<CacheBuilder> {
-    shared.config.loaded.cache_builder()
-}
-
-fn open(shared: &Shared, output: &Output) -> Result<Cache> {
-    build(builder(shared)?, output)
-}
-
-/// Opens the cache, with a warning if all users may write it.
-fn build(builder: CacheBuilder, output: &Output) -> Result<Cache> {
-    let cache = builder.build()?;
-    cache.store_warning().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
-    Ok(cache)
 }
 
 /// Runs a command that changes the store, and names the locks that it had to go on without.
@@ -118,17 +105,7 @@ fn on_store(shared: &Shared, output: &Output, run: impl FnOnce(&Cache) -> Result
     let cache = open(shared, output)?;
     let result = run(&cache);
     for text in cache.store().lock_timeouts() {
-        output.remark(format_args!("warning: {text}"));
+        output.status(format_args!("warning: {text}"));
     }
     result
-}
-
-/// A commit's first digits.
-fn short(commit: &Commit) -> &str {
-    commit.as_str().get(..12).unwrap_or(commit.as_str())
-}
-
-/// `1 file`, `2 files`.
-fn count(number: usize, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -60,6 +60,13 @@ fn fixed(reason: Reason) -> Option<&'static str> {
         Reason::NoVariants => "leave out --fallback, or run `model-cache info` for its files",
         Reason::NoMmproj => "only models with vision or audio have one; leave out --with mmproj",
         Reason::SeveralMmproj => "choose one, such as with --with 'mmproj*BF16*'",
+        _ => return fixed_by_command(reason),
+    })
+}
+
+/// Hints of single commands: lists, names, bundles, servers.
+fn fixed_by_command(reason: Reason) -> Option<&'static str> {
+    Some(match reason {
         Reason::NotLockFile => "run `model-cache lock FILE REF…` to create a lock file",
         Reason::VersionNeeded => "add --version, such as --version 2.0.0",
         Reason::VersionExists => "give another --version, or add --replace",

@@ -2,6 +2,7 @@
 //! `cache-lib`.
 
 mod args;
+mod command_line;
 mod commands;
 mod failure;
 mod hints;
@@ -14,32 +15,16 @@ mod signals;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, FromArgMatches as _};
+use clap::FromArgMatches as _;
 
 use crate::args::Arguments;
+pub use crate::command_line::command;
 use crate::output::Output;
-
-/// The command with all its arguments: for completions, man pages and the reference.
-#[must_use]
-pub fn command() -> clap::Command {
-    args::help::layout(Arguments::command()).version(version()).bin_name("model-cache")
-}
 
 /// All configuration keys, as a page in Markdown.
 #[must_use]
 pub fn configuration() -> String {
     cache_config::reference()
-}
-
-/// Commit and features behind the version.
-fn version() -> &'static str {
-    static TEXT: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    TEXT.get_or_init(|| {
-        let mut features = cache_lib::features().to_vec();
-        features.extend(cfg!(feature = "bundle").then_some("bundle"));
-        features.sort_unstable();
-        format!("{} ({}; features: {})", env!("CARGO_PKG_VERSION"), env!("MODEL_CACHE_COMMIT"), features.join(" "))
-    })
 }
 
 /// Runs the command of this process's arguments.
@@ -66,7 +51,7 @@ pub fn main() -> ExitCode {
 fn refuse(error: &clap::Error) -> ExitCode {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     let plain = error.render().to_string();
-    let shown = output::words(&plain);
+    let shown = output::sanitize(&plain);
     // A closed pipe must not turn `--help | head` into a failure.
     let _ = if shown == plain {
         error.print()

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::failure;
 
-/// Where a command's answer and its remarks go.
+/// Where a command's answer and its status lines go.
 #[derive(Debug)]
 pub(crate) struct Output {
     json: bool,
@@ -77,44 +77,44 @@ impl Output {
         }
     }
 
-    /// A remark. Not part of the answer, and not said when quiet.
-    pub(crate) fn remark(&self, text: impl Display) {
+    /// Writes a status line to stderr, unless quiet.
+    pub(crate) fn status(&self, text: impl Display) {
         if !self.quiet {
-            say(text);
+            write_stderr(text);
         }
     }
 
-    /// Tells of an error, also in JSON if nothing was answered yet. Returns its exit code.
+    /// Reports an error, also in JSON if nothing was answered yet. Returns its exit code.
     pub(crate) fn fail(&self, error: &Error) -> u8 {
-        self.tell(error);
+        self.error(error);
         if self.json && !self.answered.get() {
             self.json(&json!({ "error": failure::json(error) }));
         }
         error.kind().exit_code()
     }
 
-    /// Tells of an error in words alone.
-    pub(crate) fn tell(&self, error: &Error) {
-        say(failure::text(error));
+    /// Writes an error to stderr, without JSON.
+    pub(crate) fn error(&self, error: &Error) {
+        write_stderr(failure::text(error));
     }
 
     /// The exit code, given that all was written.
     pub(crate) fn end(&self, code: u8) -> u8 {
         if self.broken.get() && code == 0 {
-            say("error: could not write the output");
+            write_stderr("error: could not write the output");
             return 1;
         }
         code
     }
 }
 
-/// Writes words to stderr. A closed stderr is no failure.
-pub(crate) fn say(text: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{}", words(&text.to_string()));
+/// Writes a line to stderr. A closed stderr is no failure.
+pub(crate) fn write_stderr(text: impl Display) {
+    let _ = writeln!(io::stderr().lock(), "{}", sanitize(&text.to_string()));
 }
 
 /// A text as it may reach a terminal: without secrets of addresses, and nothing in it acts.
-pub(crate) fn words(text: &str) -> String {
+pub(crate) fn sanitize(text: &str) -> String {
     escape_text(&redact_text(text)).into_owned()
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 }
 
 /// A table for stderr, shortened by the same rule.
-pub(crate) fn table_of_remark(rows: &[Vec<String>]) -> String {
+pub(crate) fn stderr_table(rows: &[Vec<String>]) -> String {
     aligned(rows, width_of(&io::stderr()))
 }
 
@@ -215,6 +215,6 @@ mod tests {
     fn a_cell_is_one_line_and_nothing_acts() {
         let rows = [vec!["a\nb".to_owned(), "c\u{202e}\x1b[0m".to_owned()]];
         assert_eq!(table(&rows), "a\\nb  c\\u{202e}\\u{1b}[0m\n");
-        assert_eq!(words("\x1b]0;x\x07 http://h/?token=hush"), "\\u{1b}]0;x\\u{7} http://h/");
+        assert_eq!(sanitize("\x1b]0;x\x07 http://h/?token=hush"), "\\u{1b}]0;x\\u{7} http://h/");
     }
 }

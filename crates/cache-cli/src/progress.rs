@@ -1,7 +1,7 @@
 //! Progress on stderr: bars on a terminal, a line a second elsewhere, nothing when quiet.
 
 mod bars;
-mod tally;
+mod state;
 
 use std::io::IsTerminal as _;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use cache_lib::{Event, NoProgress, Progress};
 
 use self::bars::Bars;
-use self::tally::Tally;
-use crate::output::say;
+use self::state::ProgressState;
+use crate::output::write_stderr;
 
 /// Time between two pictures on a terminal.
 const FRAME: Duration = Duration::from_millis(120);
@@ -21,14 +21,14 @@ const LINE: Duration = Duration::from_secs(1);
 
 /// Shows progress until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Board {
+pub(crate) struct ProgressUi {
     shared: Option<Arc<Shared>>,
     drawer: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
 struct Shared {
-    tally: Mutex<Tally>,
+    state: Mutex<ProgressState>,
     stop: Mutex<bool>,
     stopped: Condvar,
 }
@@ -37,13 +37,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Board {
+impl ProgressUi {
     pub(crate) fn start(quiet: bool) -> Self {
         if quiet {
             return Self { shared: None, drawer: None };
         }
         let shared = Arc::new(Shared {
-            tally: Mutex::new(Tally::new(Instant::now())),
+            state: Mutex::new(ProgressState::new(Instant::now())),
             stop: Mutex::new(false),
             stopped: Condvar::new(),
         });
@@ -59,15 +59,15 @@ impl Board {
     pub(crate) fn progress(&self, label: &str) -> Arc<dyn Progress> {
         match &self.shared {
             Some(shared) => {
-                lock(&shared.tally).ask(label);
-                Arc::new(Listener { label: label.to_owned(), shared: Arc::clone(shared) })
+                lock(&shared.state).resolving(label);
+                Arc::new(LabeledProgress { label: label.to_owned(), shared: Arc::clone(shared) })
             }
             None => Arc::new(NoProgress),
         }
     }
 }
 
-impl Drop for Board {
+impl Drop for ProgressUi {
     fn drop(&mut self) {
         if let Some(shared) = &self.shared {
             *lock(&shared.stop) = true;
@@ -78,7 +78,7 @@ impl Drop for Board {
             let _ = drawer.join();
         }
         if let Some(shared) = &self.shared {
-            lock(&shared.tally).take_remarks().iter().for_each(say);
+            lock(&shared.state).take_messages().iter().for_each(write_stderr);
         }
     }
 }
@@ -95,14 +95,14 @@ impl Shared {
 
 fn draw_lines(shared: &Shared) {
     while shared.wait(LINE) {
-        let (remarks, line) = {
-            let mut tally = lock(&shared.tally);
-            tally.tick(Instant::now());
-            (tally.take_remarks(), tally.line())
+        let (messages, line) = {
+            let mut state = lock(&shared.state);
+            state.tick(Instant::now());
+            (state.take_messages(), state.line())
         };
-        remarks.iter().for_each(say);
+        messages.iter().for_each(write_stderr);
         if let Some(line) = line {
-            say(line);
+            write_stderr(line);
         }
     }
 }
@@ -110,24 +110,24 @@ fn draw_lines(shared: &Shared) {
 fn draw_bars(shared: &Shared) {
     let mut bars = Bars::new();
     while shared.wait(FRAME) {
-        let mut tally = lock(&shared.tally);
-        tally.tick(Instant::now());
-        let remarks = tally.take_remarks();
-        bars.draw(&tally);
-        drop(tally);
-        bars.print(&remarks);
+        let mut state = lock(&shared.state);
+        state.tick(Instant::now());
+        let messages = state.take_messages();
+        bars.draw(&state);
+        drop(state);
+        bars.print(&messages);
     }
     bars.clear();
 }
 
 #[derive(Debug)]
-struct Listener {
+struct LabeledProgress {
     label: String,
     shared: Arc<Shared>,
 }
 
-impl Progress for Listener {
+impl Progress for LabeledProgress {
     fn event(&self, event: &Event<'_>) {
-        lock(&self.shared.tally).take(&self.label, event);
+        lock(&self.shared.state).apply(&self.label, event);
     }
 }

@@ -41,7 +41,7 @@ impl Schedule {
     }
 
     /// Does the work at each time, until it is dropped. Times that pass while the work is done are left out.
-    /// `waiting` hears what is waited for.
+    /// `waiting` receives the time of the next run.
     ///
     /// # Errors
     /// As for [`Schedule::next`].

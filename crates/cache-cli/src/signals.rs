@@ -7,13 +7,13 @@ use std::time::Duration;
 use cache_lib::{Error, Result};
 use tokio::runtime::Runtime;
 
-/// How long the disk may take to write down what has arrived, after the work was told to stop.
+/// How long the disk may take to write down what has arrived, after a stop was requested.
 const GRACE: Duration = Duration::from_millis(700);
 
 /// Something that comes from outside.
 pub(crate) type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Runs work on a runtime of its own until it ends or somebody interrupts it.
+/// Runs work on a runtime of its own until it ends or a signal interrupts it.
 pub(crate) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = runtime()?;
     let result = runtime.block_on(async {
@@ -27,7 +27,7 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     result
 }
 
-/// Runs a server, which is told to stop when somebody interrupts it: that is its usual end. The second argument waits for
+/// Runs a server until a signal interrupts it: that is its usual end. The second argument waits for
 /// the next SIGHUP.
 pub(crate) fn serve<F: Future<Output = Result<()>>>(work: impl FnOnce(Call, fn() -> Call) -> F) -> Result<()> {
     let runtime = runtime()?;

@@ -84,7 +84,7 @@ impl Error {
                 Some("free disk space, or choose another disk with MODEL_CACHE_DIR")
             }
             std::io::ErrorKind::PermissionDenied => {
-                Some("check who owns the folder, or choose another with MODEL_CACHE_DIR")
+                Some("check the owner of the folder, or choose another with MODEL_CACHE_DIR")
             }
             std::io::ErrorKind::ReadOnlyFilesystem => {
                 Some("the store is read-only; choose another with MODEL_CACHE_DIR")

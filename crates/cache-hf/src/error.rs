@@ -70,13 +70,26 @@ pub(crate) fn error_of(
     asked: RequestTarget<'_>,
     reply: &HubErrorResponse,
 ) -> Error {
+    let cause = reply.cause(config.endpoint.scheme() == "https");
+    let denied = matches!(cause, Cause::Gated | Cause::RepoHidden | Cause::Forbidden);
+    let (kind, message, hint) = explain(&cause, config, routes, asked, reply);
+    let error = Error::new(kind, message).with_hint(hint).with_host(config.endpoint.host_str().unwrap_or_default());
+    if denied { error.with_denied() } else { error }
+}
+
+/// The kind of the error, its message and the next step.
+fn explain(
+    cause: &Cause,
+    config: &HfConfig,
+    routes: &Routes,
+    asked: RequestTarget<'_>,
+    reply: &HubErrorResponse,
+) -> (ErrorKind, String, String) {
     let page = routes.page(asked.repo);
     let what = describe(asked);
     let token = token_state(config);
     let words = words(config, reply.message.as_deref());
-    let cause = reply.cause(config.endpoint.scheme() == "https");
-    let denied = matches!(cause, Cause::Gated | Cause::RepoHidden | Cause::Forbidden);
-    let (kind, message, hint) = match cause {
+    match cause {
         Cause::Gated => (
             ErrorKind::Unauthorized,
             format!("{what}: access is gated; {token}"),
@@ -85,50 +98,20 @@ pub(crate) fn error_of(
         Cause::BadToken => (
             ErrorKind::Unauthorized,
             format!("{what}: the Hub refuses the token; {token}{words}"),
-            match &config.token {
-                Some(_) => format!(
-                    "it may be wrong or expired: make a new one at {}, or unset it for what is public",
-                    routes.tokens_page()
-                ),
-                None => set_token(config, routes, "that may read it"),
-            },
+            replace_token(config, routes),
         ),
         Cause::RepoHidden => (
             ErrorKind::NotFound,
             format!("{what}: no such repository, or it is private (the Hub answers the same for both); {token}"),
             format!("check the name at {page}; if it is private, {}", set_token(config, routes, "that may read it")),
         ),
-        Cause::RevisionUnknown => (
-            ErrorKind::NotFound,
-            format!("{what}: the repository has no revision {:?}", asked.revision),
-            format!("the branches, tags and commits are at {page}/tree/main"),
-        ),
-        Cause::EntryUnknown => {
-            let path = asked.path.map_or("/", RepoPath::as_str);
-            (
-                ErrorKind::NotFound,
-                format!("{what}: there is no file {path:?} in this version"),
-                format!("the files are at {page}/tree/{}", asked.revision),
-            )
+        Cause::RevisionUnknown | Cause::EntryUnknown | Cause::SomethingUnknown => {
+            let (message, hint) = explain_unknown(cause, config, routes, asked, &format!("{token}{words}"));
+            (ErrorKind::NotFound, message, hint)
         }
-        Cause::SomethingUnknown => (
-            ErrorKind::NotFound,
-            format!("{what}: not found, and the host does not say what is missing; {token}{words}"),
-            format!(
-                "check the name and the revision at {page}; if it is private, {}",
-                set_token(config, routes, "that may read it")
-            ),
-        ),
-        Cause::Forbidden => (
-            ErrorKind::Unauthorized,
-            format!("{what}: forbidden; {token}{words}"),
-            match &config.token {
-                Some(_) => {
-                    format!("a fine-grained token needs the right to read this repository: {}", routes.tokens_page())
-                }
-                None => set_token(config, routes, "that may read it"),
-            },
-        ),
+        Cause::Forbidden => {
+            (ErrorKind::Unauthorized, format!("{what}: forbidden; {token}{words}"), extend_token(config, routes))
+        }
         Cause::Away => (
             ErrorKind::Network,
             format!("{what}: redirect to another host refused"),
@@ -140,9 +123,58 @@ pub(crate) fn error_of(
             format!("{what}: the Hub answered {}{words}", reply.status),
             "see https://status.huggingface.co, or try again later".to_owned(),
         ),
-    };
-    let error = Error::new(kind, message).with_hint(hint).with_host(config.endpoint.host_str().unwrap_or_default());
-    if denied { error.with_denied() } else { error }
+    }
+}
+
+/// The message and the next step where something is missing.
+fn explain_unknown(
+    cause: &Cause,
+    config: &HfConfig,
+    routes: &Routes,
+    asked: RequestTarget<'_>,
+    words: &str,
+) -> (String, String) {
+    let page = routes.page(asked.repo);
+    let what = describe(asked);
+    match cause {
+        Cause::RevisionUnknown => (
+            format!("{what}: the repository has no revision {:?}", asked.revision),
+            format!("the branches, tags and commits are at {page}/tree/main"),
+        ),
+        Cause::EntryUnknown => {
+            let path = asked.path.map_or("/", RepoPath::as_str);
+            (
+                format!("{what}: there is no file {path:?} in this version"),
+                format!("the files are at {page}/tree/{}", asked.revision),
+            )
+        }
+        _ => (
+            format!("{what}: not found, and the host does not say what is missing; {words}"),
+            format!(
+                "check the name and the revision at {page}; if it is private, {}",
+                set_token(config, routes, "that may read it")
+            ),
+        ),
+    }
+}
+
+/// The next step after a refused token.
+fn replace_token(config: &HfConfig, routes: &Routes) -> String {
+    match &config.token {
+        Some(_) => format!(
+            "it may be wrong or expired: make a new one at {}, or unset it for what is public",
+            routes.tokens_page()
+        ),
+        None => set_token(config, routes, "that may read it"),
+    }
+}
+
+/// The next step after a token without the right to read.
+fn extend_token(config: &HfConfig, routes: &Routes) -> String {
+    match &config.token {
+        Some(_) => format!("a fine-grained token needs the right to read this repository: {}", routes.tokens_page()),
+        None => set_token(config, routes, "that may read it"),
+    }
 }
 
 /// The error for a network that may not be asked.

@@ -116,7 +116,7 @@ pub(crate) fn next_page(current: &Url, link: Option<&str>) -> Result<Option<Url>
     };
     let next = current.join(target).map_err(|error| bad(&format!("has no address: {error}")))?;
     if next.origin() != current.origin() || !next.username().is_empty() || next.password().is_some() {
-        return Err(bad("lies on another host"));
+        return Err(bad("is on another host"));
     }
     Ok(Some(next))
 }

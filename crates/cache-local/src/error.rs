@@ -12,7 +12,7 @@ pub(crate) fn read(error: io::Error) -> Error {
             Error::new(ErrorKind::NotFound, error.to_string()).with_source(error)
         }
         io::ErrorKind::PermissionDenied => Error::new(ErrorKind::Storage, error.to_string())
-            .with_hint("check who may read the folder and its files")
+            .with_hint("check the permissions of the folder and its files")
             .with_source(error),
         _ => Error::new(ErrorKind::Storage, error.to_string()).with_source(error),
     }

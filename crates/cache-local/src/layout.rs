@@ -37,7 +37,7 @@ impl FolderLayout {
         if !root.is_dir() {
             let parent = root.parent().unwrap_or(&root).display();
             return Err(Error::new(ErrorKind::Usage, format!("{} is not a folder", folder.display()))
-                .with_hint(format!("give the folder it lies in: {parent}")));
+                .with_hint(format!("give its parent folder: {parent}")));
         }
         if is_repo(&root) {
             return Ok(Self::CachedRepo(CachedRepo::new(root)));

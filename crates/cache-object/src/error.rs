@@ -119,7 +119,7 @@ pub(crate) fn error_of(kind: BucketKind, what: &str, reply: &CloudErrorResponse)
         let hint = "check the secret key, this machine's clock, and that no proxy changes the requests";
         (K::Unauthorized, message, hint)
     } else if reply.is(ARCHIVED) {
-        let message = format!("{what}: the object lies in archive storage ({words})");
+        let message = format!("{what}: the object is in archive storage ({words})");
         (K::Unsupported, message, "have it restored first (`aws s3api restore-object`, a rehydration on Azure)")
     } else if moved {
         return elsewhere(what, reply, &words);

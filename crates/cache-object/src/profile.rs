@@ -120,7 +120,7 @@ fn read(path: Option<PathBuf>) -> Result<String> {
     let Some(path) = path else { return Ok(String::new()) };
     let usage = |error: std::io::Error| {
         Error::new(ErrorKind::Usage, format!("AWS's settings cannot be read: {error}"))
-            .with_hint("check who may read the file, or name another with AWS_CONFIG_FILE")
+            .with_hint("check the permissions of the file, or name another with AWS_CONFIG_FILE")
     };
     match cache_fs::read_text(&path, MAX_FILE) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),

@@ -16,8 +16,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::blocking::blocking;
-use crate::observe::RouteName;
-use crate::page::{self, Problem, QuarantinedFile, Viewer};
+use crate::page::{QuarantinedFile, Viewer};
+use crate::problem::{self, Problem};
+use crate::response_labels::RouteName;
 
 /// Longest body that is read, in bytes.
 const MAX_BODY: usize = 16 << 10;
@@ -41,7 +42,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
 /// Body of a fetch request.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Fetch {
+struct FetchBody {
     #[serde(rename = "ref")]
     reference: String,
     #[serde(default)]
@@ -51,14 +52,14 @@ struct Fetch {
 /// Body with a model or version.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Which {
+struct ModelBody {
     #[serde(rename = "ref")]
     reference: String,
 }
 
 /// Begins a fetch and answers at once with the row to watch.
 async fn fetch(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (viewer, asked) = asked::<Fetch>(&app, request).await?;
+    let (viewer, asked) = asked::<FetchBody>(&app, request).await?;
     let reference = reference(&app, &viewer, asked.reference.clone()).await?;
     let model = reference.model.clone();
     let mut get = app.cache.get(asked.reference.as_str());
@@ -81,30 +82,30 @@ async fn fetch(State(app): State<Arc<App>>, request: Request) -> Result<Response
     });
     let watch =
         json!({ "id": id, "model": reference.model.to_string(), "watch": "/-/events", "list": "/-/api/downloads" });
-    Ok((StatusCode::ACCEPTED, page::json(&watch)).into_response())
+    Ok((StatusCode::ACCEPTED, problem::json(&watch)).into_response())
 }
 
 async fn pin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (viewer, which) = asked::<Which>(&app, request).await?;
+    let (viewer, which) = asked::<ModelBody>(&app, request).await?;
     let reference = reference(&app, &viewer, which.reference).await?;
     let (cache, wanted) = (app.cache.clone(), reference.clone());
     blocking(move || cache.pin(wanted)).await?;
     app.page.changed();
-    Ok(page::json(&json!({ "pinned": reference.to_string() })))
+    Ok(problem::json(&json!({ "pinned": reference.to_string() })))
 }
 
 async fn unpin(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (viewer, which) = asked::<Which>(&app, request).await?;
+    let (viewer, which) = asked::<ModelBody>(&app, request).await?;
     let reference = reference(&app, &viewer, which.reference).await?;
     let (cache, wanted) = (app.cache.clone(), reference.clone());
     let was = blocking(move || cache.unpin(wanted)).await?;
     app.page.changed();
-    Ok(page::json(&json!({ "unpinned": reference.to_string(), "was_pinned": was })))
+    Ok(problem::json(&json!({ "unpinned": reference.to_string(), "was_pinned": was })))
 }
 
 /// Removes a version, or all of a model. What is pinned or in use stays, and the answer says so.
 async fn evict(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
-    let (viewer, which) = asked::<Which>(&app, request).await?;
+    let (viewer, which) = asked::<ModelBody>(&app, request).await?;
     let reference = reference(&app, &viewer, which.reference).await?;
     let (cache, wanted) = (app.cache.clone(), reference.clone());
     // A bad reference is another error than a version in use.
@@ -120,14 +121,14 @@ async fn evict(State(app): State<Arc<App>>, request: Request) -> Result<Response
         .iter()
         .map(|(version, report)| json!({ "version": version.to_string(), "freed": report.freed }))
         .collect();
-    Ok(page::json(&json!({ "evicted": removed })))
+    Ok(problem::json(&json!({ "evicted": removed })))
 }
 
 /// Has the configuration read again. One that is wrong changes nothing, and the log says so.
 async fn reload(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     Viewer::of(&app, &parts).must_be_admin()?;
     app.reload.notify_one();
-    Ok((StatusCode::ACCEPTED, page::json(&json!({ "reload": "asked for" }))).into_response())
+    Ok((StatusCode::ACCEPTED, problem::json(&json!({ "reload": "asked for" }))).into_response())
 }
 
 async fn quarantine(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
@@ -135,7 +136,7 @@ async fn quarantine(State(app): State<Arc<App>>, parts: Parts) -> Result<Respons
     let store = app.cache.store().clone();
     let bad: Vec<QuarantinedFile> =
         blocking(move || store.quarantined()).await?.into_iter().map(QuarantinedFile::from).collect();
-    Ok(page::json(&json!({ "quarantine": bad })))
+    Ok(problem::json(&json!({ "quarantine": bad })))
 }
 
 async fn throw_away(State(app): State<Arc<App>>, Path(id): Path<String>, parts: Parts) -> Result<Response, Problem> {
@@ -143,7 +144,7 @@ async fn throw_away(State(app): State<Arc<App>>, Path(id): Path<String>, parts: 
     let (store, wanted) = (app.cache.store().clone(), id.clone());
     blocking(move || store.quarantine_remove(&wanted)).await?;
     app.page.changed();
-    Ok(page::json(&json!({ "removed": id })))
+    Ok(problem::json(&json!({ "removed": id })))
 }
 
 /// The admin's request; other callers' bodies are not read.

@@ -1,9 +1,8 @@
-//! [`App`]: state shared by all handlers, and the router.
+//! [`App`]: state shared by all handlers.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::Router;
 use cache_lib::{Cache, Result};
 use tokio::sync::Notify;
 
@@ -12,9 +11,8 @@ use crate::activity::Activity;
 use crate::catalog::Catalog;
 use crate::config::ServerConfig;
 use crate::guard::Guard;
-use crate::observe::Metrics;
-use crate::page::Page;
-use crate::{admin, guard, hub, observe, page};
+use crate::metrics::Metrics;
+use crate::page_state::PageState;
 
 /// State shared by all handlers.
 #[derive(Debug)]
@@ -31,14 +29,14 @@ pub(crate) struct App {
     pub(crate) reload: Arc<Notify>,
     /// Whether the server is stopping.
     stopping: AtomicBool,
-    pub(crate) page: Page,
+    pub(crate) page: PageState,
     /// Held while a probe checks the store.
     pub(crate) looking: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl App {
     pub(crate) fn new(cache: Cache, config: ServerConfig) -> Result<Arc<Self>> {
-        let page = Page::new(&cache, &config);
+        let page = PageState::new(&cache, &config);
         Self::build(cache, config, Arc::default(), Arc::default(), Arc::default(), page)
     }
 
@@ -58,7 +56,7 @@ impl App {
         activity: Arc<Activity>,
         metrics: Arc<Metrics>,
         reload: Arc<Notify>,
-        page: Page,
+        page: PageState,
     ) -> Result<Arc<Self>> {
         let catalog = Arc::new(Catalog::new(cache.clone(), &config, Arc::clone(&activity))?);
         let access = Access::new(&config, cache.clone(), Arc::clone(&catalog) as _, catalog.records())?;
@@ -76,18 +74,6 @@ impl App {
 
     pub(crate) fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Relaxed)
-    }
-
-    /// All routes. What no other takes is the Hub's.
-    pub(crate) fn router(self: &Arc<Self>) -> Router {
-        Router::new()
-            .merge(page::routes())
-            .merge(admin::routes())
-            .merge(observe::routes())
-            .fallback(hub::handle)
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(self), guard::check))
-            .layer(axum::middleware::from_fn_with_state(Arc::clone(self), observe::record))
-            .with_state(Arc::clone(self))
     }
 }
 

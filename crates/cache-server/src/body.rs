@@ -52,7 +52,7 @@ type Reading = Pin<Box<dyn Future<Output = Result<Bytes>> + Send>>;
 
 /// A piece of a body.
 #[derive(Debug)]
-enum Piece {
+enum BodyPiece {
     /// What stands between the parts of several ranges.
     Text(Bytes),
     /// Bytes of the file.
@@ -63,7 +63,7 @@ enum Piece {
 /// never sees a short body end well.
 pub(crate) struct FileBody<R> {
     reader: R,
-    pieces: VecDeque<Piece>,
+    pieces: VecDeque<BodyPiece>,
     /// The chunk that is being read: the next of the first range among the pieces.
     reading: Option<Reading>,
     /// The chunk that was read ahead.
@@ -81,7 +81,7 @@ impl<R: ReadAt> FileBody<R> {
     /// # Errors
     /// Why there are no first bytes.
     pub(crate) async fn range(reader: R, range: Range<u64>) -> Result<Self> {
-        Self::of(reader, VecDeque::from([Piece::Range(range)])).await
+        Self::of(reader, VecDeque::from([BodyPiece::Range(range)])).await
     }
 
     /// Several ranges of a file, as `multipart/byteranges`.
@@ -91,15 +91,15 @@ impl<R: ReadAt> FileBody<R> {
     pub(crate) async fn multipart(reader: R, parts: Vec<Range<u64>>, form: &Multipart<'_>) -> Result<Self> {
         let mut pieces = VecDeque::with_capacity(2 * parts.len() + 1);
         for part in parts {
-            pieces.push_back(Piece::Text(form.head(&part)));
-            pieces.push_back(Piece::Range(part));
+            pieces.push_back(BodyPiece::Text(form.head(&part)));
+            pieces.push_back(BodyPiece::Range(part));
         }
-        pieces.push_back(Piece::Text(form.end()));
+        pieces.push_back(BodyPiece::Text(form.end()));
         Self::of(reader, pieces).await
     }
 
-    async fn of(reader: R, pieces: VecDeque<Piece>) -> Result<Self> {
-        let left = pieces.iter().map(Piece::len).sum();
+    async fn of(reader: R, pieces: VecDeque<BodyPiece>) -> Result<Self> {
+        let left = pieces.iter().map(BodyPiece::len).sum();
         let mut body = Self { reader, pieces, reading: None, ready: None, unsent: Unsent::default(), left };
         body.read_on();
         if let Some(reading) = body.reading.take() {
@@ -116,7 +116,7 @@ impl<R: ReadAt> FileBody<R> {
     /// Begins to read the next chunk of the first range there is.
     fn read_on(&mut self) {
         let next = self.pieces.iter().find_map(|piece| match piece {
-            Piece::Range(range) if !range.is_empty() => Some(range.clone()),
+            BodyPiece::Range(range) if !range.is_empty() => Some(range.clone()),
             _ => None,
         });
         self.reading = next.map(|range| {
@@ -128,22 +128,22 @@ impl<R: ReadAt> FileBody<R> {
 
     /// The next piece's next bytes; `None` at the end.
     fn poll_chunk(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
-        while matches!(self.pieces.front(), Some(Piece::Range(range)) if range.is_empty()) {
+        while matches!(self.pieces.front(), Some(BodyPiece::Range(range)) if range.is_empty()) {
             self.pieces.pop_front();
         }
         match self.pieces.pop_front() {
             None => Poll::Ready(None),
-            Some(Piece::Text(text)) => Poll::Ready(Some(Ok(text))),
-            Some(Piece::Range(range)) => {
+            Some(BodyPiece::Text(text)) => Poll::Ready(Some(Ok(text))),
+            Some(BodyPiece::Range(range)) => {
                 // Stays what it was until its bytes are there.
-                self.pieces.push_front(Piece::Range(range.clone()));
+                self.pieces.push_front(BodyPiece::Range(range.clone()));
                 let mut bytes = ready!(self.poll_read(context))?;
                 let wanted = range.end - range.start;
                 bytes.truncate(usize::try_from(wanted).unwrap_or(usize::MAX));
                 if bytes.is_empty() {
                     return Poll::Ready(Some(Err(ended(&range))));
                 }
-                if let Some(Piece::Range(rest)) = self.pieces.front_mut() {
+                if let Some(BodyPiece::Range(rest)) = self.pieces.front_mut() {
                     rest.start = range.start.saturating_add(bytes.len() as u64);
                 }
                 let bytes = self.unsent.count(bytes);
@@ -213,7 +213,7 @@ impl<R: ReadAt> http_body::Body for FileBody<R> {
     }
 }
 
-impl Piece {
+impl BodyPiece {
     fn len(&self) -> u64 {
         match self {
             Self::Text(text) => text.len() as u64,

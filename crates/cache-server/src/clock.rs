@@ -1,8 +1,8 @@
-//! [`Clock`]: the one clock of what expires here.
+//! [`Clock`]: the one clock of what expires here; times as numbers.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Tells the time. Tests put their own in.
 #[derive(Clone)]
@@ -29,6 +29,11 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock")
     }
+}
+
+/// Seconds since 1970: what scripts reckon with.
+pub(crate) fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A clock that is moved by hand.

@@ -5,34 +5,30 @@ mod rate;
 mod tokens;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{Request, State};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use cache_lib::Result;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
-use self::host::Hosts;
+use self::host::AllowedHosts;
 pub(crate) use self::rate::ConnectionGuard;
 use self::rate::{Connections, Rates};
 use self::tokens::UnknownTokens;
-use crate::app::App;
 use crate::caller::{Caller, Token};
 use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::hub_error::{HubError, put, refuse};
 use crate::listen::Peer;
-use crate::observe::RouteName;
+use crate::response_labels::RouteName;
 use crate::slots::Reserved;
 
 /// Checks of every request: host, origin, rate.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    hosts: Hosts,
+    hosts: AllowedHosts,
     rates: Option<Rates>,
     connections: Connections,
     tokens: UnknownTokens,
@@ -40,7 +36,7 @@ pub(crate) struct Guard {
 
 /// Why a request is rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Rejection {
+pub(crate) enum Rejection {
     /// It is for another host.
     Host,
     /// A page of another site sent it.
@@ -58,7 +54,7 @@ impl Guard {
 
     fn with_clock(config: &ServerConfig, clock: Clock) -> Self {
         Self {
-            hosts: Hosts::new(config),
+            hosts: AllowedHosts::new(config),
             rates: config.rate.map(|rate| Rates::new(rate, clock.clone())),
             connections: Connections::new(config.connections_per_client),
             tokens: UnknownTokens::new(clock),
@@ -79,8 +75,8 @@ impl Guard {
         }
     }
 
-    /// `admin`: the request carries the admin's token.
-    fn check(&self, parts: &Parts, caller: &Caller, admin: bool) -> Result<(), Rejection> {
+    /// Checks a request before it is routed. `admin`: it carries the admin's token.
+    pub(crate) fn check(&self, parts: &Parts, caller: &Caller, admin: bool) -> Result<(), Rejection> {
         // The unix socket admits no browsers and no other users.
         let peer = match parts.extensions.get() {
             Some(Peer::Unix) => return Ok(()),
@@ -139,16 +135,6 @@ impl IntoResponse for Rejection {
         };
         response.extensions_mut().insert(RouteName("guard"));
         response
-    }
-}
-
-/// The layer.
-pub(crate) async fn check(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
-    let caller = Caller::of(&parts);
-    match app.guard.check(&parts, &caller, app.access.has_admin_token(&caller)) {
-        Ok(()) => next.run(Request::from_parts(parts, body)).await,
-        Err(rejection) => rejection.into_response(),
     }
 }
 

@@ -20,7 +20,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use cache_lib::{Error, ErrorKind, RepoKind};
+use cache_lib::{Error, ErrorKind, RepoKind, RepoPath};
 use http::header::{self, HeaderName, HeaderValue};
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
@@ -36,8 +36,8 @@ use crate::caller::{Caller, Grant};
 use crate::catalog::{Catalog, Found};
 use crate::hub_error::{HubError, gated, put, refuse};
 use crate::listen::Peer;
-use crate::observe::{CacheState, RouteName};
 use crate::repo::Repo;
+use crate::response_labels::{CacheState, RouteName};
 use crate::upstream::Deadline;
 
 /// Whether the bytes lay in the store.
@@ -54,7 +54,7 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
     let route = Route::parse(parts.uri.path());
     let name = RouteName(route.as_ref().map_or("unknown", Route::name));
     let deadline = Deadline::new(app.config.silence);
-    let context = RequestContext { app: &app, caller: &caller, parts: &parts, deadline };
+    let context = HubRequest { app: &app, caller: &caller, parts: &parts, deadline };
     let answer = match route {
         Ok(route) => context.answer(route, body).await,
         Err(refusal) => Err(refusal),
@@ -65,7 +65,7 @@ pub(crate) async fn handle(State(app): State<Arc<App>>, request: Request) -> Res
 }
 
 /// One request.
-struct RequestContext<'a> {
+struct HubRequest<'a> {
     app: &'a App,
     caller: &'a Caller,
     parts: &'a Parts,
@@ -73,7 +73,7 @@ struct RequestContext<'a> {
     deadline: Deadline,
 }
 
-impl RequestContext<'_> {
+impl HubRequest<'_> {
     async fn answer(&self, route: Route, body: Body) -> Result<Response, HubError> {
         if !route.takes(&self.parts.method) {
             let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, None, "Method not allowed");
@@ -82,17 +82,7 @@ impl RequestContext<'_> {
         }
         let query = Query::parse(self.parts.uri.query().unwrap_or_default());
         match route {
-            Route::Resolve { repo, revision, path } => {
-                let (grant, found) = self.find(&repo, &revision).await?;
-                let response =
-                    match resolve::resolve(self.app, &grant, &found.view, &path, self.parts, self.deadline).await {
-                        Err(refusal) => Err(self.withdraw_if_refused(&repo, &grant, refusal).await),
-                        response => response.map(|response| self.with_cache_state(response)),
-                    };
-                // That a file is not there is old news, too.
-                let response = response.unwrap_or_else(|refusal| self.refused(refusal));
-                Ok(with_stale_header(response, found.stale))
-            }
+            Route::Resolve { repo, revision, path } => self.file(&repo, &revision, &path).await,
             Route::List { kind } => self.list(kind, &query).await,
             Route::Info { repo, revision } => {
                 let (_, found) = self.find(&repo, &revision).await?;
@@ -102,19 +92,7 @@ impl RequestContext<'_> {
                 };
                 Ok(with_stale_header(json(bytes), found.stale))
             }
-            Route::Tree { repo, revision, folder } => {
-                let (_, found) = self.find(&repo, &revision).await?;
-                let (from, most) = window(&query)?;
-                let (recursive, expand) = (query.is_on("recursive"), query.is_on("expand"));
-                let folder = folder.as_ref().map(cache_lib::RepoPath::as_str);
-                let page =
-                    pages::tree(&found.view, Shown { folder, recursive, expand, from, most }).map_err(unwritten)?;
-                let (bytes, next) =
-                    page.ok_or_else(|| HubError::EntryNotFound { commit: found.view.commit.clone() })?;
-                let mut response = json(bytes);
-                self.link(response.headers_mut(), &query, next);
-                Ok(with_stale_header(response, found.stale))
-            }
+            Route::Tree { repo, revision, folder } => self.tree(&repo, &revision, folder.as_ref(), &query).await,
             Route::PathsInfo { repo, revision } => {
                 let (_, found) = self.find(&repo, &revision).await?;
                 let form = self.form(body).await?;
@@ -141,6 +119,37 @@ impl RequestContext<'_> {
                 Ok(refuse(StatusCode::NOT_FOUND, None, "Sorry, we can't find the page you are looking for."))
             }
         }
+    }
+
+    /// Answers with a file of a version.
+    async fn file(&self, repo: &Repo, revision: &str, path: &RepoPath) -> Result<Response, HubError> {
+        let (grant, found) = self.find(repo, revision).await?;
+        let response = match resolve::resolve(self.app, &grant, &found.view, path, self.parts, self.deadline).await {
+            Err(refusal) => Err(self.withdraw_if_refused(repo, &grant, refusal).await),
+            response => response.map(|response| self.with_cache_state(response)),
+        };
+        // That a file is not there is old news, too.
+        let response = response.unwrap_or_else(|refusal| self.refused(refusal));
+        Ok(with_stale_header(response, found.stale))
+    }
+
+    /// Answers with a page of a version's tree.
+    async fn tree(
+        &self,
+        repo: &Repo,
+        revision: &str,
+        folder: Option<&RepoPath>,
+        query: &Query,
+    ) -> Result<Response, HubError> {
+        let (_, found) = self.find(repo, revision).await?;
+        let (from, most) = window(query)?;
+        let (recursive, expand) = (query.is_on("recursive"), query.is_on("expand"));
+        let folder = folder.map(RepoPath::as_str);
+        let page = pages::tree(&found.view, Shown { folder, recursive, expand, from, most }).map_err(unwritten)?;
+        let (bytes, next) = page.ok_or_else(|| HubError::EntryNotFound { commit: found.view.commit.clone() })?;
+        let mut response = json(bytes);
+        self.link(response.headers_mut(), query, next);
+        Ok(with_stale_header(response, found.stale))
     }
 
     /// The right to read a repository.

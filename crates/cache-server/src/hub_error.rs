@@ -97,7 +97,7 @@ impl HubError {
         }
     }
 
-    /// The answer to the admin, with hosts and causes, which others are not told.
+    /// The answer to the admin, with hosts and causes, which others do not get.
     pub(crate) fn into_admin_response(self) -> Response {
         let message = match &self {
             Self::Unavailable(error) => error.to_string(),
@@ -152,7 +152,7 @@ fn public_message(error: &Error) -> &'static str {
         ErrorKind::NoSpace => "The mirror has no room for it",
         ErrorKind::Storage => "The mirror's disk is in trouble",
         ErrorKind::NotCached => "Not in the mirror, and upstream may not be asked",
-        ErrorKind::Interrupted => "The mirror has been told to stop",
+        ErrorKind::Interrupted => "The mirror is shutting down",
         ErrorKind::Network if error.is_rate_limited() => "upstream: too many requests",
         ErrorKind::Network if error.is_unreachable() => "upstream: cannot be reached",
         ErrorKind::Network => "upstream: no usable answer",
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_had_has_a_status_and_tells_nothing_of_the_disk() {
+    fn errors_have_a_status_and_name_no_folder() {
         for (kind, status) in [
             (ErrorKind::Network, 504),
             (ErrorKind::TimedOut, 504),

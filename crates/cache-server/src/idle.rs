@@ -7,10 +7,10 @@ use std::time::Duration;
 
 /// The requests of one connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Requests(Arc<Counts>);
+pub(crate) struct Requests(Arc<RequestCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct RequestCounts {
     begun: AtomicU64,
     ended: AtomicU64,
     /// How often more of an answer was taken.
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_request_under_way_keeps_the_connection_however_long_it_takes() {
+    async fn request_under_way_keeps_its_connection() {
         let (requests, second) = (Requests::default(), Duration::from_secs(1));
         let idle = || tokio::time::timeout(3 * second, requests.none_for(second));
         let long = requests.begin(false);

@@ -1,13 +1,11 @@
-//! Metrics, health, the access log.
+//! Health, the access log, metrics as they are scraped.
 
 mod exchange;
-mod metrics;
 #[cfg(feature = "otel")]
 pub(crate) mod otel;
 mod sample;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -21,23 +19,14 @@ use serde_json::json;
 use tracing::Instrument as _;
 
 use self::exchange::RequestLog;
-pub(crate) use self::metrics::Metrics;
 use crate::app::App;
 use crate::caller::Caller;
-use crate::page::Problem;
+use crate::metrics::STORE_TIMEOUT;
+use crate::problem::Problem;
+use crate::response_labels::RouteName;
 
-/// How long a probe waits for the store.
-const PATIENCE: Duration = Duration::from_secs(2);
 /// What Prometheus asks for.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
-/// The name of the route that answered, put into the response's extensions by the handler: `resolve`, `tree`, `page` …
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct RouteName(pub(crate) &'static str);
-
-/// Whether a file's bytes lay in the store, put into the response's extensions: `hit` or `miss`. For the access log.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct CacheState(pub(crate) &'static str);
 
 /// `/healthz` and `/readyz`, open to all, and `/metrics`, for the admin: its counts show what
 /// others fetch, from where, and of bad files. None of them names a repository, a path or a user.
@@ -60,7 +49,9 @@ async fn metrics(State(app): State<Arc<App>>, parts: Parts) -> Response {
         return named("metrics", Problem::not_admin().with_hint(hint));
     }
     let sample = sample::take(&app).await;
-    let Ok(text) = app.metrics.text(&sample) else { return StatusCode::INTERNAL_SERVER_ERROR.into_response() };
+    let Ok(text) = app.metrics.text(&sample.registry()) else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
     named("metrics", ([(CONTENT_TYPE, OPEN_METRICS)], text))
 }
 
@@ -100,7 +91,7 @@ async fn store_check(app: &App) -> Option<cache_lib::Result<()>> {
         });
         task.await.ok()
     };
-    tokio::time::timeout(PATIENCE, look).await.ok().flatten()
+    tokio::time::timeout(STORE_TIMEOUT, look).await.ok().flatten()
 }
 
 fn named(route: &'static str, response: impl IntoResponse) -> Response {

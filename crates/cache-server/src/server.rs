@@ -25,9 +25,9 @@ use crate::config::ServerConfig;
 use crate::guard::ConnectionGuard;
 use crate::idle::Requests;
 use crate::listen::{Address, Connection, Listener, Peer};
-use crate::page;
 use crate::repo::Repo;
-use crate::slots::{RESERVED_TIMEOUT, Reserved, Slot, Slots};
+use crate::router::router;
+use crate::slots::{AcceptSlot, RESERVED_TIMEOUT, Reserved, Slots};
 use crate::trim::ConnectionCount;
 
 /// Bytes of an answer that wait for the socket before more of it is read, and the longest head of a request. hyper's own
@@ -41,7 +41,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How much of the store is closed to clients without a token.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Closed {
+pub struct ClosedRepos {
     /// Repositories that are served to any client.
     pub all: usize,
     /// Those of them that are closed.
@@ -92,7 +92,7 @@ impl Server {
         let tls = config.tls.as_ref().map(crate::tls::Tls::load).transpose()?;
         let slots = Slots::new(config.connections);
         let app = App::new(cache, config)?;
-        let current = RwLock::new((Arc::clone(&app), app.router()));
+        let current = RwLock::new((Arc::clone(&app), router(&app)));
         let shared = Shared {
             current,
             reload: None,
@@ -126,7 +126,7 @@ impl Server {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub async fn closed(&self) -> Result<Closed> {
+    pub async fn closed(&self) -> Result<ClosedRepos> {
         let app = self.shared.app();
         let cache = app.cache.clone();
         let stored = blocking(move || cache.store().models()).await?;
@@ -137,7 +137,7 @@ impl Server {
             .keys()
             .filter_map(|name| Repo::of(&format!("hf://{name}").parse::<ModelRef>().ok()?.model));
         let repos: BTreeSet<Repo> = stored.chain(aliases).collect();
-        let mut closed = Closed { all: repos.len(), ..Closed::default() };
+        let mut closed = ClosedRepos { all: repos.len(), ..ClosedRepos::default() };
         let repos: Vec<&Repo> = repos.iter().collect();
         let may_list = app.access.may_list_each(&Caller::default(), &repos).await;
         let shut = repos.into_iter().zip(may_list).filter(|(_, shown)| !shown);
@@ -167,7 +167,11 @@ impl Server {
             let mut stop = pin!(stop);
             let accepting = futures::future::join_all(listeners.iter().map(|one| accept(one, &shared, &graceful)));
             let mut accepting = pin!(accepting);
-            let mut sampling = pin!(page::sampling(&shared.app()));
+            let sampling = {
+                let app = shared.app();
+                app.page.sampling(&app.cache, &app.activity)
+            };
+            let mut sampling = pin!(sampling);
             loop {
                 tokio::select! {
                     biased;
@@ -209,7 +213,7 @@ impl Shared {
         let app = self.app();
         match read().and_then(|config| app.with_config(config)) {
             Ok(app) => {
-                let router = app.router();
+                let router = router(&app);
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = (app, router);
                 tracing::info!("the configuration was read again");
             }
@@ -244,7 +248,7 @@ async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulSh
                 if let Some(tls) = shared.tls.clone() {
                     let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
                     tokio::spawn(async move {
-                        let place = held.0.as_ref().and_then(Slot::as_reserved);
+                        let place = held.0.as_ref().and_then(AcceptSlot::as_reserved);
                         let shaking = async { tls.acceptor().await.accept(stream).await };
                         let handshake = tokio::time::timeout(idle_timeout(&shared.app(), place), shaking);
                         let accepted = tokio::select! {
@@ -278,7 +282,7 @@ async fn ended(place: Option<&Reserved>) {
 }
 
 /// A connection's places: among all, and among its client's.
-type Held = (Option<Slot>, Option<ConnectionGuard>);
+type Held = (Option<AcceptSlot>, Option<ConnectionGuard>);
 
 /// Serves one connection on a task of its own.
 fn serve<S>(stream: S, peer: Peer, held: Held, shared: &Arc<Shared>, watcher: hyper_util::server::graceful::Watcher)
@@ -290,7 +294,7 @@ where
     let shared = Arc::clone(shared);
     let requests = Requests::default();
     let counted = requests.clone();
-    let reserved = held.0.as_ref().and_then(Slot::as_reserved).cloned();
+    let reserved = held.0.as_ref().and_then(AcceptSlot::as_reserved).cloned();
     let place = reserved.clone();
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);

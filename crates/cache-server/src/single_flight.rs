@@ -10,17 +10,17 @@ use tokio::time::Instant;
 use tracing::Instrument as _;
 
 /// Questions under way. Clones are the same ones.
-pub(crate) struct SingleFlight<K, T>(Arc<Mutex<HashMap<K, Call<T>>>>);
+pub(crate) struct SingleFlight<K, T>(Arc<Mutex<HashMap<K, SharedCall<T>>>>);
 
 /// One question under way.
 #[derive(Debug, Clone)]
-pub(crate) struct Call<T> {
+pub(crate) struct SharedCall<T> {
     /// When it began.
     pub(crate) since: Instant,
     end: watch::Receiver<Option<T>>,
 }
 
-impl<T: Clone> Call<T> {
+impl<T: Clone> SharedCall<T> {
     /// Waits for the end; `None` when the task was lost.
     pub(crate) async fn end(&self) -> Option<T> {
         let mut end = self.end.clone();
@@ -34,18 +34,18 @@ where
     T: Clone + Send + Sync + 'static,
 {
     /// The question of a key, if it is under way.
-    pub(crate) fn join(&self, key: &K) -> Option<Call<T>> {
+    pub(crate) fn join(&self, key: &K) -> Option<SharedCall<T>> {
         self.lock().get(key).cloned()
     }
 
     /// Starts the question of a key on a task of its own, unless it is under way.
-    pub(crate) fn start(&self, key: &K, work: impl Future<Output = T> + Send + 'static) -> Call<T> {
+    pub(crate) fn start(&self, key: &K, work: impl Future<Output = T> + Send + 'static) -> SharedCall<T> {
         let mut calls = self.lock();
         if let Some(call) = calls.get(key) {
             return call.clone();
         }
         let (sender, end) = watch::channel(None);
-        let call = Call { since: Instant::now(), end };
+        let call = SharedCall { since: Instant::now(), end };
         calls.insert(key.clone(), call.clone());
         drop(calls);
         let listed = Listed { calls: self.clone(), key: key.clone() };
@@ -66,7 +66,7 @@ where
 }
 
 impl<K, T> SingleFlight<K, T> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Call<T>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, SharedCall<T>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Slots {
 /// A connection's place.
 #[derive(Debug)]
 #[must_use]
-pub(crate) enum Slot {
+pub(crate) enum AcceptSlot {
     Usual {
         _permit: OwnedSemaphorePermit,
     },
@@ -57,16 +57,16 @@ impl Slots {
     }
 
     /// A usual place, or one of the reserve when all are taken.
-    pub(crate) fn take(&self, address: IpAddr) -> Option<Slot> {
+    pub(crate) fn take(&self, address: IpAddr) -> Option<AcceptSlot> {
         match Arc::clone(&self.usual).try_acquire_owned() {
-            Ok(permit) => Some(Slot::Usual { _permit: permit }),
+            Ok(permit) => Some(AcceptSlot::Usual { _permit: permit }),
             Err(_) => self.reserved(address),
         }
     }
 
     /// A place of the reserve; `None` where the client has enough of them. When the reserve is full, the connection that
     /// has waited there for longest is ended: a flood of silent ones never keeps out one that speaks.
-    pub(crate) fn reserved(&self, address: IpAddr) -> Option<Slot> {
+    pub(crate) fn reserved(&self, address: IpAddr) -> Option<AcceptSlot> {
         let (ended, client) = (Arc::new(Notify::new()), network(address));
         let mut waiting = self.reserve.lock();
         if waiting.iter().filter(|(other, _)| *other == client).count() >= RESERVE_PER_CLIENT {
@@ -79,11 +79,11 @@ impl Slots {
             oldest.notify_one();
         }
         drop(waiting);
-        Some(Slot::Reserved(Reserved(Arc::new(Place { ended, reserve: Arc::clone(&self.reserve) }))))
+        Some(AcceptSlot::Reserved(Reserved(Arc::new(Place { ended, reserve: Arc::clone(&self.reserve) }))))
     }
 }
 
-impl Slot {
+impl AcceptSlot {
     /// The place of the reserve, if it is one.
     pub(crate) fn as_reserved(&self) -> Option<&Reserved> {
         match self {
@@ -137,8 +137,8 @@ mod tests {
         let take = |client: usize| slots.take(address(client)).unwrap();
         let usual = take(0);
         assert!(usual.as_reserved().is_none());
-        let silent: Vec<Slot> = (0..RESERVE).map(|number| take(number / RESERVE_PER_CLIENT)).collect();
-        let has_ended = |slot: &Slot| slot.as_reserved().unwrap().ended().now_or_never().is_some();
+        let silent: Vec<AcceptSlot> = (0..RESERVE).map(|number| take(number / RESERVE_PER_CLIENT)).collect();
+        let has_ended = |slot: &AcceptSlot| slot.as_reserved().unwrap().ended().now_or_never().is_some();
         silent[0].as_reserved().unwrap().keep();
         let next = take(100);
         assert!(!silent.iter().any(has_ended), "the admin's is not counted");
@@ -154,7 +154,7 @@ mod tests {
     fn flood_of_one_client_ends_no_others_place() {
         let slots = Slots::new(0);
         let probe = slots.take(address(1)).unwrap();
-        let flood: Vec<Slot> = (0..10_000).filter_map(|_| slots.reserved(address(2))).collect();
+        let flood: Vec<AcceptSlot> = (0..10_000).filter_map(|_| slots.reserved(address(2))).collect();
         assert_eq!(flood.len(), RESERVE_PER_CLIENT);
         assert!(probe.as_reserved().unwrap().ended().now_or_never().is_none());
         assert!(slots.take(address(3)).is_some());

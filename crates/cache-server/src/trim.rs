@@ -12,16 +12,16 @@ const REMAINDER: usize = 4;
 
 /// The open connections. Clones count the same ones.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct ConnectionCount(Arc<Counts>);
+pub(crate) struct ConnectionCount(Arc<ConnectionCounts>);
 
 #[derive(Debug, Default)]
-struct Counts {
+struct ConnectionCounts {
     open: AtomicUsize,
     /// The most that were open since memory was last given back.
     most: AtomicUsize,
 }
 
-/// Counts one open connection until it is dropped, after all else of the connection.
+/// ConnectionCounts one open connection until it is dropped, after all else of the connection.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct CountedConnection(ConnectionCount);
@@ -33,7 +33,7 @@ impl ConnectionCount {
         CountedConnection(self.clone())
     }
 
-    /// Counts one less. Returns whether enough connections have ended since the peak.
+    /// ConnectionCounts one less. Returns whether enough connections have ended since the peak.
     fn leave(&self) -> bool {
         let open = self.0.open.fetch_sub(1, Ordering::AcqRel) - 1;
         let most = self.0.most.load(Ordering::Acquire);

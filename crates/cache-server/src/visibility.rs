@@ -21,12 +21,12 @@ pub(crate) const KEPT: usize = 4096;
 
 /// A visibility, and whether a refusal of upstream is what is known of it. Without a record: unknown, not refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedVisibility {
     pub(crate) visibility: Visibility,
     pub(crate) refused: bool,
 }
 
-impl Recorded {
+impl RecordedVisibility {
     pub(crate) const PUBLIC: Self = Self { visibility: Visibility::Public, refused: false };
     /// Closed, whatever is assumed of repositories without a record.
     pub(crate) const CLOSED: Self = Self { visibility: Visibility::Private, refused: false };
@@ -37,16 +37,16 @@ impl Recorded {
     }
 }
 
-impl From<VisibilityRecord> for Recorded {
+impl From<VisibilityRecord> for RecordedVisibility {
     fn from(record: VisibilityRecord) -> Self {
         Self { visibility: record.visibility, refused: record.evidence == Evidence::Refused }
     }
 }
 
 /// What a read of the disk found.
-type Found = Option<Recorded>;
+type Found = Option<RecordedVisibility>;
 
-/// Recorded visibilities, and what the configuration opens in spite of them.
+/// RecordedVisibility visibilities, and what the configuration opens in spite of them.
 #[derive(Debug)]
 pub(crate) struct VisibilityRecords {
     reading: Arc<RecordReader>,
@@ -80,7 +80,7 @@ impl VisibilityRecords {
     /// What was recorded at the last [`load`](Self::load); `None` without a record. Reads no disk: what was never loaded
     /// is closed.
     pub(crate) fn recorded(&self, repo: &Repo) -> Found {
-        self.lock().get(repo).map_or(Some(Recorded::CLOSED), |(_, found)| *found)
+        self.lock().get(repo).map_or(Some(RecordedVisibility::CLOSED), |(_, found)| *found)
     }
 
     /// What is recorded; reads the disk where the last read is too old. A disk that fails opens nothing.
@@ -107,7 +107,7 @@ impl VisibilityRecords {
         }
         let (reading, wanted, at) = (Arc::clone(&self.reading), repos.clone(), self.clock.now());
         let read = blocking(move || Ok(wanted.iter().map(|repo| reading.read(repo)).collect::<Vec<_>>())).await;
-        let found = read.unwrap_or_else(|_| vec![Some(Recorded::CLOSED); repos.len()]);
+        let found = read.unwrap_or_else(|_| vec![Some(RecordedVisibility::CLOSED); repos.len()]);
         let mut kept = self.lock();
         for (repo, found) in repos.into_iter().zip(found) {
             // A later read may have ended before.
@@ -128,7 +128,7 @@ impl VisibilityRecords {
     }
 
     /// Whether it is readable without a token where upstream cannot be asked.
-    pub(crate) fn is_open(&self, repo: &Repo, known: Recorded) -> bool {
+    pub(crate) fn is_open(&self, repo: &Repo, known: RecordedVisibility) -> bool {
         // Online upstream decides: its silence grants nothing.
         let assumed = self.assume_public && self.reading.cache.is_offline();
         // What upstream has refused is known not to be public.
@@ -137,7 +137,7 @@ impl VisibilityRecords {
     }
 
     /// The visibility that answers state. Unknown and open by configuration is public here.
-    pub(crate) fn stated(&self, repo: &Repo, known: Recorded) -> Visibility {
+    pub(crate) fn stated(&self, repo: &Repo, known: RecordedVisibility) -> Visibility {
         let open = known.visibility == Visibility::Unknown && self.is_open(repo, known);
         if open { Visibility::Public } else { known.visibility }
     }
@@ -157,7 +157,7 @@ impl RecordReader {
     fn read(&self, repo: &Repo) -> Found {
         let recorded = |model: &ModelId| {
             let record = self.cache.store().visibility(model);
-            record.map_or(Some(Recorded::CLOSED), |record| record.map(Recorded::from))
+            record.map_or(Some(RecordedVisibility::CLOSED), |record| record.map(RecordedVisibility::from))
         };
         match self.aliases.get(&repo.to_string()) {
             None => recorded(&repo.model()),
@@ -214,7 +214,7 @@ mod tests {
         cache.store().put_visibility(&model, &record).unwrap();
         assert_eq!(records.load(&repo).await, None);
         clock.pass(FRESH);
-        assert_eq!(records.load(&repo).await, Some(Recorded::CLOSED));
+        assert_eq!(records.load(&repo).await, Some(RecordedVisibility::CLOSED));
     }
 
     #[tokio::test]

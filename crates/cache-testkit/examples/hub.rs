@@ -4,7 +4,7 @@
 //!
 //! `DIR/org/name/…` become models, `DIR/datasets/org/name/…` and `DIR/spaces/org/name/…` the other kinds.
 //! `--rate` holds for each connection. Gated and private repositories are open to the user of the first token. `--tag`
-//! tags the only commit there is, `--pull` adds `refs/pr/1` with the same files. With `--flip-every` all files lie, with
+//! tags the only commit there is, `--pull` adds `refs/pr/1` with the same files. With `--flip-every` all files have wrong bytes, with
 //! `--die-after` their requests get no answer after so many, and the last ones break off. The first line on stdout is the address to give to
 //! `HF_ENDPOINT`. It serves until stdin ends or it is killed.
 
@@ -50,17 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (token, user) in &users {
         hub.add_user(token, user);
     }
-    let mut commits: HashMap<String, (Commit, Files)> = HashMap::new();
-    for org in folders(&root)? {
-        let name = file_name(&org);
-        if matches!(name.as_str(), "models" | "datasets" | "spaces") {
-            for org in folders(&org)? {
-                add(&hub, &name, &org, &mut commits)?;
-            }
-        } else {
-            add(&hub, "models", &org, &mut commits)?;
-        }
-    }
+    let commits = add_all(&hub, &root)?;
     let granted: Vec<String> = users.first().map(|(_, user)| user.clone()).into_iter().collect();
     gated.iter().for_each(|repo| hub.set_access(repo, Access::gated(granted.clone())));
     private.iter().for_each(|repo| hub.set_access(repo, Access::private(granted.clone())));
@@ -75,9 +65,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", hub.url())?;
     stdout.flush()?;
-    // Served from another thread; the end of stdin is the end of whoever started this.
+    // Served from another thread; the end of stdin is the end of the process that started this.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     Ok(())
+}
+
+/// Adds the repositories of a folder tree.
+fn add_all(hub: &Hub, root: &Path) -> Result<HashMap<String, (Commit, Files)>, Box<dyn Error>> {
+    let mut commits: HashMap<String, (Commit, Files)> = HashMap::new();
+    for org in folders(root)? {
+        let name = file_name(&org);
+        if matches!(name.as_str(), "models" | "datasets" | "spaces") {
+            for org in folders(&org)? {
+                add(hub, &name, &org, &mut commits)?;
+            }
+        } else {
+            add(hub, "models", &org, &mut commits)?;
+        }
+    }
+    Ok(commits)
 }
 
 /// The requests for files.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use cache_core::{Hasher, Hashes, Sha256};
 
-use crate::fixtures::Seeded;
+use crate::seeded::{Seeded, to_usize};
 
 /// Bytes read at once: large enough to be cheap, small enough to stay in a core's own cache on the way to the socket.
 pub(crate) const CHUNK: usize = 256 << 10;
@@ -191,10 +191,6 @@ impl From<String> for Content {
 
 fn hasher(size: u64) -> Hasher {
     if size <= GIT_LIMIT { Hasher::new().with_git_sha1(size) } else { Hasher::new() }
-}
-
-pub(crate) fn to_usize(size: u64) -> usize {
-    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 #[cfg(unix)]

@@ -11,14 +11,17 @@
 #[cfg(test)]
 mod client;
 pub mod conformance;
+mod connection;
 mod content;
 mod fault;
 pub mod fixtures;
 mod fuzz;
+mod gate;
 mod hang;
 mod hub;
 mod listen;
 mod memory;
+mod seeded;
 mod serve;
 
 pub use content::Content;

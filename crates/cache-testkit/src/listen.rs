@@ -10,8 +10,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
+use crate::connection::Connection;
 use crate::serve::Reply;
 
 /// A listening socket and its address.
@@ -66,15 +66,6 @@ pub(crate) struct Counts {
     pub(crate) opened: AtomicU64,
     pub(crate) open: AtomicU64,
     pub(crate) peak: AtomicU64,
-}
-
-/// One connection, as its requests see it.
-#[derive(Debug, Clone)]
-pub(crate) struct Connection {
-    /// Number from 1, over all listeners of the process.
-    pub(crate) id: u64,
-    /// When the bytes sent so far are paid for, under a rate.
-    pub(crate) paid: Arc<Mutex<Option<Instant>>>,
 }
 
 /// Answers requests.

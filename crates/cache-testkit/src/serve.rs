@@ -14,8 +14,9 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use crate::Content;
+use crate::connection::Connection;
 use crate::content::CHUNK;
-use crate::listen::Connection;
+use crate::gate::Gate;
 
 /// A reply's body.
 pub(crate) enum Reply {
@@ -70,14 +71,14 @@ pub(crate) struct Twist {
     /// The connection is closed before this byte.
     pub(crate) cut: Option<u64>,
     /// The bytes stop coming before this one until the gate opens.
-    pub(crate) stall: Option<(u64, crate::hub::Gate)>,
+    pub(crate) stall: Option<(u64, Gate)>,
     /// The lowest bit of this byte is wrong.
     pub(crate) flip: Option<u64>,
     /// The lowest bit of the first of so many bytes is wrong, again and again.
     pub(crate) flip_every: Option<u64>,
 }
 
-/// How fast, and who counts.
+/// How fast, and where it is counted.
 #[derive(Debug, Clone)]
 pub(crate) struct Flow {
     /// Bytes a second over the connection; 0 for as fast as it goes.
@@ -144,13 +145,13 @@ impl FileBody {
             && index < bytes.len() as u64
         {
             let mut wrong = bytes.to_vec();
-            wrong[crate::content::to_usize(index)] ^= 1;
+            wrong[crate::seeded::to_usize(index)] ^= 1;
             bytes = wrong.into();
         }
         if let Some(every) = self.flow.twist.flip_every.filter(|&every| every > 0) {
             let mut wrong = bytes.to_vec();
-            let first = crate::content::to_usize(self.at.next_multiple_of(every) - self.at);
-            wrong.iter_mut().skip(first).step_by(crate::content::to_usize(every)).for_each(|byte| *byte ^= 1);
+            let first = crate::seeded::to_usize(self.at.next_multiple_of(every) - self.at);
+            wrong.iter_mut().skip(first).step_by(crate::seeded::to_usize(every)).for_each(|byte| *byte ^= 1);
             bytes = wrong.into();
         }
         let length = bytes.len() as u64;

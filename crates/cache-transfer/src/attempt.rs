@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use cache_core::{ByteRange, DigestVerifier, Error, ErrorKind, FileEntry, Hashes, Opened, Result};
+use cache_core::{ByteRange, DigestVerifier, Error, ErrorKind, FileEntry, Hasher, Hashes, Opened, Result};
 use cache_store::Partial;
 use tokio::task::JoinSet;
 
@@ -158,14 +158,15 @@ async fn attempt(
     reporter: &Arc<Reporter>,
 ) -> Result<TransferOutcome, StopReason> {
     let mut done = RangeSet::from_untrusted(partial.recorded(), spec.file.size);
-    let mut first = None;
-    if let [lane] = lanes {
-        match first_response(spec, lane, partial, &done, reporter).await? {
-            Some(FirstAnswer::Local(path)) => return Ok(TransferOutcome::Local(path)),
-            Some(FirstAnswer::Stream(response)) => first = Some(response),
-            None => {}
-        }
-    }
+    let answer = match lanes {
+        [lane] => first_response(spec, lane, partial, &done, reporter).await?,
+        _ => None,
+    };
+    let mut first = match answer {
+        Some(FirstAnswer::Local(path)) => return Ok(TransferOutcome::Local(path)),
+        Some(FirstAnswer::Stream(response)) => Some(response),
+        None => None,
+    };
     let size = spec.file.size.or(first.as_ref().and_then(|first| first.body.size));
     if size.is_some_and(|size| done.end() > size) {
         // More was recorded than there is: nothing of it can be believed.
@@ -174,30 +175,19 @@ async fn attempt(
         first = None;
     }
     let resumed = done.total();
-    let store = context.store.clone();
-    let body_limit =
-        if size.is_none() { Some(disk::blocking(move || BodyLimit::of(&store, resumed)).await?) } else { None };
+    let body_limit = body_limit(size, context, resumed).await?;
     if let Some(first) = first.as_ref().filter(|first| first.body.start < first.gap.start) {
         reporter.restarts(&spec.file, first.gap.start);
     }
     reporter.started(size, resumed, &names(lanes.iter()));
-    let hasher = DigestVerifier::hasher(&spec.file, size.unwrap_or_default());
-    let hasher = if context.limits.block_hashes { hasher.with_blocks() } else { hasher };
+    let hasher = hasher(spec, size.unwrap_or_default(), context);
     // Before the file gets its length: readers rely on what had landed.
     let live = reporter.live().begin(reader(partial).await, size, &done);
     if let Some(size) = size {
         disk::blocking(partial.set_size_task(size)).await?;
     }
     let sink = Arc::new(Sink::new(Arc::clone(partial.file()), size, done, hasher, Arc::clone(reporter), live)?);
-    let transfer = Arc::new(Transfer {
-        spec: spec.clone(),
-        lanes: lanes.to_vec(),
-        context: context.clone(),
-        limits: context.limits.clone(),
-        bandwidth: context.bandwidth.clone(),
-        sink: Arc::clone(&sink),
-        body_limit,
-    });
+    let transfer = new_transfer(spec, lanes, context, &sink, body_limit);
     let mut journal = ProgressJournal::new(partial.recorder(), &transfer);
     let outcome = drive(&transfer, first, &journal).await;
     sink.quiesce().await;
@@ -205,11 +195,7 @@ async fn attempt(
     drop(journal);
     drop(transfer);
     if let Err(stop) = outcome {
-        let landed = sink.plan().done().total();
-        sink.abandon().await;
-        if matches!(stop, StopReason::Changed { .. } | StopReason::StartOver) {
-            reporter.restarted(landed);
-        }
+        abandon(sink, &stop, reporter).await;
         return Err(stop);
     }
     if size.is_none() {
@@ -221,11 +207,57 @@ async fn attempt(
     Ok(TransferOutcome::Hashed(hashes, brought))
 }
 
+/// The hasher of a file, with a digest for each block where those are kept.
+fn hasher(spec: &FileSpec, size: u64, context: &TransferContext) -> Hasher {
+    let hasher = DigestVerifier::hasher(&spec.file, size);
+    if context.limits.block_hashes { hasher.with_blocks() } else { hasher }
+}
+
+fn new_transfer(
+    spec: &FileSpec,
+    lanes: &[Arc<Lane>],
+    context: &TransferContext,
+    sink: &Arc<Sink>,
+    body_limit: Option<BodyLimit>,
+) -> Arc<Transfer> {
+    Arc::new(Transfer {
+        spec: spec.clone(),
+        lanes: lanes.to_vec(),
+        context: context.clone(),
+        limits: context.limits.clone(),
+        bandwidth: context.bandwidth.clone(),
+        sink: Arc::clone(sink),
+        body_limit,
+    })
+}
+
+/// Ends an attempt that stopped, and withdraws its progress where it begins anew.
+async fn abandon(sink: Arc<Sink>, stop: &StopReason, reporter: &Reporter) {
+    let landed = sink.plan().done().total();
+    sink.abandon().await;
+    if matches!(stop, StopReason::Changed { .. } | StopReason::StartOver) {
+        reporter.restarted(landed);
+    }
+}
+
+/// The limit of a body of unknown size; `None` for another.
+async fn body_limit(
+    size: Option<u64>,
+    context: &TransferContext,
+    resumed: u64,
+) -> Result<Option<BodyLimit>, StopReason> {
+    if size.is_some() {
+        return Ok(None);
+    }
+    let store = context.store.clone();
+    Ok(Some(disk::blocking(move || BodyLimit::of(&store, resumed)).await?))
+}
+
 /// A handle for concurrent readers. Without one they wait for the whole file.
 async fn reader(partial: &Partial) -> Option<PartialHandle> {
     let open = partial.reader_task();
     let opened = disk::blocking(move || PartialHandle::new(open()?)).await;
-    opened.inspect_err(|error| tracing::debug!(%error, "nobody can read this file while it arrives")).ok()
+    opened.inspect_err(|error| tracing::debug!(%error, "this file cannot be read while it arrives")).ok()
 }
 
 /// The first request: it tells whether the source has a file or a stream, and whether it serves ranges.

@@ -136,11 +136,7 @@ impl RangeConnection<'_> {
             };
             let asked = Instant::now();
             throttled += self.throttle(piece, host_limit.as_ref(), chunk.len()).await;
-            let skipped = chunk.len().min(usize::try_from(skip).unwrap_or(usize::MAX));
-            skip -= skipped as u64;
-            // A server that sends more than it was asked for is not listened to.
-            let bytes = &chunk[skipped..];
-            let bytes = &bytes[..bytes.len().min(usize::try_from(limit - pos).unwrap_or(usize::MAX))];
+            let bytes = useful_part(&chunk, &mut skip, limit - pos);
             if bytes.is_empty() {
                 continue;
             }
@@ -164,6 +160,15 @@ impl RangeConnection<'_> {
         writer.flush().await?;
         Ok(ended?)
     }
+}
+
+/// The bytes of a chunk that belong to the piece: after `skip` bytes of others, and at most `room`.
+fn useful_part<'a>(chunk: &'a [u8], skip: &mut u64, room: u64) -> &'a [u8] {
+    let skipped = chunk.len().min(usize::try_from(*skip).unwrap_or(usize::MAX));
+    *skip -= skipped as u64;
+    // A server that sends more than it was asked for is not listened to.
+    let bytes = &chunk[skipped..];
+    &bytes[..bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX))]
 }
 
 /// A stall window beyond this is none.

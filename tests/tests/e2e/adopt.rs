@@ -46,7 +46,7 @@ fn all_are(report: &Value, state: &str) -> bool {
 }
 
 #[test]
-fn a_hugging_face_cache_is_adopted_without_copying_and_both_work() {
+fn hugging_face_cache_is_adopted_without_copying() {
     let world = World::new();
     let cache = hf_cache(&world, &format!("snapshot_download('{MODEL}')"));
     let asked = world.requests();
@@ -209,7 +209,7 @@ fn ollamas_models_get_names_and_outlive_their_folder() {
 }
 
 #[test]
-fn a_tag_that_ollama_moved_is_followed_and_a_taken_name_is_not_touched() {
+fn moved_ollama_tag_is_followed_taken_name_is_kept() {
     let world = World::new();
     let place = "registry.ollama.ai/library/tiny/1b";
     let models = ollama(&world, place, b"GGUF old");

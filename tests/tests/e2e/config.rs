@@ -28,7 +28,7 @@ fn project(world: &World, text: &str) {
 }
 
 #[test]
-fn flags_win_over_the_environment_over_the_project_over_the_user() {
+fn flags_win_over_environment_over_project_over_user() {
     let world = World::new();
     let shown = |variables: &[(&str, &str)], arguments: &[&str]| {
         let arguments = [&["config", "show", "log.level", "--json"], arguments].concat();
@@ -48,7 +48,7 @@ fn flags_win_over_the_environment_over_the_project_over_the_user() {
 }
 
 #[test]
-fn check_names_lines_and_nearest_keys_and_other_commands_stop_at_the_first() {
+fn config_check_names_lines_and_nearest_keys() {
     let world = World::new();
     world.run(&["config", "check"]).ok();
     let file = configure(&world, "[store]\nquotta = \"1GB\"\n\n[transfer]\njobs = 0\n");

@@ -132,7 +132,7 @@ fn transformers_reads_the_view_offline_without_warnings() {
 }
 
 #[test]
-fn a_python_program_fetches_with_the_command_and_reads_with_huggingface_hub() {
+fn python_reads_with_huggingface_hub_what_get_stored() {
     let world = World::new();
     let programs = world.folder().join("bin");
     fs_err::create_dir_all(&programs).unwrap();

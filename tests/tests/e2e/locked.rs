@@ -18,7 +18,7 @@ fn move_on(world: &World) -> String {
 }
 
 #[test]
-fn a_locked_get_brings_the_old_commit_after_the_hub_has_moved_on() {
+fn locked_get_brings_the_locked_commit() {
     let world = World::new();
     world.run(&["registry", "add", "mine", MODEL]).ok();
     let old = world.commit();

@@ -38,7 +38,7 @@ fn is_right(folder: &std::path::Path) {
 }
 
 #[test]
-fn one_slow_one_lying_and_one_dying_mirror_do_no_harm_and_the_liar_is_named() {
+fn slow_corrupt_and_dying_mirrors_do_no_harm() {
     let world = world(16 << 20);
     let (slow, liar, dying) = (mirror(20 << 10), mirror(16 << 20), mirror(16 << 20));
     liar.trouble(Matches::path("model.bin"), Trouble::FlipEvery(1 << 20));
@@ -56,7 +56,7 @@ fn one_slow_one_lying_and_one_dying_mirror_do_no_harm_and_the_liar_is_named() {
 }
 
 #[test]
-fn a_large_file_comes_from_all_mirrors_and_the_statistics_tell_them_apart() {
+fn large_file_comes_from_all_mirrors() {
     let world = world(16 << 20);
     let others = [mirror(16 << 20), mirror(16 << 20)];
     let path = world.run(&["get", MODEL, "--mirror", others[0].url(), "--mirror", others[1].url()]).ok().path();
@@ -78,7 +78,7 @@ fn the_hubs_token_goes_to_no_mirror() {
 }
 
 #[test]
-fn while_the_hub_is_down_only_a_trusted_mirror_says_what_the_model_is() {
+fn only_a_trusted_mirror_lists_while_the_hub_is_down() {
     let world = world(0);
     let other = mirror(0);
     let config = world.folder().join("config.toml");
@@ -109,7 +109,7 @@ fn the_preferred_mirror_brings_all_that_it_has() {
 }
 
 #[test]
-fn a_folder_is_a_mirror_whose_files_are_not_fetched_and_are_checked() {
+fn folder_mirror_is_copied_and_verified() {
     let world = world(0);
     let folder = world.folder().join("nas/org/model");
     fs_err::create_dir_all(&folder).unwrap();

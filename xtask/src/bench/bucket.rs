@@ -6,8 +6,9 @@ use std::process::{Command, Stdio};
 use fs_err as fs;
 
 use crate::bench::fixtures::{self, Stage};
+use crate::failure::Result;
 use crate::shell;
-use crate::{Result, tools};
+use crate::tools;
 
 /// A bucket `bench` that holds `large/file.bin` and the list of its digest.
 #[derive(Debug, Clone)]
@@ -19,12 +20,13 @@ pub(crate) struct Bucket {
     pub(crate) signed: String,
 }
 
-/// What the server's configuration says of who may do what.
+/// Identities of the server's configuration, and their permissions.
 const IDENTITIES: &str = r#"{"identities":[{"name":"admin",
   "credentials":[{"accessKey":"AKIDEXAMPLE","secretKey":"a-secret-for-tests"}],
   "actions":["Admin","Read","List","Tagging","Write"]}]}"#;
 
 impl Bucket {
+    /// Starts SeaweedFS; `None` where it or `aws` is missing.
     pub(crate) fn start(stage: &Stage) -> Result<Option<Self>> {
         let Some(venv) = tools::venv()? else { return Ok(None) };
         let (weed, aws) = (venv.join("bin/weed"), venv.join("bin/aws"));

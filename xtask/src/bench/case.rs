@@ -3,9 +3,9 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::Result;
 use crate::bench::measure::{self, Cost};
 use crate::bench::stats;
+use crate::failure::Result;
 
 /// Clears away what an earlier run made, and makes what the run needs.
 pub(crate) type Prepare = Box<dyn Fn() -> Result<()>>;
@@ -46,7 +46,7 @@ pub(crate) struct Case {
     /// The first is ours.
     pub(crate) contenders: Vec<Contender>,
     pub(crate) figures: Vec<Figure>,
-    /// Who is missing here.
+    /// Contenders that are missing here.
     pub(crate) skipped: Vec<String>,
 }
 
@@ -140,7 +140,7 @@ impl Outcome {
                 (format!("peak memory at most {mib} MiB"), format!("{:.1} MiB", mebibytes(peak)), peak <= mib << 20)
             }
             Figure::Server { process, mib } => {
-                let peak = crate::bench::cases::served::peak(*process)?;
+                let peak = measure::peak(*process)?;
                 let words = format!("peak memory of the server at most {mib} MiB");
                 (words, format!("{:.1} MiB", mebibytes(peak)), peak <= mib << 20)
             }

@@ -10,9 +10,8 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
-use crate::Result;
-use crate::bench::Ours;
-use crate::bench::bucket::Bucket;
+use crate::bench::programs::Ours;
+use crate::failure::Result;
 use crate::shell::found;
 
 /// A throttled connection's rate in nginx: 25 MB a second.
@@ -63,16 +62,11 @@ impl Stage {
         Ok(Self { folder, ours, size, web, hub, servers: RefCell::new(servers) })
     }
 
-    /// Another hub with the model `org/large`, which serves, lies or dies as these arguments say.
+    /// Another hub with the model `org/large`, which serves, corrupts or dies as these arguments say.
     pub(crate) fn another_hub(&self, arguments: &[&str]) -> Result<String> {
         let models = self.folder.join("large");
         large_file(&models.join("org/large"), "model.safetensors", self.size / 2)?;
         hub(&self.ours.hub, &models, arguments, &mut self.servers.borrow_mut())
-    }
-
-    /// SeaweedFS with the large file in the bucket `bench`; `None` where it or `aws` is missing.
-    pub(crate) fn seaweed(&self) -> Result<Option<Bucket>> {
-        Bucket::start(self)
     }
 
     pub(crate) fn keep(&self, child: Child) {

@@ -4,8 +4,8 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::Result;
 use crate::bench::fixtures::Stage;
+use crate::failure::Result;
 use crate::shell::{self, found, root};
 
 /// Facts about the machine, the versions, and names to put for folders.

@@ -1,12 +1,14 @@
 //! What one run of a program costs: time, processor, memory.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use fs_err as fs;
 use wait4::Wait4 as _;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::shown;
 
 /// The cost of one run.
@@ -92,6 +94,12 @@ fn finish(name: &str, mut child: Child, start: Instant) -> Result<Cost> {
 pub(crate) fn high_water(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// Peak memory of a process that still runs, in bytes.
+pub(crate) fn peak(process: u32) -> Option<u64> {
+    let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")).ok()?;
+    high_water(&status)
 }
 
 #[cfg(test)]

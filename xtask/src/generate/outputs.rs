@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::generate::markdown;
 use crate::shell::root;
 

@@ -25,7 +25,7 @@ pub(crate) fn find(scanned: &[Scanned<'_>]) -> Vec<Circle> {
     folders.iter().flat_map(|(folder, files)| in_crate(folder, files)).collect()
 }
 
-/// Looks at each module that has others below it: they and its own file are the points, what lies deeper is part of them.
+/// Looks at each module that has others below it: they and its own file are the points, deeper modules are part of them.
 fn in_crate(folder: &str, files: &[&Scanned<'_>]) -> Vec<Circle> {
     let krate = files.first().map_or("", |one| one.file.krate());
     let modules = Modules::new(folder, files);

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{self, cargo, root};
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 
 /// A member of the workspace and what its manifest asks for.
 #[derive(Debug, Clone)]
@@ -154,7 +154,7 @@ pub(crate) fn check(members: &[Member]) -> Vec<Finding> {
             if ONLY.iter().any(|(only, users)| only == name && !users.contains(&member.name.as_str())) {
                 report(format!("{name} is for other crates only"));
             }
-            if NEVER.iter().any(|(who, never)| *who == member.name && never.contains(&name.as_str())) {
+            if NEVER.iter().any(|(user, never)| *user == member.name && never.contains(&name.as_str())) {
                 report(format!("{name} has no place here"));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::tokens::{Kind, Scanned, Token, after_group, after_item};
 
 /// Longest name of a test.
@@ -19,6 +19,9 @@ const SHARED: &[(&str, &str)] = &[
     ("Command", "the commands of one program or of one group"),
     ("State", "private to one state machine"),
     ("Inner", "private to one handle"),
+    ("Clock", "the source of time of one crate, which its tests replace"),
+    ("TokenBucket", "the name of the algorithm: one for bytes, one for questions"),
+    ("User", "an account: of the Hub, or of one server"),
     ("Shared", "what the clones of one handle share"),
 ];
 

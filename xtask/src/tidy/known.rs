@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::root;
 use crate::tidy::circles::{self, Circle};
+use crate::tidy::finding::Finding;
 use crate::tidy::source::File;
 use crate::tidy::tokens::{Scanned, scan};
-use crate::tidy::{Finding, items, words};
+use crate::tidy::{items, words};
 
 /// The table, below the workspace.
 const TABLE: &str = "xtask/known.txt";

@@ -87,7 +87,7 @@ impl Modules {
         edges
     }
 
-    /// The file that a module lies in.
+    /// The file of a module.
     pub(crate) fn file(&self, path: &[String]) -> &str {
         self.0.get(path).map_or("", |module| module.file.as_str())
     }

@@ -1,7 +1,11 @@
 //! House rules that one file shows by itself.
 
+use crate::tidy::finding::Finding;
 use crate::tidy::source::{File, Line};
-use crate::tidy::{Finding, LONG};
+
+/// Lines after which a file is too long, and after which it is looked at.
+pub(crate) const LONG: usize = 800;
+pub(crate) const LONGISH: usize = 500;
 
 /// Most lines of tests inside the file they test.
 const INLINE_TESTS: usize = 200;

@@ -1,6 +1,6 @@
 //! The seams between crates and modules, as far as text shows them.
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::source::File;
 
 /// One invariant: code that only some files may contain.
@@ -21,7 +21,7 @@ const READ_STREAMS: &[&str] = &[
     "cache-lib/src/maintain/adopt/gguf.rs",
     "cache-lib/src/request/gguf_headers.rs",
     "cache-cli/src/commands/registry.rs",
-    "cache-cli/src/commands/wish.rs",
+    "cache-cli/src/commands/request.rs",
     // Of its own folders, in tests and the demo.
     "cache-testkit/src/content.rs",
     "cache-testkit/src/fuzz.rs",
@@ -92,7 +92,7 @@ const SEAMS: &[Seam] = &[
     },
 ];
 
-/// Names of the store's folders: who joins one of them knows the layout.
+/// Names of the store's folders: code that joins one of them knows the layout.
 const FOLDERS: [&str; 14] = [
     "blobs",
     "manifests",
@@ -109,7 +109,7 @@ const FOLDERS: [&str; 14] = [
     "checked",
     "poisoned",
 ];
-/// Who may: the layout itself, and what reads or plays a Hugging Face cache.
+/// Files that may: the layout itself, and what reads or plays a Hugging Face cache.
 const KNOW_A_LAYOUT: [&str; 3] =
     ["crates/cache-store/src/fs/layout.rs", "crates/cache-local/", "crates/cache-testkit/"];
 

@@ -1,7 +1,7 @@
 //! Dependencies that a manifest asks for and no code names.
 
-use crate::tidy::Finding;
 use crate::tidy::deps::Member;
+use crate::tidy::finding::Finding;
 use crate::tidy::source::File;
 
 /// Every dependency whose name occurs in none of the member's files where it counts.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tidy::Finding;
+use crate::tidy::finding::Finding;
 use crate::tidy::tokens::{Kind, Scanned};
 
 /// Words that neither a doc comment, a message nor a name has.

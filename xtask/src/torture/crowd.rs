@@ -2,15 +2,17 @@
 //! with a bad day. The plan follows from a seed; how the processes interleave is the kernel's.
 
 mod check;
+mod generator;
 mod hub;
 mod mix;
 mod plan;
+mod planner;
 mod run;
 mod scenes;
 
-use crate::Result;
+use crate::failure::Result;
+use crate::torture::plan::{Plan, Tally};
 use crate::torture::setup::Setup;
-use crate::torture::{Plan, Tally};
 
 pub(crate) const MUTANTS: [&str; 5] =
     ["late-lease", "no-leader-timeout", "resume-without-validator", "journal-keeps-lock", "race-throttled"];
@@ -18,7 +20,7 @@ pub(crate) const MUTANTS: [&str; 5] =
 pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
     println!("crowd: seed {}", plan.seed);
     let mut tally = Tally::default();
-    let mut planner = plan::Planner::new(plan.seed);
+    let mut planner = planner::Planner::new(plan.seed);
     let mut stage = run::Stage::new(setup, plan.mutant)?;
     let (mut rounds, mut cycles) = (0, 0);
     while !tally.enough(plan) {

@@ -2,10 +2,11 @@
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
+use crate::torture::plan::{Plan, Tally};
+use crate::torture::process;
 use crate::torture::setup::{From, LIMIT, Setup};
 use crate::torture::strace::{self, MUTATING, Met};
-use crate::torture::{Plan, Tally, process};
 
 const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EDQUOT", "EINTR"];
 /// Calls that must happen, or durability is only claimed.

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use crate::Result;
+use crate::failure::Result;
+use crate::torture::plan::{Plan, Tally};
+use crate::torture::process;
 use crate::torture::setup::{From, LIMIT, Setup};
 use crate::torture::strace::{self, MUTATING};
-use crate::torture::{Plan, Tally, process};
 
 pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
     let mut tally = Tally::default();

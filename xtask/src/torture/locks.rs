@@ -1,10 +1,11 @@
-//! Locks that lie: every flock succeeds and excludes nobody, as on some cluster file systems.
+//! Broken locks: every flock succeeds and excludes no process, as on some cluster file systems.
 
 use std::time::Duration;
 
-use crate::Result;
+use crate::failure::Result;
+use crate::torture::plan::{Plan, Tally};
 use crate::torture::setup::{From, Setup};
-use crate::torture::{Plan, Tally, process, strace};
+use crate::torture::{process, strace};
 
 /// Processes that fetch the same model at once.
 const CROWD: usize = 16;
@@ -19,7 +20,7 @@ pub(crate) fn run(setup: &Setup, plan: &Plan) -> Result<Tally> {
     Ok(tally)
 }
 
-/// Every other process asks a hub that sends wrong bytes: whoever shares a file with one of those, has them.
+/// Every other process asks a hub that sends wrong bytes: a process that shares a file with one of those has them.
 fn round(setup: &Setup, plan: &Plan, tally: &mut Tally) -> Result<()> {
     let store = setup.store();
     let mut crowd = Vec::with_capacity(CROWD);

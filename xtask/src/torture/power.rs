@@ -5,10 +5,11 @@ use std::process::Command;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{self, found, target};
+use crate::torture::plan::{Plan, Tally};
+use crate::torture::process;
 use crate::torture::setup::{From, LIMIT, Setup};
-use crate::torture::{Plan, Tally, process};
 
 const TOOLS: [&str; 6] = ["xfs_io", "mkfs.xfs", "mkfs.ext4", "losetup", "mount", "umount"];
 const SIZE: u64 = 512 << 20;

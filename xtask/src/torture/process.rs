@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use crate::Result;
+use crate::failure::Result;
 
 /// How one run ended.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What all rigs share: the command with its fail points in, a hub that serves a small model, and one that lies.
+//! What all rigs share: the command with its fail points in, a hub that serves a small model, and one with wrong bytes.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{self, cargo, target};
 use crate::torture::process::{self, Ended};
 use crate::torture::store::{self, Expected};

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use fs_err as fs;
 use sha2::{Digest as _, Sha256};
 
-use crate::Result;
+use crate::failure::Result;
 
 /// The files of the model, by path and by digest.
 #[derive(Debug)]

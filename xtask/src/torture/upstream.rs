@@ -8,19 +8,21 @@ mod hub;
 mod mirror;
 mod times;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::failure::Result;
 use crate::torture::content::Noise;
 use crate::torture::listing::commit;
+use crate::torture::locked::lock;
+use crate::torture::plan::{Plan, Tally};
 use crate::torture::setup::Setup;
 use crate::torture::upstream::clients::{Kind, Tools};
 use crate::torture::upstream::hub::{HOT, Hub};
 use crate::torture::upstream::mirror::Mirror;
 use crate::torture::upstream::times::{About, Times};
-use crate::torture::{Plan, Tally, web};
+use crate::torture::web;
 
 pub(crate) const MUTANTS: [&str; 4] = ["resume-after-failure", "no-stale-answers", "no-pacing", "no-path-limits"];
 
@@ -247,8 +249,4 @@ impl Stage<'_> {
         tally.notes.push(self.hub.summary());
         tally
     }
-}
-
-fn lock<T>(what: &Mutex<T>) -> MutexGuard<'_, T> {
-    what.lock().unwrap_or_else(PoisonError::into_inner)
 }

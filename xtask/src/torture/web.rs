@@ -126,9 +126,10 @@ fn asked(request: &Request, reply: &Reply) -> Result<Option<(usize, usize)>, ()>
     if start < end { Ok(Some((start, end))) } else { Err(()) }
 }
 
-fn write(stream: &mut TcpStream, request: &Request, mut reply: Reply, answer: &impl Answer) -> io::Result<()> {
+/// Writes the head; returns which bytes of the body follow.
+fn write_head(stream: &mut TcpStream, request: &Request, reply: &mut Reply) -> io::Result<(usize, usize)> {
     let size = reply.body.len();
-    let (status, start, end) = match asked(request, &reply) {
+    let (status, start, end) = match asked(request, reply) {
         Ok(None) => (reply.status, 0, size),
         Ok(Some((start, end))) => {
             reply.headers.push(("Content-Range", format!("bytes {start}-{}/{size}", end - 1)));
@@ -152,6 +153,11 @@ fn write(stream: &mut TcpStream, request: &Request, mut reply: Reply, answer: &i
     }
     let headers: String = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     stream.write_all(format!("HTTP/1.1 {status} -\r\n{headers}\r\n").as_bytes())?;
+    Ok((start, end))
+}
+
+fn write(stream: &mut TcpStream, request: &Request, mut reply: Reply, answer: &impl Answer) -> io::Result<()> {
+    let (start, end) = write_head(stream, request, &mut reply)?;
     if request.method == "HEAD" {
         return Ok(());
     }

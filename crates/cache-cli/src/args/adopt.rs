@@ -11,7 +11,7 @@ pub(crate) struct AdoptArgs {
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) folder: PathBuf,
     /// Layout of the folder: hf, ollama or lmstudio [default: detected].
-    #[arg(long, value_name = "KIND", value_parser = |text: &str| super::with_hint(text.parse::<AdoptKind>()))]
+    #[arg(long, value_name = "KIND", value_parser = |text: &str| super::values::with_hint(text.parse::<AdoptKind>()))]
     pub(crate) kind: Option<AdoptKind>,
     /// Copy files that cannot be hard-linked or cloned, such as those on another disk. Files outside DIR, of another
     /// user, executable or with other hard links are always copied.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cache_lib::RefText;
 use clap::{Args, ValueHint};
 
-use super::REF_HELP;
+use super::values::REF_HELP;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {

@@ -10,7 +10,7 @@ pub(crate) struct CompressedArgs {
     #[arg(long)]
     keep_compressed: bool,
     /// Expected SHA-256 of the compressed file; --sha256 is of the decompressed one.
-    #[arg(long, value_name = "DIGEST", value_parser = super::sha256)]
+    #[arg(long, value_name = "DIGEST", value_parser = super::values::sha256)]
     sha256_compressed: Option<Sha256>,
 }
 

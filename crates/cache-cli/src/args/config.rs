@@ -10,13 +10,13 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 pub(crate) struct ConfigArgs {
     /// Use only this configuration file (also MODEL_CACHE_CONFIG).
     #[arg(long = "config", id = "config-file", global = true, value_name = "FILE")]
-    #[arg(value_hint = ValueHint::FilePath, help_heading = super::GLOBAL)]
+    #[arg(value_hint = ValueHint::FilePath, help_heading = super::values::GLOBAL)]
     pub(crate) file: Option<PathBuf>,
     /// Log to stderr: error, warn, info, debug, trace or a filter such as cache_net=trace (also MODEL_CACHE_LOG).
-    #[arg(long, global = true, value_name = "LEVEL", help_heading = super::GLOBAL)]
+    #[arg(long, global = true, value_name = "LEVEL", help_heading = super::values::GLOBAL)]
     pub(crate) log_level: Option<String>,
     /// Format of log lines (also MODEL_CACHE_LOG_FORMAT).
-    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = super::GLOBAL)]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", help_heading = super::values::GLOBAL)]
     pub(crate) log_format: Option<LogStyle>,
     /// The loaded settings.
     #[arg(skip)]

@@ -146,7 +146,7 @@ pub(crate) fn layout(command: Command) -> Command {
     let template = format!(
         "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{}\n{}:\n{{options}}{{after-help}}",
         groups(&command),
-        super::GLOBAL
+        super::values::GLOBAL
     );
     with_examples(command, "").help_template(template)
 }

@@ -3,7 +3,7 @@
 use cache_lib::RefText;
 use clap::Args;
 
-use super::REF_HELP;
+use super::values::REF_HELP;
 
 #[derive(Debug, Args)]
 pub(crate) struct PushArgs {

@@ -48,7 +48,7 @@ pub(crate) struct AddArgs {
     /// Name of a-z 0-9 . _ - without a slash; hf://NAME still means the Hub's model.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    #[arg(value_name = "REF", help = super::REF_HELP)]
+    #[arg(value_name = "REF", help = super::values::REF_HELP)]
     pub(crate) reference: RefText,
     /// Version, as in semver [default: 1.0.0 for a new name].
     #[arg(long, value_name = "V")]
@@ -123,7 +123,7 @@ pub(crate) struct UpdateArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) time: super::TimeArgs,
+    pub(crate) time: super::time::TimeArgs,
 }
 
 /// A digest, and the file that it is of where several are meant.
@@ -138,5 +138,5 @@ fn digest(text: &str) -> Result<FileDigest, String> {
         Some((path, digest)) => (Some(RepoPath::parse(path).map_err(|error| error.to_string())?), digest),
         None => (None, text),
     };
-    Ok(FileDigest { path, sha256: super::sha256(digest)? })
+    Ok(FileDigest { path, sha256: super::values::sha256(digest)? })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueHint};
 
-use super::{age, size};
+use super::values::{age, size};
 
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ServeArgs {

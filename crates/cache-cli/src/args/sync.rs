@@ -16,7 +16,7 @@ pub(crate) struct SyncArgs {
     #[arg(long = "ref", value_name = "REF", conflicts_with = "file")]
     pub(crate) reference: Vec<RefText>,
     /// Keep running, and sync at these times (cron, local time), such as "0 3 * * *" for every day at three.
-    #[arg(long, value_name = "CRON", value_parser = |text: &str| super::with_hint(Schedule::parse(text)))]
+    #[arg(long, value_name = "CRON", value_parser = |text: &str| super::values::with_hint(Schedule::parse(text)))]
     pub(crate) schedule: Option<Schedule>,
     /// Remove models of earlier syncs that are no longer listed; pinned models stay.
     #[arg(long, conflicts_with = "reference")]
@@ -25,5 +25,5 @@ pub(crate) struct SyncArgs {
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) time: super::TimeArgs,
+    pub(crate) time: super::time::TimeArgs,
 }

@@ -4,23 +4,23 @@ use cache_lib::units::Size;
 use cache_lib::{AdoptPlan, AdoptReport, AdoptState, AdoptedFile, AdoptedModel, Cache, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::adopt::AdoptArgs;
 use crate::output::{Output, table};
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8> {
-    let board = Board::start(output.is_quiet());
+    let ui = ProgressUi::start(output.is_quiet());
     let mut adopt = cache.adopt(&args.folder).copy(args.copy).dry_run(args.dry_run);
     if let Some(kind) = args.kind {
         adopt = adopt.kind(kind);
     }
-    let adopt = adopt.progress(board.progress(&args.folder.display().to_string()));
+    let adopt = adopt.progress(ui.progress(&args.folder.display().to_string()));
     let report = signals::run(async { adopt.await });
-    drop(board);
+    drop(ui);
     let report = report?;
-    tell_refused(&report, output);
+    print_refused(&report, output);
     if output.is_json() {
         output.json(&json!({
             "kind": report.kind.as_str(),
@@ -34,29 +34,29 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
                 .collect::<Vec<_>>(),
         }));
     } else if report.models.is_empty() {
-        output.remark("no models found");
+        output.status("no models found");
     } else {
         let new: &[&str] = if report.dry_run { &["LINK", "COPY"] } else { &["ADOPTED"] };
         let rest = ["LOCAL", "REFUSED", "SIZE", "MODEL", "COMMIT", "NAMES"];
         let mut rows: Vec<Vec<String>> = vec![new.iter().chain(&rest).map(ToString::to_string).collect()];
         rows.extend(report.models.iter().map(|model| row(model, report.dry_run)));
         output.write(&table(&rows));
-        output.remark(summary(&report));
+        output.status(summary(&report));
     }
     // Damage is a failure of integrity, whatever it looks like.
     Ok(if report.is_sound() { 0 } else { ErrorKind::Integrity.exit_code() })
 }
 
-fn tell_refused(report: &AdoptReport, output: &Output) {
+fn print_refused(report: &AdoptReport, output: &Output) {
     for (path, error) in &report.refused {
-        output.tell(&error.clone().context(format_args!("refused {}", path.display())));
+        output.error(&error.clone().context(format_args!("refused {}", path.display())));
     }
     for model in &report.models {
         let name = &model.version.model;
         for (path, error) in model.refused() {
-            output.tell(&error.clone().context(format_args!("refused {path} of {name}")));
+            output.error(&error.clone().context(format_args!("refused {path} of {name}")));
         }
-        model.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {name}: {warning}")));
+        model.warnings.iter().for_each(|warning| output.status(format_args!("warning: {name}: {warning}")));
     }
 }
 

@@ -4,7 +4,7 @@ use cache_config::{Config, ConfigEntry, ConfigFile, Key, Kind, LoadOptions, Mist
 use cache_lib::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::count;
+use super::text::count;
 use crate::args::{ConfigArgs, ConfigCommand, LogStyle, Shared};
 use crate::output::{Output, table};
 
@@ -121,7 +121,7 @@ fn check(options: &LoadOptions, output: &Output) -> Result<u8> {
             output.line(format_args!("no mistakes: {set} changed from the defaults; read {files}"));
         }
     }
-    config.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    config.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     Ok(if mistakes.is_empty() { 0 } else { ErrorKind::Usage.exit_code() })
 }
 
@@ -143,7 +143,7 @@ fn path(options: &LoadOptions, output: &Output) -> Result<u8> {
     }
     let rows: Vec<Vec<String>> = config.files().iter().map(row).collect();
     output.write(&table(&rows));
-    config.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    config.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     Ok(0)
 }
 

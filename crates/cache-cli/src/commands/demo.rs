@@ -9,9 +9,9 @@ use cache_lib::{Cache, Error, ErrorKind, Outcome, Result, Snapshot, VerifyOption
 use cache_testkit::{Content, Hub, HubConfig, fixtures};
 use serde_json::{Value, json};
 
-use super::count;
+use super::text::count;
 use crate::output::Output;
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::signals;
 
 const MODEL: &str = "demo/tiny-model";
@@ -43,9 +43,9 @@ pub(super) fn run(output: &Output) -> Result<u8> {
         .offline(false)
         .build()?;
     let stage = Stage { hub: &hub, cache: &cache, output };
-    let board = Board::start(output.is_quiet());
-    let acts = signals::run(stage.play(&board));
-    drop(board);
+    let ui = ProgressUi::start(output.is_quiet());
+    let acts = signals::run(stage.play(&ui));
+    drop(ui);
     let acts = acts?;
     if output.is_json() {
         let list: Vec<Value> = acts
@@ -71,9 +71,9 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    async fn play(&self, board: &Board) -> Result<Vec<Act>> {
+    async fn play(&self, ui: &ProgressUi) -> Result<Vec<Act>> {
         let mut acts = Vec::new();
-        let (snapshot, took) = timed(async { self.cache.get(MODEL).progress(board.progress(MODEL)).await }).await?;
+        let (snapshot, took) = timed(async { self.cache.get(MODEL).progress(ui.progress(MODEL)).await }).await?;
         let verified = snapshot.files().iter().filter(|file| file.verified).count();
         let outcome = format!(
             "{}, {}; {verified} verified by checksum",
@@ -101,7 +101,7 @@ impl Stage<'_> {
         let before = self.hub.total_bytes_sent();
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default().repair(true))).await?;
         if let Some(Err(error)) = report.bad.iter().find_map(|bad| bad.repaired.as_ref()) {
-            self.output.remark(format_args!("the repair failed: {error}"));
+            self.output.status(format_args!("the repair failed: {error}"));
         }
         expect(report.is_sound(), "the repair failed")?;
         let sent = self.hub.total_bytes_sent() - before;

@@ -8,11 +8,11 @@ use crate::output::Output;
 use crate::signals;
 
 pub(super) fn run(shared: &Shared, args: &DoctorArgs, output: &Output) -> Result<u8> {
-    let findings = match super::builder(shared).and_then(CacheBuilder::build) {
+    let findings = match super::setup::builder(shared).and_then(CacheBuilder::build) {
         Ok(cache) if args.network => network(&cache, args)?,
         Ok(cache) => signals::run(async { Ok(cache.doctor().await) })?,
         Err(error) => {
-            output.tell(&error);
+            output.error(&error);
             Vec::new()
         }
     };

@@ -9,18 +9,18 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Result};
 use serde_json::json;
 
-use super::count;
 use super::import::contents;
+use super::text::count;
 use crate::args::bundle::{ExportArgs, KeygenArgs};
 use crate::output::Output;
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::signals;
 
 pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u8> {
     let stdout = args.output == Path::new("-");
     let target = if stdout { to_stdout(output)? } else { Target::file(&args.output) };
-    let board = Board::start(output.is_quiet());
-    let mut export = cache_bundle::export(cache, &args.refs).zstd(args.zstd).progress(board.progress("the store"));
+    let ui = ProgressUi::start(output.is_quiet());
+    let mut export = cache_bundle::export(cache, &args.refs).zstd(args.zstd).progress(ui.progress("the store"));
     if let Some(last) = &args.since {
         export = export.since(BundleInput::file(last));
     }
@@ -28,7 +28,7 @@ pub(super) fn run(cache: &Cache, args: &ExportArgs, output: &Output) -> Result<u
         export = export.sign(SigningKey::read(key)?);
     }
     let exported = signals::run(export.write_to(target));
-    drop(board);
+    drop(ui);
     report(args, &exported?, stdout, output);
     Ok(0)
 }
@@ -50,7 +50,7 @@ fn to_stdout(output: &Output) -> Result<Target> {
 fn report(args: &ExportArgs, exported: &ExportReport, stdout: bool, output: &Output) {
     let index = &exported.contents.index;
     let signed = exported.contents.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
-    output.remark(format_args!(
+    output.status(format_args!(
         "wrote {}: {}, {}, {}{signed}",
         if stdout { "stdout".to_owned() } else { args.output.display().to_string() },
         count(index.versions.len(), "model"),
@@ -71,7 +71,7 @@ pub(super) fn keygen(args: &KeygenArgs, output: &Output) -> Result<u8> {
     let key = SigningKey::generate()?;
     let public = key.write_new(&args.file)?;
     let id = key.verifying_key().id();
-    output.remark(format_args!("key {id}: keep {} secret; {} is public", args.file.display(), public.display()));
+    output.status(format_args!("key {id}: keep {} secret; {} is public", args.file.display(), public.display()));
     if output.is_json() {
         output.json(&json!({ "key": id, "private": args.file, "public": public }));
     } else {

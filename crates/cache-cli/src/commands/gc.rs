@@ -8,7 +8,7 @@ use cache_lib::{
 };
 use serde_json::{Value, json};
 
-use super::short;
+use super::text::short;
 use crate::args::GcArgs;
 use crate::output::Output;
 
@@ -66,7 +66,7 @@ pub(super) fn run(cache: &Cache, args: &GcArgs, output: &Output) -> Result<u8> {
         Size(store.disk_space()?.used)
     ));
     if report.over > 0 {
-        output.remark(format_args!(
+        output.status(format_args!(
             "warning: {} over the requested size: the rest is pinned or in use",
             Size(report.over)
         ));
@@ -121,25 +121,25 @@ fn tell(output: &Output, inventory: &Inventory, plan: &EvictPlan, partials: Amou
             .line(format_args!("would stay {} over the requested size: the rest is pinned or in use", Size(plan.over)));
     }
     if args.max_size.is_none() && args.older_than.is_none() && args.partials.is_none() && inventory.quota.is_none() {
-        output.remark("  hint: add --max-size 10GB or --older-than 30d to evict models");
+        output.status("  hint: add --max-size 10GB or --older-than 30d to evict models");
     }
-    tell_partials(output, debris.partial, partials, args);
+    print_partials(output, debris.partial, partials, args);
 }
 
 /// Reports the partial downloads that would be deleted, and those that are kept.
-fn tell_partials(output: &Output, all: Amount, partials: Amount, args: &GcArgs) {
+fn print_partials(output: &Output, all: Amount, partials: Amount, args: &GcArgs) {
     if partials.files > 0 {
         output.line(format_args!("would delete {} of partial downloads", Size(partials.bytes)));
     }
     let kept = all.bytes.saturating_sub(partials.bytes);
     if kept > 0 {
-        output.remark(format_args!(
+        output.status(format_args!(
             "{} of partial downloads are kept for {}, or in use",
             Size(kept),
             days(args.partials.unwrap_or(PARTIALS_AGE))
         ));
         if args.partials.is_none() {
-            output.remark("  hint: add --partials to delete those that no process resumes");
+            output.status("  hint: add --partials to delete those that no process resumes");
         }
     }
 }

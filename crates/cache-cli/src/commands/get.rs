@@ -12,27 +12,27 @@ use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, L
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
-use super::wish::{self, Wish};
-use super::{count, short};
+use super::request::{self, DownloadRequest};
+use super::text::{count, short};
 use crate::args::{GetArgs, Shared};
 use crate::failure;
-use crate::output::{Output, table_of_remark};
-use crate::progress::Board;
+use crate::output::{Output, stderr_table};
+use crate::progress::ProgressUi;
 use crate::signals;
 
-/// References that are got at a time. Their files take turns anyway, and hundreds of them must not ask at once.
-const SIDE_BY_SIDE: usize = 8;
+/// References that are downloaded at a time. Their files take turns anyway, and hundreds of them must not ask at once.
+const MAX_PARALLEL: usize = 8;
 
-struct Got {
+struct Downloaded {
     snapshot: Snapshot,
     exported: Option<Exported>,
-    /// Shown to nobody yet.
-    unsaid: bool,
-    took: Duration,
+    /// Whether its warnings were not shown yet.
+    new_warnings: bool,
+    elapsed: Duration,
 }
 
 pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8> {
-    let mut builder = args.time.apply(super::builder(shared)?);
+    let mut builder = args.time.apply(super::setup::builder(shared)?);
     if args.require_digest {
         builder = builder.require_digest(true);
     }
@@ -45,49 +45,49 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
     if let Some(jobs) = args.jobs {
         builder = builder.jobs(jobs.into());
     }
-    let cache = super::build(builder, output)?;
-    let mut wishes = wish::read_all(args, &cache)?;
-    if wishes.len() > 1 && args.instead.places().next().is_some() {
+    let cache = super::setup::build(builder, output)?;
+    let mut requests = request::read_all(args, &cache)?;
+    if requests.len() > 1 && args.fallback.sources().next().is_some() {
         return Err(Error::new(ErrorKind::Usage, "--fallback with a URL is for one file, and several are requested")
             .with_hint("run the command once for each file"));
     }
     let lock = args.locked.as_deref().map(Lock::read).transpose()?;
-    if let Some(lock) = lock.as_ref().filter(|_| wishes.is_empty()) {
-        wishes = lock.models().map(|model| Wish::of(model.reference.as_str().into(), args)).collect();
+    if let Some(lock) = lock.as_ref().filter(|_| requests.is_empty()) {
+        requests = lock.models().map(|model| DownloadRequest::of(model.reference.as_str().into(), args)).collect();
     }
-    let batch = Batch::new(wishes, args, lock.as_ref());
+    let batch = Batch::new(requests, args, lock.as_ref());
     // What is there and needs no request costs neither a runtime nor an HTTP client.
-    let here = batch.wishes.iter().map(|wish| batch.warm(&cache, wish).transpose()).collect();
+    let here = batch.requests.iter().map(|request| batch.try_local(&cache, request).transpose()).collect();
     let results = fetch(&cache, &batch, output, here);
     let silent = shared.config.loaded.settings().verify.digest == DigestPolicy::Off;
     report(&batch, output, &results, silent)
 }
 
-/// What is wanted, each once.
+/// Requests without duplicates.
 struct Batch<'a> {
-    wishes: Vec<Wish>,
-    /// For each reference as it was given, which of the wishes it is.
+    requests: Vec<DownloadRequest>,
+    /// For each reference as it was given, which of the requests it is.
     given: Vec<usize>,
     args: &'a GetArgs,
     lock: Option<&'a Lock>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(given: Vec<Wish>, args: &'a GetArgs, lock: Option<&'a Lock>) -> Self {
-        let mut batch = Self { wishes: Vec::new(), given: Vec::with_capacity(given.len()), args, lock };
+    fn new(given: Vec<DownloadRequest>, args: &'a GetArgs, lock: Option<&'a Lock>) -> Self {
+        let mut batch = Self { requests: Vec::new(), given: Vec::with_capacity(given.len()), args, lock };
         let mut known = HashMap::new();
-        for wish in given {
-            let at = *known.entry(wish.clone()).or_insert_with(|| {
-                batch.wishes.push(wish);
-                batch.wishes.len() - 1
+        for request in given {
+            let at = *known.entry(request.clone()).or_insert_with(|| {
+                batch.requests.push(request);
+                batch.requests.len() - 1
             });
             batch.given.push(at);
         }
         batch
     }
 
-    fn get(&self, cache: &Cache, wish: &Wish) -> Get {
-        let get = wish.get(cache, self.args);
+    fn get(&self, cache: &Cache, request: &DownloadRequest) -> Get {
+        let get = request.get(cache, self.args);
         match self.lock {
             Some(lock) => get.locked(lock),
             None => get,
@@ -95,102 +95,116 @@ impl<'a> Batch<'a> {
     }
 
     fn several(&self) -> bool {
-        !self.args.batch.from.is_empty() || self.wishes.len() > 1
+        !self.args.batch.from.is_empty() || self.requests.len() > 1
     }
 
-    fn warm(&self, cache: &Cache, wish: &Wish) -> Result<Option<Got>> {
-        match self.get(cache, wish).without_request()? {
+    fn try_local(&self, cache: &Cache, request: &DownloadRequest) -> Result<Option<Downloaded>> {
+        match self.get(cache, request).without_request()? {
             None => Ok(None),
             Some(snapshot) => {
-                let exported = self.export(wish, &snapshot)?;
-                Ok(Some(Got { snapshot, exported, unsaid: true, took: Duration::ZERO }))
+                let exported = self.export(request, &snapshot)?;
+                Ok(Some(Downloaded { snapshot, exported, new_warnings: true, elapsed: Duration::ZERO }))
             }
         }
     }
 
-    fn export(&self, wish: &Wish, snapshot: &Snapshot) -> Result<Option<Exported>> {
+    fn export(&self, request: &DownloadRequest, snapshot: &Snapshot) -> Result<Option<Exported>> {
         let options = ExportOptions::default().hard_link(self.args.hard_link);
-        wish.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
+        request.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
     }
 }
 
 /// Fetches side by side what is not here yet. One that fails stops no other.
-fn fetch(cache: &Cache, batch: &Batch<'_>, output: &Output, here: Vec<Option<Result<Got>>>) -> Vec<Result<Got>> {
+fn fetch(
+    cache: &Cache,
+    batch: &Batch<'_>,
+    output: &Output,
+    here: Vec<Option<Result<Downloaded>>>,
+) -> Vec<Result<Downloaded>> {
     if here.iter().all(Option::is_some) {
         return here.into_iter().flatten().collect();
     }
-    let board = Board::start(output.is_quiet());
+    let ui = ProgressUi::start(output.is_quiet());
     let deadline = batch.args.time.deadline.map(|time| Instant::now() + time);
     let mut missing: Vec<usize> = (0..here.len()).filter(|&at| here[at].is_none()).collect();
-    missing.sort_by_key(|&at| Reverse(batch.wishes[at].priority));
+    missing.sort_by_key(|&at| Reverse(batch.requests[at].priority));
     let slots = Mutex::new(here);
-    let (slots, board_of_all) = (&slots, &board);
-    let work = stream::iter(missing).for_each_concurrent(SIDE_BY_SIDE, |at| async move {
-        let wish = &batch.wishes[at];
-        let mut get = batch.get(cache, wish).progress(board_of_all.progress(&wish.reference.public()));
+    let (slots, shared_ui) = (&slots, &ui);
+    let work = stream::iter(missing).for_each_concurrent(MAX_PARALLEL, |at| async move {
+        let request = &batch.requests[at];
+        let mut get = batch.get(cache, request).progress(shared_ui.progress(&request.reference.public()));
         let began = Instant::now();
         if let Some(deadline) = deadline {
             get = get.deadline(deadline.saturating_duration_since(began));
         }
         let got = match get.await {
-            Ok(snapshot) => place(wish, batch.args.hard_link, snapshot).await,
+            Ok(snapshot) => export(request, batch.args.hard_link, snapshot).await,
             Err(error) => Err(error),
         };
-        let got = got.map(|(snapshot, exported)| Got { snapshot, exported, unsaid: false, took: began.elapsed() });
+        let got = got.map(|(snapshot, exported)| Downloaded {
+            snapshot,
+            exported,
+            new_warnings: false,
+            elapsed: began.elapsed(),
+        });
         slots.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(got);
     });
     let done = signals::run(async {
         work.await;
         Ok(())
     });
-    drop(board);
+    drop(ui);
     let stopped = done.err().unwrap_or_else(Error::interrupted);
     let slots = std::mem::take(&mut *slots.lock().unwrap_or_else(PoisonError::into_inner));
     slots.into_iter().map(|slot| slot.unwrap_or_else(|| Err(stopped.clone()))).collect()
 }
 
-async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snapshot, Option<Exported>)> {
-    let Some(to) = wish.to.clone() else { return Ok((snapshot, None)) };
+async fn export(
+    request: &DownloadRequest,
+    hard_link: bool,
+    snapshot: Snapshot,
+) -> Result<(Snapshot, Option<Exported>)> {
+    let Some(to) = request.to.clone() else { return Ok((snapshot, None)) };
     let options = ExportOptions::default().hard_link(hard_link);
-    let placed = tokio::task::spawn_blocking(move || {
+    let exported = tokio::task::spawn_blocking(move || {
         let exported = snapshot.export_to(to, options)?;
         Ok((snapshot, Some(exported)))
     });
-    placed.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("worker task failed: {error}"))))
+    exported.await.unwrap_or_else(|error| Err(Error::new(ErrorKind::Storage, format!("worker task failed: {error}"))))
 }
 
 /// `silent`: nothing is said of files without a digest.
-fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Got>], silent: bool) -> Result<u8> {
+fn report(batch: &Batch<'_>, output: &Output, results: &[Result<Downloaded>], silent: bool) -> Result<u8> {
     let several = batch.several();
     let interrupted = results.iter().any(|result| result.as_ref().is_err_and(|e| e.kind() == ErrorKind::Interrupted));
-    for (wish, result) in batch.wishes.iter().zip(results) {
+    for (request, result) in batch.requests.iter().zip(results) {
         match result {
-            Ok(got) => remarks(output, wish, got, several, silent),
+            Ok(got) => summary(output, request, got, several, silent),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if several => output.tell(&error.clone().context(&wish.reference)),
-            Err(error) => output.tell(error),
+            Err(error) if several => output.error(&error.clone().context(&request.reference)),
+            Err(error) => output.error(error),
         }
     }
     if several {
-        output.remark(table_of_remark(&rows(batch, results)).trim_end());
+        output.status(stderr_table(&rows(batch, results)).trim_end());
     }
     if interrupted {
-        output.tell(&Error::interrupted());
+        output.error(&Error::interrupted());
     }
-    let given = batch.given.iter().map(|&at| (&batch.wishes[at], &results[at]));
+    let given = batch.given.iter().map(|&at| (&batch.requests[at], &results[at]));
     if output.is_json() {
-        let list: Vec<Value> = given.map(|(wish, result)| entry(wish, result)).collect();
+        let list: Vec<Value> = given.map(|(request, result)| entry(request, result)).collect();
         output.json(&json!({ "results": list }));
     } else {
-        for (wish, got) in given.filter_map(|(wish, result)| Some((wish, result.as_ref().ok()?))) {
-            output.path(&answer(wish, got));
+        for (request, got) in given.filter_map(|(request, result)| Some((request, result.as_ref().ok()?))) {
+            output.path(&answer(request, got));
         }
     }
     Ok(failure::worst(results.iter().filter_map(|result| result.as_ref().err().map(Error::kind))))
 }
 
 /// How it ended: `here`, `fetched`, `stale` (the source could not be asked) or `failed`.
-fn state(result: &Result<Got>) -> &'static str {
+fn state(result: &Result<Downloaded>) -> &'static str {
     match result {
         Err(_) => "failed",
         Ok(got) if got.snapshot.is_stale() => "stale",
@@ -200,7 +214,7 @@ fn state(result: &Result<Got>) -> &'static str {
 }
 
 /// The state in the terms of the table: `local`, `downloaded`, `stale` or `failed`.
-fn shown_state(result: &Result<Got>) -> &'static str {
+fn shown_state(result: &Result<Downloaded>) -> &'static str {
     match state(result) {
         "here" => "local",
         "fetched" => "downloaded",
@@ -208,37 +222,37 @@ fn shown_state(result: &Result<Got>) -> &'static str {
     }
 }
 
-fn rows(batch: &Batch<'_>, results: &[Result<Got>]) -> Vec<Vec<String>> {
-    let row = |(wish, result): (&Wish, &Result<Got>)| {
-        let (size, took, why) = match result {
-            Ok(got) => (Size(got.snapshot.size()).to_string(), seconds(got.took), String::new()),
+fn rows(batch: &Batch<'_>, results: &[Result<Downloaded>]) -> Vec<Vec<String>> {
+    let row = |(request, result): (&DownloadRequest, &Result<Downloaded>)| {
+        let (size, elapsed, why) = match result {
+            Ok(got) => (Size(got.snapshot.size()).to_string(), seconds(got.elapsed), String::new()),
             Err(error) => {
                 let why = format!("{}: {}", error.kind().category().as_str(), failure::line(error));
                 ("-".to_owned(), "-".to_owned(), why)
             }
         };
-        vec![shown_state(result).to_owned(), size, took, wish.reference.public(), why]
+        vec![shown_state(result).to_owned(), size, elapsed, request.reference.public(), why]
     };
-    batch.wishes.iter().zip(results).map(row).collect()
+    batch.requests.iter().zip(results).map(row).collect()
 }
 
-fn seconds(took: Duration) -> String {
-    let seconds = took.as_secs_f64();
-    if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(took).to_string() }
+fn seconds(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64();
+    if seconds < 1.0 { format!("{seconds:.1} s") } else { Span(elapsed).to_string() }
 }
 
-fn remarks(output: &Output, wish: &Wish, got: &Got, several: bool, silent: bool) {
-    if got.unsaid {
-        let of = if several { format!("{}: ", wish.reference.public()) } else { String::new() };
-        got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {of}{warning}")));
+fn summary(output: &Output, request: &DownloadRequest, got: &Downloaded, several: bool, silent: bool) {
+    if got.new_warnings {
+        let of = if several { format!("{}: ", request.reference.public()) } else { String::new() };
+        got.snapshot.warnings().iter().for_each(|warning| output.status(format_args!("warning: {of}{warning}")));
     }
     if let Some(choice) = got.snapshot.choice().filter(|choice| choice.is_other()) {
-        output.remark(format_args!("{}: {choice}", got.snapshot.version().model));
+        output.status(format_args!("{}: {choice}", got.snapshot.version().model));
     }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
     if unverified > 0 && !silent {
-        output.remark(format_args!(
+        output.status(format_args!(
             "warning: {} not verified: the source gives no checksum (see --sha256, --require-digest)",
             count(unverified, "file")
         ));
@@ -247,20 +261,20 @@ fn remarks(output: &Output, wish: &Wish, got: &Got, several: bool, silent: bool)
     if several || files.iter().all(|file| file.outcome == Outcome::Hit) {
         return;
     }
-    let seconds = got.took.as_secs_f64();
+    let seconds = got.elapsed.as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
     let per_second = new as f64 / seconds.max(0.001);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is only shown")]
     let rate = if seconds >= 1.0 { format!(" ({}/s)", Size(per_second as u64)) } else { String::new() };
     let verified = if unverified == 0 { ", verified" } else { "" };
-    output.remark(format_args!(
+    output.status(format_args!(
         "{}@{}: {}, {}{verified}; downloaded {} in {}{rate}",
         got.snapshot.version().model,
         short(&got.snapshot.version().commit),
         count(files.len(), "file"),
         Size(got.snapshot.size()),
         Size(new),
-        self::seconds(got.took),
+        self::seconds(got.elapsed),
     ));
 }
 
@@ -269,8 +283,8 @@ fn fetched(snapshot: &Snapshot) -> u64 {
 }
 
 /// The path to print: the user's own copy if one was asked for.
-fn answer(wish: &Wish, got: &Got) -> PathBuf {
-    match (&wish.to, &got.exported) {
+fn answer(request: &DownloadRequest, got: &Downloaded) -> PathBuf {
+    match (&request.to, &got.exported) {
         (Some(to), Some(exported)) => match &exported.paths[..] {
             [one] if got.snapshot.path() != got.snapshot.folder() => one.clone(),
             _ => to.clone(),
@@ -279,8 +293,8 @@ fn answer(wish: &Wish, got: &Got) -> PathBuf {
     }
 }
 
-fn entry(wish: &Wish, result: &Result<Got>) -> Value {
-    let (reference, state) = (&wish.reference, state(result));
+fn entry(request: &DownloadRequest, result: &Result<Downloaded>) -> Value {
+    let (reference, state) = (&request.reference, state(result));
     let got = match result {
         Ok(got) => got,
         Err(error) => return json!({ "ref": reference, "state": state, "error": failure::json(error) }),
@@ -292,11 +306,11 @@ fn entry(wish: &Wish, result: &Result<Got>) -> Value {
         "model": snapshot.version().model,
         "revision": snapshot.revision(),
         "commit": snapshot.version().commit,
-        "path": answer(wish, got),
+        "path": answer(request, got),
         "snapshot": snapshot.folder(),
         "bytes": snapshot.size(),
         "fetched_bytes": fetched(snapshot),
-        "seconds": got.took.as_secs_f64(),
+        "seconds": got.elapsed.as_secs_f64(),
         "warnings": snapshot.warnings(),
         "evicted": snapshot.evicted().iter().map(super::gc::step).collect::<Vec<_>>(),
         "files": super::path::files(snapshot),

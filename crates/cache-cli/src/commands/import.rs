@@ -7,21 +7,21 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Result};
 use serde_json::{Value, json};
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::bundle::ImportArgs;
 use crate::output::{Output, table};
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::signals;
 
 pub(super) fn run(cache: &Cache, args: &ImportArgs, output: &Output) -> Result<u8> {
     let key = key(args)?;
-    let board = Board::start(output.is_quiet());
-    let mut import = cache_bundle::import(cache, input(args)).progress(board.progress("the bundle"));
+    let ui = ProgressUi::start(output.is_quiet());
+    let mut import = cache_bundle::import(cache, input(args)).progress(ui.progress("the bundle"));
     if let Some(key) = key {
         import = import.verify(key);
     }
     let imported = signals::run(async { import.await });
-    drop(board);
+    drop(ui);
     report(args, &imported?, output);
     Ok(0)
 }
@@ -29,9 +29,9 @@ pub(super) fn run(cache: &Cache, args: &ImportArgs, output: &Output) -> Result<u
 /// Says what is in a bundle. Needs no store.
 pub(super) fn list(args: &ImportArgs, output: &Output) -> Result<u8> {
     let found = cache_bundle::list(input(args), key(args)?.as_ref())?;
-    output.remark(format_args!("{}: {}", name(args), signature(&found)));
+    output.status(format_args!("{}: {}", name(args), signature(&found)));
     if let Some(base) = &found.index.base {
-        output.remark(format_args!("builds on bundle {}", base.index));
+        output.status(format_args!("builds on bundle {}", base.index));
     }
     if output.is_json() {
         output.json(&contents(&found));
@@ -75,13 +75,13 @@ fn signature(contents: &Contents) -> String {
 }
 
 fn report(args: &ImportArgs, imported: &Imported, output: &Output) {
-    output.remark(format_args!("{}: {}", name(args), signature(&imported.contents)));
-    imported.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    output.status(format_args!("{}: {}", name(args), signature(&imported.contents)));
+    imported.warnings.iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     for MovedRef { revision, from, to, .. } in &imported.moved {
         let (from, commit) = (short(from), short(&to.commit));
-        output.remark(format_args!("{revision} of {} moved from {from} to {commit}", to.model));
+        output.status(format_args!("{revision} of {} moved from {from} to {commit}", to.model));
     }
-    output.remark(format_args!(
+    output.status(format_args!(
         "imported {}, {} ({}); {} already in the store",
         count(imported.snapshots.len(), "model"),
         count(imported.taken, "file"),

@@ -1,7 +1,7 @@
-//! `info`: what a model consists of, and how much of it is here.
+//! `info`: files and variants of a model, and which are local.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Digest, RepoPath, Result};
+use cache_lib::{Cache, Digest, Look, RepoPath, Result, Variant};
 use serde_json::{Value, json};
 
 use crate::args::RefArgs;
@@ -16,57 +16,72 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     let (look, variants) = signals::run(async {
         let look = get.look().await?;
         let mut variants = cache.variants(&look).await?;
-        let wanted = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
-        variants.retain(|variant| variant.files.iter().any(wanted));
+        let selected = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
+        variants.retain(|variant| variant.files.iter().any(selected));
         Ok((look, variants))
     })?;
     let version = look.version();
-    let total = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
-    let here = look.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum::<u64>();
-    let store = cache.store();
-    let revisions: Vec<String> = store
+    let refs: Vec<String> = cache
+        .store()
         .refs(&version.model)?
         .into_iter()
         .filter(|(_, commit)| *commit == version.commit)
         .map(|(revision, _)| revision.to_string())
         .collect();
-    look.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    look.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     if output.is_json() {
-        let files: Vec<Value> = look
-            .files()
-            .iter()
-            .map(|state| {
-                json!({
-                    "path": state.file.path,
-                    "size": state.file.size.or_else(|| state.blob.as_ref().map(|blob| blob.size)),
-                    "digest": state.file.digests.strongest().map(|digest| digest.to_string()),
-                    "sha256": state.file.blob_name(),
-                    "cached": state.blob.is_some(),
-                })
-            })
-            .collect();
-        output.json(&json!({
-            "model": version.model,
-            "commit": version.commit,
-            "refs": revisions,
-            "visibility": cache.visibility(&version.model).as_str(),
-            "bytes": total,
-            "cached_bytes": here,
-            "path": store.snapshot_path(version),
-            "files": files,
-            "variants": super::variants::values(&look, &variants),
-        }));
-        return Ok(0);
+        output.json(&value(cache, &look, &variants, &refs));
+    } else {
+        print(cache, &look, &variants, &refs, output);
     }
+    Ok(0)
+}
+
+/// Bytes of all files, and of those in the store.
+fn sizes(look: &Look) -> (u64, u64) {
+    let total = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
+    (total, look.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum())
+}
+
+fn value(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String]) -> Value {
+    let (version, (total, local)) = (look.version(), sizes(look));
+    let files: Vec<Value> = look
+        .files()
+        .iter()
+        .map(|state| {
+            json!({
+                "path": state.file.path,
+                "size": state.file.size.or_else(|| state.blob.as_ref().map(|blob| blob.size)),
+                "digest": state.file.digests.strongest().map(|digest| digest.to_string()),
+                "sha256": state.file.blob_name(),
+                "cached": state.blob.is_some(),
+            })
+        })
+        .collect();
+    json!({
+        "model": version.model,
+        "commit": version.commit,
+        "refs": refs,
+        "visibility": cache.visibility(&version.model).as_str(),
+        "bytes": total,
+        "cached_bytes": local,
+        "path": cache.store().snapshot_path(version),
+        "files": files,
+        "variants": super::variants::values(look, variants),
+    })
+}
+
+fn print(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String], output: &Output) {
+    let (version, (total, local)) = (look.version(), sizes(look));
     let cached = look.files().iter().filter(|state| state.blob.is_some()).count();
     output.line(format_args!("{}", version.model));
     output.line(format_args!("commit   {}", version.commit));
-    if !revisions.is_empty() {
-        output.line(format_args!("refs     {}", revisions.join(", ")));
+    if !refs.is_empty() {
+        output.line(format_args!("refs     {}", refs.join(", ")));
     }
-    output.line(format_args!("files    {} ({}), {cached} local ({})", look.files().len(), Size(total), Size(here)));
+    output.line(format_args!("files    {} ({}), {cached} local ({})", look.files().len(), Size(total), Size(local)));
     if cached > 0 {
-        output.line(format_args!("path     {}", store.snapshot_path(version).display()));
+        output.line(format_args!("path     {}", cache.store().snapshot_path(version).display()));
     }
     let mut rows = vec![["STATE", "SIZE", "CHECKSUM", "FILE"].map(str::to_owned).to_vec()];
     rows.extend(look.files().iter().map(|state| {
@@ -82,9 +97,8 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     output.write(&table(&rows));
     if !variants.is_empty() {
         output.line("");
-        output.write(&super::variants::text(&look, &variants));
+        output.write(&super::variants::text(look, variants));
     }
-    Ok(0)
 }
 
 fn digest(digest: Option<Digest>) -> String {

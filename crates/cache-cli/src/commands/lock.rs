@@ -4,10 +4,10 @@ use cache_lib::{Cache, Error, ErrorKind, Lock, LockedModel, RefText, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::LockArgs;
 use crate::output::Output;
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8> {
@@ -18,12 +18,12 @@ pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8>
     };
     let refs = wanted(args, &before)?;
     let mut lock = if args.from.is_some() { Lock::default() } else { before.clone() };
-    let board = Board::start(output.is_quiet());
+    let ui = ProgressUi::start(output.is_quiet());
     let locked = signals::run(async {
-        let one = |reference: &RefText| cache.get(reference).progress(board.progress(&reference.public())).lock();
+        let one = |reference: &RefText| cache.get(reference).progress(ui.progress(&reference.public())).lock();
         Ok(join_all(refs.iter().map(one)).await)
     });
-    drop(board);
+    drop(ui);
     let mut errors: Vec<Error> = Vec::new();
     let mut rows = Vec::new();
     for (reference, result) in refs.iter().zip(locked?) {
@@ -35,12 +35,12 @@ pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8>
             Err(error) => errors.push(if refs.len() > 1 { error.context(reference) } else { error }),
         }
     }
-    errors.iter().for_each(|error| output.tell(error));
+    errors.iter().for_each(|error| output.error(error));
     // Half a lock would be taken for a whole one.
     if errors.is_empty() {
         lock.write(&args.file)?;
         for reference in refs.iter().filter(|reference| reference.has_secrets()) {
-            output.remark(format_args!(
+            output.status(format_args!(
                 "warning: {reference}: secret parameters are not written to the lock file; give the whole URL to \
                  `get --locked`"
             ));
@@ -58,7 +58,7 @@ fn answer(args: &LockArgs, output: &Output, rows: &[(String, LockedModel)], erro
         return;
     }
     if !errors.is_empty() {
-        output.remark(format_args!("{} was not written", args.file.display()));
+        output.status(format_args!("{} was not written", args.file.display()));
         return;
     }
     for (state, model) in rows {

@@ -7,7 +7,7 @@ use cache_lib::units::{Size, Span};
 use cache_lib::{Cache, Inventory, Result, VersionUse};
 use serde_json::{Value, json};
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::LsArgs;
 use crate::output::{Output, table};
 
@@ -33,12 +33,12 @@ pub(super) fn run(cache: &Cache, args: &LsArgs, output: &Output) -> Result<u8> {
     let mut rows = vec![head.map(str::to_owned).to_vec()];
     rows.extend(versions.iter().map(|version| row(&inventory, version)));
     if versions.is_empty() {
-        output.remark(format_args!("no models in {}", cache.store().root().display()));
+        output.status(format_args!("no models in {}", cache.store().root().display()));
         return Ok(0);
     }
     output.write(&table(&rows));
     let quota = inventory.quota.map(|quota| format!(" of {}", Size(quota))).unwrap_or_default();
-    output.remark(format_args!(
+    output.status(format_args!(
         "{}, {}{quota} in {}",
         count(versions.len(), "version"),
         Size(inventory.size()),

@@ -4,10 +4,10 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Error, Moving, Outcome, Result, Snapshot, UpdatePlan};
 use serde_json::{Value, json};
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::{OutdatedArgs, UpdateArgs};
 use crate::output::{Output, table};
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 /// What the state of such a line means.
@@ -20,14 +20,14 @@ pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> R
     if output.is_json() {
         output.json(&json!({ "moved": moved, "models": found.iter().map(entry).collect::<Vec<_>>() }));
     } else if found.is_empty() {
-        output.remark("no models with branches or tags in the store");
+        output.status("no models with branches or tags in the store");
     } else {
         let mut rows = vec![["MODEL", "REVISION", "LOCAL", "REMOTE", "CHANGED", "STATE"].map(str::to_owned).to_vec()];
         rows.extend(found.iter().map(row));
         output.write(&table(&rows));
-        output.remark(format_args!("{moved} of {} outdated", found.len()));
+        output.status(format_args!("{moved} of {} outdated", found.len()));
         if found.iter().any(|moving| moving.no_validator) {
-            output.remark(NO_VALIDATOR);
+            output.status(NO_VALIDATOR);
         }
     }
     let failed = tell(output, &found);
@@ -37,7 +37,7 @@ pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> R
 /// What could not be asked; the exit code of it.
 fn tell(output: &Output, found: &[Moving]) -> u8 {
     let errors: Vec<&Error> = found.iter().filter_map(|moving| moving.there.as_ref().err()).collect();
-    errors.iter().for_each(|error| output.tell(error));
+    errors.iter().for_each(|error| output.error(error));
     failure::worst(errors.iter().map(|error| error.kind()))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
         if let Some(plan) = cache.update(moving)? {
             plans.push((moving, plan));
         } else if moving.moved() {
-            output.remark(format_args!(
+            output.status(format_args!(
                 "{} is pinned at {} by the registry; run `model-cache registry add … --pin --replace` to update it",
                 moving.name.as_deref().unwrap_or_default(),
                 moving.here.as_ref().map_or("", short)
@@ -101,7 +101,7 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
         match one(moving, plan, args.dry_run, output) {
             Ok(value) => done.push(value),
             Err(error) => {
-                output.tell(&error);
+                output.error(&error);
                 kinds.push(error.kind());
                 done.push(
                     json!({ "model": moving.model, "revision": moving.revision, "error": failure::json(&error) }),
@@ -112,7 +112,7 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
     if output.is_json() {
         output.json(&json!({ "dry_run": args.dry_run, "updated": done }));
     } else if done.is_empty() {
-        output.remark("nothing to update");
+        output.status("nothing to update");
     }
     let failed = failure::worst(kinds.into_iter());
     Ok(if failed == 0 { not_asked } else { failed })
@@ -139,7 +139,7 @@ fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Res
     if !output.is_json() {
         let verb = if dry_run { "would update" } else { "updated" };
         output.line(format_args!("{} {here} -> {there}", moving.reference()));
-        output.remark(format_args!("  {verb} {part}: {} to download ({})", count(paths.len(), "file"), Size(bytes)));
+        output.status(format_args!("  {verb} {part}: {} to download ({})", count(paths.len(), "file"), Size(bytes)));
     }
     Ok(json!({
         "model": moving.model, "revision": moving.revision, "from": moving.here, "to": moving.there.as_ref().ok(),
@@ -149,9 +149,9 @@ fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Res
 
 fn fetch(moving: &Moving, plan: UpdatePlan, output: &Output) -> Result<Snapshot> {
     let label = moving.reference().to_string();
-    let board = Board::start(output.is_quiet());
-    let get = plan.get.progress(board.progress(&label));
+    let ui = ProgressUi::start(output.is_quiet());
+    let get = plan.get.progress(ui.progress(&label));
     let result = signals::run(async { get.await });
-    drop(board);
+    drop(ui);
     result
 }

@@ -1,4 +1,4 @@
-//! `path`: where something lies, if it is here.
+//! `path`: the local path of a model.
 
 use cache_lib::{Cache, Outcome, Result, Snapshot};
 use serde_json::{Value, json};

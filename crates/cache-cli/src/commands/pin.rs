@@ -33,7 +33,7 @@ fn each(args: &ManyArgs, output: &Output, done: &str, work: impl Fn(&RefText) ->
                 fine.push(reference);
             }
             Err(error) => {
-                output.tell(&error);
+                output.error(&error);
                 errors.push(error);
             }
         }

@@ -4,24 +4,24 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, PushReport, Result};
 use serde_json::json;
 
-use super::{count, short};
+use super::text::{count, short};
 use crate::args::push::PushArgs;
 use crate::output::Output;
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::signals;
 
 pub(super) fn run(cache: &Cache, args: &PushArgs, output: &Output) -> Result<u8> {
-    let board = Board::start(output.is_quiet());
+    let ui = ProgressUi::start(output.is_quiet());
     let mut push = cache
         .push(&args.reference, &args.target)
         .as_files(args.as_files)
         .read_back(args.read_back)
-        .progress(board.progress(&args.reference.public()));
+        .progress(ui.progress(&args.reference.public()));
     if let Some(revision) = &args.revision {
         push = push.revision(revision);
     }
     let pushed = signals::run(async { push.await });
-    drop(board);
+    drop(ui);
     report(args, &pushed?, output);
     Ok(0)
 }
@@ -29,7 +29,7 @@ pub(super) fn run(cache: &Cache, args: &PushArgs, output: &Output) -> Result<u8>
 fn report(args: &PushArgs, pushed: &PushReport, output: &Output) {
     let target = args.target.public();
     let target = target.trim_end_matches('/');
-    output.remark(format_args!(
+    output.status(format_args!(
         "{target}: {} is now {}; uploaded {} ({}), {} already there",
         pushed.revision,
         short(&pushed.commit),

@@ -26,7 +26,7 @@ fn list(cache: &Cache, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     if entries.is_empty() {
-        output.remark("no files in quarantine");
+        output.status("no files in quarantine");
         return Ok(0);
     }
     let mut rows = vec![["ID", "SIZE", "AGE", "FILE", "REASON"].map(str::to_owned).to_vec()];
@@ -76,7 +76,7 @@ fn restore(cache: &Cache, id: &str, output: &Output) -> Result<u8> {
         output.json(&json!({ "restored": id, "sha256": blob.name, "path": blob.path, "size": blob.size }));
     } else {
         output.path(&blob.path);
-        output.remark("restored under its actual checksum, not the expected one");
+        output.status("restored under its actual checksum, not the expected one");
     }
     Ok(0)
 }
@@ -97,7 +97,7 @@ fn remove(cache: &Cache, ids: &[String], all: bool, output: &Output) -> Result<u
                 removed.push(id);
             }
             Err(error) => {
-                output.tell(&error);
+                output.error(&error);
                 errors.push(error);
             }
         }

@@ -9,7 +9,7 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Entry, EntryVersion, Error, ErrorKind, RefText, Registry, Result, semver};
 use serde_json::{Value, json};
 
-use super::count;
+use super::text::count;
 use crate::args::{AddArgs, DiscoverArgs, RegistryCommand};
 use crate::output::{Output, table};
 use crate::{failure, signals};
@@ -37,7 +37,7 @@ fn warn_of_secrets(cache: &Cache, output: &Output) {
     for (name, entry) in registry.iter() {
         for (version, found) in &entry.versions {
             if std::iter::once(&found.reference).chain(&found.fallbacks).any(RefText::has_secrets) {
-                output.remark(format_args!(
+                output.status(format_args!(
                     "warning: {name}@{version}: the registry file holds secret parameters; its next change removes them"
                 ));
             }
@@ -71,7 +71,7 @@ fn add(cache: &Cache, args: &AddArgs, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     output.line(format_args!("{name}@{added} is {reference}"));
-    output.remark(format_args!("{name} now means this model; the Hub's model of that name is hf://{name}"));
+    output.status(format_args!("{name} now means this model; the Hub's model of that name is hf://{name}"));
     Ok(0)
 }
 
@@ -82,7 +82,7 @@ fn list(cache: &Cache, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     if registry.is_empty() {
-        output.remark("no names; run `model-cache registry add NAME REF` to add one");
+        output.status("no names; run `model-cache registry add NAME REF` to add one");
         return Ok(0);
     }
     let mut rows = vec![["NAME", "VERSION", "REFERENCE", "COMMIT", "PLATFORMS", "TAGS"].map(str::to_owned).to_vec()];
@@ -103,7 +103,7 @@ fn row(name: &Name, entry: &Entry, version: &semver::Version, found: &EntryVersi
         name.to_string(),
         version.to_string(),
         found.reference.public(),
-        found.commit.as_ref().map_or("-", super::short).to_owned(),
+        found.commit.as_ref().map_or("-", super::text::short).to_owned(),
         list(&found.platforms),
         list(&tags),
     ]
@@ -136,7 +136,7 @@ fn show(cache: &Cache, text: &str, output: &Output) -> Result<u8> {
     }
     let others = registry.get(name.as_str()).map_or(0, |entry| entry.versions.len());
     if others > 1 {
-        output.remark(format_args!(
+        output.status(format_args!(
             "{name} has {}; run `model-cache registry ls` to list them",
             count(others, "version")
         ));
@@ -158,7 +158,7 @@ fn remove(cache: &Cache, names: &[String], output: &Output) -> Result<u8> {
                 }
             }
             Err(error) => {
-                output.tell(&error);
+                output.error(&error);
                 errors.push(error);
             }
         }
@@ -192,17 +192,17 @@ fn discover(cache: &Cache, args: &DiscoverArgs, output: &Output) -> Result<u8> {
     }
     if args.add {
         added.iter().for_each(|(name, reference)| output.line(format_args!("{name} is {reference}")));
-        output.remark(format_args!("{} added, {} found", count(added.len(), "name"), count(found.len(), "model")));
+        output.status(format_args!("{} added, {} found", count(added.len(), "name"), count(found.len(), "model")));
         return Ok(0);
     }
     if found.is_empty() {
-        output.remark("no models without a name");
+        output.status("no models without a name");
         return Ok(0);
     }
     let mut rows = vec![["NAME", "SIZE", "REFERENCE"].map(str::to_owned).to_vec()];
     rows.extend(found.iter().map(found_row));
     output.write(&table(&rows));
-    output.remark("  hint: add --add to register them under these names");
+    output.status("  hint: add --add to register them under these names");
     Ok(0)
 }
 

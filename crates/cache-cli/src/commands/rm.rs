@@ -4,7 +4,7 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Error, Result};
 use serde_json::json;
 
-use super::short;
+use super::text::short;
 use crate::args::ManyArgs;
 use crate::failure;
 use crate::output::Output;
@@ -28,7 +28,7 @@ pub(super) fn run(cache: &Cache, args: &ManyArgs, output: &Output) -> Result<u8>
                 }
             }
             Err(error) => {
-                output.tell(&error);
+                output.error(&error);
                 errors.push(error);
             }
         }

@@ -2,7 +2,7 @@
 
 use cache_config::{Config, Settings, TokenRef};
 use cache_lib::{Cache, Error, ErrorKind, Result};
-use cache_server::{Address, Closed, Listen, NewToken, Server, ServerConfig, TlsFiles};
+use cache_server::{Address, ClosedRepos, Listen, NewToken, Server, ServerConfig, TlsFiles};
 use serde_json::json;
 
 use crate::args::Shared;
@@ -11,14 +11,14 @@ use crate::output::Output;
 use crate::signals;
 
 pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<u8> {
-    let mut builder = super::builder(shared)?;
+    let mut builder = super::setup::builder(shared)?;
     if let Some(upstream) = &args.upstream {
         builder = builder.endpoint(upstream);
     }
     if let Some(bytes) = args.max_size {
         builder = builder.quota(bytes);
     }
-    let cache = super::build(builder, output)?;
+    let cache = super::setup::build(builder, output)?;
     let mut config = configuration(shared.config.loaded.settings(), args)?;
     let made = made_token(&config)?;
     if made.is_some() {
@@ -38,13 +38,13 @@ pub(super) fn run(shared: &Shared, args: &ServeArgs, output: &Output) -> Result<
         let server = Server::bind(cache.clone(), config).await?.reloading(reload);
         announce(&cache, &server.addresses()?, shown.as_deref(), tls, output);
         if cache.is_offline() {
-            tell_closed(&server.closed().await?, has_users, output);
+            warn_closed_repos(&server.closed().await?, has_users, output);
         } else if has_aliases {
-            tell_closed_aliases(server.closed().await?.aliases, output);
+            warn_closed_aliases(server.closed().await?.aliases, output);
         }
         server.run(stop, hangup).await
     })?;
-    output.remark("stopped");
+    output.status("stopped");
     Ok(0)
 }
 
@@ -79,7 +79,7 @@ fn made_token(config: &ServerConfig) -> Result<Option<String>> {
     NewToken::random().map(|token| Some(token.expose().to_owned()))
 }
 
-/// `token`: the admin's, if it was made for this run. One that was configured is shown to nobody: this ends up in logs.
+/// `token`: the admin's, if it was made for this run. A configured one is never shown: this ends up in logs.
 fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool, output: &Output) {
     let scheme = if tls { "https" } else { "http" };
     let urls: Vec<String> = addresses
@@ -94,47 +94,47 @@ fn announce(cache: &Cache, addresses: &[Address], token: Option<&str>, tls: bool
     } else {
         urls.iter().for_each(|url| output.line(url));
     }
-    output.remark(format_args!("serving {}", cache.store().root().display()));
+    output.status(format_args!("serving {}", cache.store().root().display()));
     if let Some(url) = urls.iter().find(|url| url.starts_with("http")) {
-        output.remark(format_args!("to use it: export HF_ENDPOINT={url}"));
+        output.status(format_args!("to use it: export HF_ENDPOINT={url}"));
         if let Some(token) = token {
-            output.remark(format_args!("open in a browser: {url}/#admin={token}"));
+            output.status(format_args!("open in a browser: {url}/#admin={token}"));
         }
     }
 }
 
 /// Says how much is closed to strangers, and how it is opened. No model is named: this ends up in logs.
-fn tell_closed(closed: &Closed, has_users: bool, output: &Output) {
+fn warn_closed_repos(closed: &ClosedRepos, has_users: bool, output: &Output) {
     if closed.models == 0 {
         return;
     }
-    let Closed { models, all, restricted, .. } = *closed;
+    let ClosedRepos { models, all, restricted, .. } = *closed;
     if has_users {
-        output.remark(format_args!(
+        output.status(format_args!(
             "{models} of {all} models are closed to clients without a token; to open some to everyone, list them in \
              server.anonymous"
         ));
         return;
     }
-    output.remark(format_args!(
+    output.status(format_args!(
         "{models} of {all} models are closed while offline: {restricted} private or gated, {} of unknown visibility",
         models - restricted
     ));
     let assume = if models > restricted { ", or add --assume-public for those of unknown visibility" } else { "" };
-    output.remark(format_args!(
+    output.status(format_args!(
         "to open them, set `server.anonymous = [\"org/name\"]` in the configuration, or add users (`model-cache token new \
          NAME`){assume}"
     ));
-    output.remark("run `model-cache ls --json` for the visibility of each model");
+    output.status("run `model-cache ls --json` for the visibility of each model");
     if models > restricted {
-        output.remark("run `model-cache get` while online to record the visibility of a model");
+        output.status("run `model-cache get` while online to record the visibility of a model");
     }
 }
 
 /// Says that other sources are not open to everyone because the configuration names them.
-fn tell_closed_aliases(closed: usize, output: &Output) {
+fn warn_closed_aliases(closed: usize, output: &Output) {
     if closed > 0 {
-        output.remark(format_args!(
+        output.status(format_args!(
             "{closed} of [models] are closed to clients without a token: not known to be public; \
              to open them, list them in server.anonymous, or add users (`model-cache token new NAME`)"
         ));

@@ -3,7 +3,7 @@
 use cache_lib::units::Size;
 use cache_lib::{Cache, Result, Stats};
 
-use super::count;
+use super::text::count;
 use crate::args::StatsArgs;
 use crate::output::{Output, table};
 
@@ -18,10 +18,10 @@ pub(super) fn run(cache: &Cache, args: &StatsArgs, output: &Output) -> Result<u8
     }
     output.write(&page(&stats));
     if stats.broken_lines > 0 {
-        output.remark(format_args!("warning: {} of the statistics could not be read", lines(stats.broken_lines)));
+        output.status(format_args!("warning: {} of the statistics could not be read", lines(stats.broken_lines)));
     }
     if args.reset {
-        output.remark("counters reset");
+        output.status("counters reset");
     }
     Ok(0)
 }

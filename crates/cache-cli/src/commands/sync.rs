@@ -6,10 +6,10 @@ use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Fallen, FallenState, Result, SyncList, SyncReport, SyncState, Synced};
 use serde_json::{Value, json};
 
-use super::short;
+use super::text::short;
 use crate::args::sync::SyncArgs;
 use crate::output::{Output, table};
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &SyncArgs, output: &Output) -> Result<u8> {
@@ -20,10 +20,10 @@ pub(super) fn run(cache: &Cache, args: &SyncArgs, output: &Output) -> Result<u8>
     list(args)?;
     let ended = signals::run(schedule.run(
         jiff::Timestamp::now,
-        |next| output.remark(format_args!("next sync at {}", next.strftime("%Y-%m-%d %H:%M %Z"))),
+        |next| output.status(format_args!("next sync at {}", next.strftime("%Y-%m-%d %H:%M %Z"))),
         async || {
             if let Err(error) = once(cache, args, output).await {
-                output.tell(&error);
+                output.error(&error);
             }
         },
     ));
@@ -52,10 +52,10 @@ fn known_as(file: &Path) -> Result<String> {
 
 async fn once(cache: &Cache, args: &SyncArgs, output: &Output) -> Result<u8> {
     let list = list(args)?;
-    let board = Board::start(output.is_quiet());
-    let sync = cache.sync(list).prune(args.prune).dry_run(args.dry_run).progress(board.progress("sync"));
+    let ui = ProgressUi::start(output.is_quiet());
+    let sync = cache.sync(list).prune(args.prune).dry_run(args.dry_run).progress(ui.progress("sync"));
     let report = sync.await;
-    drop(board);
+    drop(ui);
     let report = report?;
     tell(&report, args.prune, output);
     Ok(failure::worst(errors(&report).map(Error::kind)))
@@ -73,11 +73,11 @@ fn errors(report: &SyncReport) -> impl Iterator<Item = &Error> {
 }
 
 fn tell(report: &SyncReport, prune: bool, output: &Output) {
-    errors(report).for_each(|error| output.tell(error));
-    report.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {warning}")));
+    errors(report).for_each(|error| output.error(error));
+    report.warnings.iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     for model in &report.models {
         let reference = &model.reference;
-        model.warnings.iter().for_each(|warning| output.remark(format_args!("warning: {reference}: {warning}")));
+        model.warnings.iter().for_each(|warning| output.status(format_args!("warning: {reference}: {warning}")));
     }
     if output.is_json() {
         output.json(&json!({
@@ -91,7 +91,7 @@ fn tell(report: &SyncReport, prune: bool, output: &Output) {
     let rows: Vec<Vec<String>> = report.models.iter().map(row).chain(report.fallen.iter().map(fallen_row)).collect();
     output.write(&table(&rows));
     if !prune && report.fallen.iter().any(|fallen| matches!(fallen.state, FallenState::WouldGo)) {
-        output.remark("  hint: add --prune to remove what is no longer listed");
+        output.status("  hint: add --prune to remove what is no longer listed");
     }
 }
 

@@ -39,9 +39,9 @@ fn new(args: &NewTokenArgs, output: &Output) -> Result<u8> {
         return Ok(0);
     }
     output.line(token.expose());
-    output.remark(format_args!("\n# Add to the server's configuration; the token itself is not stored:\n{section}"));
+    output.status(format_args!("\n# Add to the server's configuration; the token itself is not stored:\n{section}"));
     if args.read.is_empty() {
-        output.remark("# read = [] allows nothing: list globs such as \"org/*\"");
+        output.status("# read = [] allows nothing: list globs such as \"org/*\"");
     }
     Ok(0)
 }

@@ -4,7 +4,7 @@ use cache_lib::units::Size;
 use cache_lib::{Look, Variant, machine_memory};
 use serde_json::{Value, json};
 
-use super::count;
+use super::text::count;
 use crate::output::table;
 
 /// Whether all files of a variant are in the store.

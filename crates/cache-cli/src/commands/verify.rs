@@ -4,10 +4,10 @@ use cache_lib::units::Size;
 use cache_lib::{BadFile, Cache, Error, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
 use serde_json::{Value, json};
 
-use super::count;
+use super::text::count;
 use crate::args::VerifyArgs;
 use crate::output::Output;
-use crate::progress::Board;
+use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u8> {
@@ -16,13 +16,12 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
     if references.is_empty() {
         references.push(None);
     }
-    let board = Board::start(output.is_quiet());
+    let ui = ProgressUi::start(output.is_quiet());
     let report = signals::run(async {
         let mut whole = VerifyReport::default();
         for reference in references {
             let label = reference.as_ref().map(ToString::to_string).unwrap_or_default();
-            let options =
-                VerifyOptions::default().quick(args.quick).repair(args.repair).progress(board.progress(&label));
+            let options = VerifyOptions::default().quick(args.quick).repair(args.repair).progress(ui.progress(&label));
             let report = cache.verify(reference, options).await?;
             whole.checked += report.checked;
             whole.bytes += report.bytes;
@@ -30,7 +29,7 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
         }
         Ok(whole)
     });
-    drop(board);
+    drop(ui);
     let report = report?;
     if output.is_json() {
         output.json(&json!({
@@ -44,10 +43,10 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
         output.line(summary(&report));
     }
     if report.bad.iter().any(|bad| matches!(bad.trouble, Trouble::Unreadable(_))) {
-        output.remark("  hint: check the permissions of the store, and the disk");
+        output.status("  hint: check the permissions of the store, and the disk");
     }
     if !args.repair && report.bad.iter().any(|bad| !matches!(bad.trouble, Trouble::Unreadable(_))) {
-        output.remark("  hint: run `model-cache verify --repair` to download corrupted files again");
+        output.status("  hint: run `model-cache verify --repair` to download corrupted files again");
     }
     Ok(code(&report))
 }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use cache_lib::units::Size;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::tally::{Active, Key, Tally};
-use crate::output::{shortened, words};
+use super::state::{ActiveFile, FileKey, ProgressState};
+use crate::output::{sanitize, shortened};
 
 /// Most bars of single files.
 const MOST: usize = 8;
@@ -17,7 +17,7 @@ const NAME: usize = 28;
 pub(super) struct Bars {
     all: MultiProgress,
     total: ProgressBar,
-    files: HashMap<Key, ProgressBar>,
+    files: HashMap<FileKey, ProgressBar>,
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -34,8 +34,8 @@ impl Bars {
         Self { all, total, files: HashMap::new() }
     }
 
-    pub(super) fn draw(&mut self, tally: &Tally) {
-        let active = tally.active();
+    pub(super) fn draw(&mut self, state: &ProgressState) {
+        let active = state.active();
         let shown: Vec<_> = active.iter().take(MOST).collect();
         self.files.retain(|key, bar| {
             let stays = shown.iter().any(|(shown, _)| *shown == key);
@@ -50,17 +50,17 @@ impl Bars {
             let bar = self.files.entry((*key).clone()).or_insert_with(|| {
                 let bar = self.all.insert_before(&self.total, ProgressBar::new(1));
                 bar.set_style(style("{prefix:28} {bar:12.cyan} {wide_msg}"));
-                bar.set_prefix(words(&name(key, several)));
+                bar.set_prefix(sanitize(&name(key, several)));
                 bar
             });
             bar.set_length(file.size.unwrap_or(file.done).max(1));
             bar.set_position(file.done);
-            bar.set_message(words(&message(file)));
+            bar.set_message(sanitize(&message(file)));
         }
-        let (done, all) = tally.bytes();
+        let (done, all) = state.bytes();
         self.total.set_length(all.max(1));
         self.total.set_position(done);
-        let line = tally.line().map(|line| words(&line));
+        let line = state.line().map(|line| sanitize(&line));
         self.total.set_message(match (line, active.len().saturating_sub(MOST)) {
             (Some(line), 0) => line,
             (Some(line), more) => format!("{line}, {more} more files"),
@@ -73,7 +73,7 @@ impl Bars {
     pub(super) fn print(&self, lines: &[String]) {
         for line in lines {
             // A terminal that went away is no failure of the work.
-            let _ = self.all.println(words(line));
+            let _ = self.all.println(sanitize(line));
         }
     }
 
@@ -82,7 +82,7 @@ impl Bars {
     }
 }
 
-fn message(file: &Active) -> String {
+fn message(file: &ActiveFile) -> String {
     let done = match file.size {
         Some(size) => format!("{} of {}", Size(file.done), Size(size)),
         None => Size(file.done).to_string(),
@@ -95,7 +95,7 @@ fn message(file: &Active) -> String {
 }
 
 /// The name of a file, shortened in the middle to fit its column.
-fn name((label, path): &Key, several: bool) -> String {
+fn name((label, path): &FileKey, several: bool) -> String {
     let whole = if several { format!("{label}/{path}") } else { path.to_string() };
     shortened(&whole, NAME).into_owned()
 }

@@ -126,10 +126,10 @@ impl Decisions {
 
     /// Notes access of the token alone; `false` where it was refused since the question.
     pub(super) fn accepted(&mut self, key: &Key, asked: Instant) -> bool {
-        let nobody = (key.0.clone(), None);
-        self.yes.remove(&nobody);
+        let anonymous = (key.0.clone(), None);
+        self.yes.remove(&anonymous);
         // Anonymous answers come from anonymous questions.
-        self.close(nobody, None, asked);
+        self.close(anonymous, None, asked);
         if self.was_closed(key, asked) {
             return false;
         }
@@ -205,21 +205,21 @@ mod tests {
     #[test]
     fn late_answer_opens_nothing_closed_since() {
         let (repo, token) = (Repo::of(&ModelId::hub("org/name").unwrap()).unwrap(), Sha256::from_bytes([1; 32]));
-        let (nobody, somebody) = ((repo.clone(), None), (repo.clone(), Some(token)));
+        let (anonymous, somebody) = ((repo.clone(), None), (repo.clone(), Some(token)));
         let age = Duration::from_secs(60);
         let ages = Ages { public: age, accepted: age, refused: age, failed: age };
         let (start, second) = (Instant::now(), Duration::from_secs(1));
         let mut memory = Decisions::new();
-        memory.withdraw(&nobody, start + second);
+        memory.withdraw(&anonymous, start + second);
         memory.withdraw(&somebody, start + second);
         assert!(!memory.public(&repo, start) && !memory.accepted(&somebody, start));
-        for key in [&nobody, &somebody] {
+        for key in [&anonymous, &somebody] {
             assert_eq!(memory.known(key, ages, start + second), Some(Decision::Denied));
         }
         // Nor is a question with the token older than its answer.
         assert!(memory.accepted(&somebody, start + 3 * second) && !memory.public(&repo, start + 2 * second));
         assert_eq!(memory.word(&repo), Some(LastAnswer::Restricted));
         assert!(memory.public(&repo, start + 4 * second));
-        assert_eq!(memory.known(&nobody, ages, start + 4 * second), Some(Decision::Allowed));
+        assert_eq!(memory.known(&anonymous, ages, start + 4 * second), Some(Decision::Allowed));
     }
 }

@@ -13,9 +13,9 @@ use crate::clock::Clock;
 use crate::config::ServerConfig;
 use crate::hub_error::HubError;
 use crate::repo::Repo;
-use crate::single_flight::{Call, SingleFlight};
+use crate::single_flight::{SharedCall, SingleFlight};
 use crate::upstream::{ClientGroup, LONGEST_WAIT, Limits};
-use crate::visibility::{Recorded, VisibilityRecords};
+use crate::visibility::{RecordedVisibility, VisibilityRecords};
 
 /// How long a failure answers concurrent requests for the same.
 const FAILED: Duration = Duration::from_secs(1);
@@ -28,11 +28,11 @@ pub(super) struct Delegated {
     limits: Limits,
     ages: Ages,
     clock: Clock,
-    known: Arc<Known>,
+    known: Arc<KnownAccess>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct KnownAccess {
     cache: Cache,
     records: Arc<VisibilityRecords>,
     memory: Mutex<Decisions>,
@@ -48,7 +48,7 @@ impl Delegated {
     ) -> Self {
         let ages = Ages { public: config.refresh, accepted: config.grant, refused: config.negative, failed: FAILED };
         let memory = Mutex::new(Decisions::new());
-        let known = Arc::new(Known { cache, records, memory });
+        let known = Arc::new(KnownAccess { cache, records, memory });
         Self { permissions, calls: SingleFlight::default(), limits: Limits::default(), ages, clock, known }
     }
 
@@ -123,20 +123,20 @@ impl Delegated {
 
     /// The visibility by the store's loaded record and by upstream's answers to this process. What one of them closes is
     /// closed.
-    pub(super) fn last_word(&self, repo: &Repo) -> Recorded {
+    pub(super) fn last_word(&self, repo: &Repo) -> RecordedVisibility {
         let known = &self.known;
         let recorded = known.records.recorded(repo);
         let mut memory = known.memory();
-        if recorded.is_some_and(Recorded::is_public) {
+        if recorded.is_some_and(RecordedVisibility::is_public) {
             memory.load_public(repo);
         }
         match (memory.word(repo), recorded) {
             // Nothing can be recorded there.
-            (Some(LastAnswer::Public), None) if known.cache.store().read_only().is_some() => Recorded::PUBLIC,
+            (Some(LastAnswer::Public), None) if known.cache.store().read_only().is_some() => RecordedVisibility::PUBLIC,
             (Some(LastAnswer::Restricted), recorded)
                 if !recorded.is_some_and(|recorded| recorded.visibility.is_restricted()) =>
             {
-                Recorded::REFUSED
+                RecordedVisibility::REFUSED
             }
             (_, recorded) => recorded.unwrap_or_default(),
         }
@@ -188,7 +188,7 @@ impl Delegated {
     }
 
     /// Asks on a task of its own, so that waiters can be canceled.
-    fn start(&self, key: &Key, token: Option<&Token>) -> Call<Result<RepoAccess, HubError>> {
+    fn start(&self, key: &Key, token: Option<&Token>) -> SharedCall<Result<RepoAccess, HubError>> {
         let (permissions, known) = (Arc::clone(&self.permissions), Arc::clone(&self.known));
         let (clock, asked_about, token) = (self.clock.clone(), key.clone(), token.cloned());
         self.calls.start(key, async move {
@@ -217,7 +217,7 @@ impl Delegated {
     }
 }
 
-impl Known {
+impl KnownAccess {
     fn memory(&self) -> MutexGuard<'_, Decisions> {
         lock(&self.memory)
     }
@@ -265,7 +265,7 @@ impl Known {
             // Its source has a record of its own.
             return self.records.reload(repo).await;
         }
-        if word == LastAnswer::Public && self.records.load(repo).await.is_some_and(Recorded::is_public) {
+        if word == LastAnswer::Public && self.records.load(repo).await.is_some_and(RecordedVisibility::is_public) {
             return;
         }
         let saved = blocking(move || {
@@ -305,7 +305,7 @@ fn unanswered(error: Option<&Error>) -> HubError {
         }
         _ => ("upstream does not respond", Retry::Never),
     };
-    Error::new(ErrorKind::Network, format!("{what}, and must say who may read this"))
+    Error::new(ErrorKind::Network, format!("{what}, and must state the access to this"))
         .with_hint("try again later")
         .with_retry(retry)
         .into()

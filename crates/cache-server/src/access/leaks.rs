@@ -125,7 +125,7 @@ impl World {
         } else {
             Body::empty()
         };
-        let response = self.app.router().oneshot(request.body(body).unwrap()).await.unwrap();
+        let response = crate::router::router(&self.app).oneshot(request.body(body).unwrap()).await.unwrap();
         let (mut parts, body) = response.into_parts();
         parts.headers.remove("date");
         let body = axum::body::to_bytes(body, 1 << 24).await.unwrap();

@@ -12,12 +12,12 @@ use crate::repo::Repo;
 /// Read permissions of configured users.
 #[derive(Debug)]
 pub(super) struct Rules {
-    users: HashMap<Sha256, User>,
+    users: HashMap<Sha256, UserRule>,
     anonymous: GlobSet,
 }
 
 #[derive(Debug)]
-struct User {
+struct UserRule {
     name: String,
     read: GlobSet,
 }
@@ -30,7 +30,7 @@ impl Rules {
         }
         let mut users = HashMap::new();
         for (name, user) in &config.users {
-            let reader = User { name: name.clone(), read: globs(&format!("users.{name}.read"), &user.read)? };
+            let reader = UserRule { name: name.clone(), read: globs(&format!("users.{name}.read"), &user.read)? };
             if let Some(other) = users.insert(user.token_sha256, reader) {
                 let message = format!("users.{name} and users.{} have the same token", other.name);
                 return Err(Error::new(ErrorKind::Usage, message)

@@ -177,7 +177,7 @@ async fn what_turned_private_is_gone_at_the_next_refresh() {
 }
 
 #[tokio::test]
-async fn while_upstream_is_down_the_public_is_served_also_after_a_restart() {
+async fn public_repos_are_served_while_upstream_is_down() {
     let mut world = World::new(&ServerConfig::default());
     assert_eq!(world.reads(None, "org/open").await, "public");
     assert_eq!(world.reads(Some("hf_ana"), "org/secret").await, "token");
@@ -354,7 +354,7 @@ async fn users_of_our_own_decide_alone() {
 }
 
 #[tokio::test]
-async fn what_is_configured_needs_no_upstream_and_what_is_not_allowed_is_not_asked() {
+async fn aliases_and_disallowed_repos_do_not_ask_upstream() {
     let models = BTreeMap::from([("team/bucket".to_owned(), ModelAlias { from: "s3://b/p".to_owned() })]);
     let upstream = vec!["org/*".to_owned()];
     let closed =

@@ -1,13 +1,15 @@
-//! [`Table`]: the rows behind [`Activity`](super::Activity).
+//! [`DownloadTable`]: the rows behind [`Activity`](super::Activity).
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use cache_lib::{Error, ErrorKind, Event, Outcome, RepoPath};
 
 use super::rate::Rate;
-use super::{Download, Files, PUBLISH, RowNames, Totals};
+use super::rows::{Download, Files, RowNames, SinkContext, Totals};
 
+/// Interval between published byte counts. Starts and ends are published at once.
+pub(super) const PUBLISH: Duration = Duration::from_millis(100);
 /// Rows of what runs. What is more is counted, and not shown.
 const MAX_RUNNING: usize = 1000;
 /// Whole fetches that run at the same time.
@@ -16,9 +18,9 @@ const MAX_FETCHES: usize = 64;
 const MAX_ENDED: usize = 50;
 
 #[derive(Debug, Default)]
-pub(super) struct Table {
+pub(super) struct DownloadTable {
     pub(super) totals: Totals,
-    running: BTreeMap<u64, Row>,
+    running: BTreeMap<u64, DownloadRow>,
     by_path: HashMap<(u64, RepoPath), u64>,
     /// The newest last.
     ended: VecDeque<Download>,
@@ -28,7 +30,7 @@ pub(super) struct Table {
 }
 
 #[derive(Debug)]
-struct Row {
+struct DownloadRow {
     shown: Download,
     rate: Rate,
     sink: u64,
@@ -36,7 +38,7 @@ struct Row {
     path: Option<RepoPath>,
 }
 
-impl Table {
+impl DownloadTable {
     pub(super) fn next_sink(&mut self) -> u64 {
         self.last_listener += 1;
         self.last_listener
@@ -47,21 +49,15 @@ impl Table {
         if self.running.values().filter(|row| row.path.is_none()).count() >= MAX_FETCHES {
             return None;
         }
-        let id = self.insert(sink, None, names, None, now);
+        let id = self.insert(SinkContext { sink, fetch: None, names }, None, now);
         if let Some(row) = self.running.get_mut(&id) {
             row.shown.files = Some(Files::default());
         }
         Some(id)
     }
 
-    fn insert(
-        &mut self,
-        sink: u64,
-        path: Option<&RepoPath>,
-        names: &RowNames,
-        fetch: Option<u64>,
-        now: Instant,
-    ) -> u64 {
+    fn insert(&mut self, context: SinkContext<'_>, path: Option<&RepoPath>, now: Instant) -> u64 {
+        let SinkContext { sink, fetch, names } = context;
         self.last_id += 1;
         let shown = Download {
             id: self.last_id,
@@ -82,15 +78,16 @@ impl Table {
             files: None,
             fetch,
         };
-        self.running.insert(self.last_id, Row { shown, rate: Rate::new(now), sink, path: path.cloned() });
+        self.running.insert(self.last_id, DownloadRow { shown, rate: Rate::new(now), sink, path: path.cloned() });
         if let Some(path) = path {
             self.by_path.insert((sink, path.clone()), self.last_id);
         }
         self.last_id
     }
 
-    /// Changes the rows as an event says. `fetch` is the row of the whole fetch that the sink belongs to.
-    pub(super) fn take(&mut self, sink: u64, fetch: Option<u64>, names: &RowNames, event: &Event<'_>, now: Instant) {
+    /// Changes the rows as an event says.
+    pub(super) fn take(&mut self, context: SinkContext<'_>, event: &Event<'_>, now: Instant) {
+        let SinkContext { sink, fetch, names } = context;
         match event {
             Event::Resolved { files, bytes, .. } => {
                 if let Some(row) = fetch.and_then(|id| self.running.get_mut(&id)) {
@@ -101,12 +98,12 @@ impl Table {
                 }
             }
             Event::Waiting { path } => {
-                if let Some(row) = self.row(sink, path, fetch, names, now) {
+                if let Some(row) = self.row(context, path, now) {
                     row.shown.state = "waiting";
                 }
             }
             Event::Started { path, size, resumed, source } => {
-                if let Some(row) = self.row(sink, path, fetch, names, now) {
+                if let Some(row) = self.row(context, path, now) {
                     row.shown.state = "running";
                     row.shown.size = *size;
                     (*source).clone_into(&mut row.shown.source);
@@ -114,7 +111,7 @@ impl Table {
                     self.whole(fetch, |whole| whole.done = whole.done.saturating_sub(before).saturating_add(*resumed));
                 }
             }
-            Event::Advanced { path, bytes } => self.advanced(sink, path, fetch, *bytes, now),
+            Event::Advanced { path, bytes } => self.advanced(context, path, *bytes, now),
             Event::Retrying { .. } => {
                 self.totals.retries += 1;
                 for row in self.running.values_mut().filter(|row| row.sink == sink) {
@@ -124,13 +121,13 @@ impl Table {
                 }
             }
             Event::Finished { path, size, outcome, .. } => {
-                self.finished(sink, path, fetch, names, (*size, *outcome), now);
+                self.finished(context, path, (*size, *outcome), now);
             }
             Event::Failed { path, error } => {
                 self.totals.failed_files += 1;
                 self.totals.misses += 1;
                 self.totals.verification_failures += u64::from(error.kind() == ErrorKind::Integrity);
-                if let Some(row) = self.row(sink, path, fetch, names, now) {
+                if let Some(row) = self.row(context, path, now) {
                     let id = row.shown.id;
                     self.end(id, Err(error), now);
                 }
@@ -140,25 +137,18 @@ impl Table {
     }
 
     /// The row of a file, made if it is not there; `None` when there are too many.
-    fn row(
-        &mut self,
-        sink: u64,
-        path: &RepoPath,
-        fetch: Option<u64>,
-        names: &RowNames,
-        now: Instant,
-    ) -> Option<&mut Row> {
-        let id = match self.by_path.get(&(sink, path.clone())) {
+    fn row(&mut self, context: SinkContext<'_>, path: &RepoPath, now: Instant) -> Option<&mut DownloadRow> {
+        let id = match self.by_path.get(&(context.sink, path.clone())) {
             Some(id) => *id,
             None if self.running.len() >= MAX_RUNNING => return None,
-            None => self.insert(sink, Some(path), names, fetch, now),
+            None => self.insert(context, Some(path), now),
         };
         self.running.get_mut(&id)
     }
 
-    fn advanced(&mut self, sink: u64, path: &RepoPath, fetch: Option<u64>, bytes: i64, now: Instant) {
+    fn advanced(&mut self, context: SinkContext<'_>, path: &RepoPath, bytes: i64, now: Instant) {
         let forward = u64::try_from(bytes).unwrap_or_default();
-        let id = self.by_path.get(&(sink, path.clone()));
+        let id = self.by_path.get(&(context.sink, path.clone()));
         let row = id.and_then(|id| self.running.get_mut(id));
         // Bytes on another's way to the disk are that one's.
         if row.as_ref().is_none_or(|row| row.shown.state != "waiting") {
@@ -168,24 +158,16 @@ impl Table {
             row.shown.done = row.shown.done.saturating_add_signed(bytes);
             row.rate.add(forward, now);
         }
-        if let Some(row) = fetch.and_then(|id| self.running.get_mut(&id)) {
+        if let Some(row) = context.fetch.and_then(|id| self.running.get_mut(&id)) {
             row.shown.done = row.shown.done.saturating_add_signed(bytes);
             row.rate.add(forward, now);
         }
     }
 
-    fn finished(
-        &mut self,
-        sink: u64,
-        path: &RepoPath,
-        fetch: Option<u64>,
-        names: &RowNames,
-        (size, outcome): (u64, Outcome),
-        now: Instant,
-    ) {
-        let known = self.by_path.get(&(sink, path.clone())).copied();
+    fn finished(&mut self, context: SinkContext<'_>, path: &RepoPath, (size, outcome): (u64, Outcome), now: Instant) {
+        let known = self.by_path.get(&(context.sink, path.clone())).copied();
         let before = known.and_then(|id| self.running.get(&id)).map_or(0, |row| row.shown.done);
-        self.whole(fetch, |whole| {
+        self.whole(context.fetch, |whole| {
             whole.done = whole.done.saturating_sub(before).saturating_add(size);
             if let Some(files) = &mut whole.files {
                 files.done += 1;
@@ -197,7 +179,7 @@ impl Table {
         }
         self.totals.misses += 1;
         self.totals.fetched_files += u64::from(outcome == Outcome::Fetched);
-        if let Some(row) = self.row(sink, path, fetch, names, now) {
+        if let Some(row) = self.row(context, path, now) {
             (row.shown.done, row.shown.size) = (size, Some(size));
             let id = row.shown.id;
             self.end(id, Ok(()), now);
@@ -212,7 +194,7 @@ impl Table {
 
     /// Moves a row to those that have ended. Nothing happens to one that is there already.
     pub(super) fn end(&mut self, id: u64, result: Result<(), &Error>, now: Instant) {
-        let Some(Row { mut shown, rate, sink, path }) = self.running.remove(&id) else { return };
+        let Some(DownloadRow { mut shown, rate, sink, path }) = self.running.remove(&id) else { return };
         if let Some(path) = path {
             self.by_path.remove(&(sink, path));
         }
@@ -236,7 +218,7 @@ impl Table {
 
     /// Ends the files that a sink leaves behind. Whether there were any.
     pub(super) fn abandon(&mut self, sink: u64, now: Instant) -> bool {
-        let of_it = |row: &&Row| row.sink == sink && row.path.is_some();
+        let of_it = |row: &&DownloadRow| row.sink == sink && row.path.is_some();
         let left: Vec<u64> = self.running.values().filter(of_it).map(|row| row.shown.id).collect();
         for id in &left {
             self.end(*id, Err(&Error::interrupted()), now);

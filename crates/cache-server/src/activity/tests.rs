@@ -1,5 +1,9 @@
+use std::time::Duration;
+
 use cache_lib::{Commit, ErrorKind, Outcome, RepoPath};
 
+use super::rows::Files;
+use super::table::PUBLISH;
 use super::*;
 
 fn version() -> Version {

@@ -32,9 +32,9 @@ pub(crate) fn range_holds(headers: &HeaderMap, etag: &str) -> bool {
 }
 
 /// Whether a list of tags, in one header or several, is `*` or has a matching one. Our own tags have no commas.
-fn listed(headers: &HeaderMap, name: &HeaderName, meant: impl Fn(&str) -> bool) -> bool {
+fn listed(headers: &HeaderMap, name: &HeaderName, matches: impl Fn(&str) -> bool) -> bool {
     let lists = headers.get_all(name).into_iter().filter_map(|list| list.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || meant(tag))
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|tag| tag == "*" || matches(tag))
 }
 
 #[cfg(test)]

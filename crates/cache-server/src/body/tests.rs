@@ -93,7 +93,7 @@ async fn several_ranges_are_set_as_the_standard_says() {
 }
 
 #[tokio::test]
-async fn what_fails_before_the_first_byte_is_no_body_and_what_fails_later_breaks_it() {
+async fn failure_is_an_error_before_and_a_break_after_byte_one() {
     let script = Script { fails_at: 0, ..Script::new(10) };
     let error = FileBody::range(script, 0..10).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Network);

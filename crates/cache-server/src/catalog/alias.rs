@@ -49,7 +49,7 @@ pub(super) async fn look(cache: &Cache, from: &str, revision: &str) -> Result<Ma
 
 /// The model of a reference, and its name for a revision: what is `main` here is there what the reference says. `None`
 /// for a revision that cannot be. Reads the disk.
-pub(super) fn meant(cache: &Cache, from: &str, revision: &str) -> Result<Option<(ModelId, Revision)>> {
+pub(super) fn resolve_name(cache: &Cache, from: &str, revision: &str) -> Result<Option<(ModelId, Revision)>> {
     let reference = cache.reference(from)?;
     let revision = match revision {
         "main" | "HEAD" => Some(reference.revision_or_main()),

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::bounded::LruCache;
 use crate::caller::Identity;
 use crate::hub_error::HubError;
-use crate::single_flight::{Call, SingleFlight};
+use crate::single_flight::{SharedCall, SingleFlight};
 use crate::upstream::StaleGrace;
 
 /// Refusals that are remembered, at least. They come at the pace of unknown names, so that it takes a flood many minutes
@@ -25,14 +25,14 @@ const REFUSALS: usize = 4096;
 
 /// What there is to find out about one key.
 #[async_trait]
-pub(super) trait Query: Send + Sync + 'static {
+pub(super) trait CachedQuery: Send + Sync + 'static {
     type Answer: Clone + Send + Sync + 'static;
 
     /// Asks; returns the answer and its lifetime. Runs to its end also without waiters.
     async fn ask(&self) -> (Result<Self::Answer, HubError>, Duration);
 
     /// What is known without asking.
-    async fn known(&self) -> Known<Self::Answer>;
+    async fn known(&self) -> KnownAnswer<Self::Answer>;
 
     /// Waits for the right to ask about what nothing is known of.
     ///
@@ -43,7 +43,7 @@ pub(super) trait Query: Send + Sync + 'static {
 
 /// What is known without asking.
 #[derive(Debug)]
-pub(super) enum Known<V> {
+pub(super) enum KnownAnswer<V> {
     Nothing,
     /// Counts where there is no newer answer.
     Old(V),
@@ -53,14 +53,14 @@ pub(super) enum Known<V> {
 
 /// An answer, and whether it is the last known one in place of a newer one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answer<V> {
+pub(crate) struct CachedAnswer<V> {
     pub(crate) value: V,
     pub(crate) stale: bool,
 }
 
 #[derive(Debug)]
-struct Entry<V> {
-    answer: Answer<V>,
+struct CachedEntry<V> {
+    answer: CachedAnswer<V>,
     until: Instant,
 }
 
@@ -80,7 +80,7 @@ pub(super) struct QueryCache<K, V> {
 
 #[derive(Debug)]
 struct State<K, V> {
-    good: LruCache<K, Entry<V>>,
+    good: LruCache<K, CachedEntry<V>>,
     /// Refusals by identity: another token may get another answer.
     refused: LruCache<(K, Identity), Refused>,
 }
@@ -96,9 +96,9 @@ struct Refused {
 
 /// Next step for a key.
 enum Next<V> {
-    Answer(Result<Answer<V>, HubError>),
+    Answer(Result<CachedAnswer<V>, HubError>),
     /// Wait for the question under way; the old answer, if one would do.
-    Wait(Call<End<V>>, Option<V>),
+    Wait(SharedCall<End<V>>, Option<V>),
     /// Look for what is known, then ask.
     Look,
 }
@@ -121,9 +121,9 @@ where
         key: K,
         identity: Identity,
         question: impl Fn() -> Q,
-    ) -> Result<Answer<V>, HubError>
+    ) -> Result<CachedAnswer<V>, HubError>
     where
-        Q: Query<Answer = V>,
+        Q: CachedQuery<Answer = V>,
     {
         let mut ready = None;
         loop {
@@ -146,17 +146,17 @@ where
                         Ok(end) => end,
                         Err(_) => {
                             self.grace.record_timeout(call.since);
-                            return Ok(Answer { value: old.clone(), stale: true });
+                            return Ok(CachedAnswer { value: old.clone(), stale: true });
                         }
                     }
                 }
             };
             match end {
                 None => return Err(Error::interrupted().into()),
-                Some((_, Ok(value))) => return Ok(Answer { value, stale: false }),
-                Some((who, Err(refusal))) => match self.instead(&key, identity, &refusal) {
+                Some((_, Ok(value))) => return Ok(CachedAnswer { value, stale: false }),
+                Some((asked_by, Err(refusal))) => match self.stale_fallback(&key, identity, &refusal) {
                     Some(old) => return Ok(old),
-                    None if who == identity || matches!(refusal, HubError::Unavailable(_)) => return Err(refusal),
+                    None if asked_by == identity || matches!(refusal, HubError::Unavailable(_)) => return Err(refusal),
                     // It was another's question.
                     None => {}
                 },
@@ -165,7 +165,7 @@ where
     }
 
     /// Next step. Starts the ready question if there is no answer and none is in flight.
-    fn next<Q: Query<Answer = V>>(&self, key: &K, identity: Identity, ready: Option<Arc<Q>>) -> Next<V> {
+    fn next<Q: CachedQuery<Answer = V>>(&self, key: &K, identity: Identity, ready: Option<Arc<Q>>) -> Next<V> {
         let now = Instant::now();
         let mut state = self.lock();
         let was_refused = state.was_refused(key, identity);
@@ -190,16 +190,16 @@ where
     }
 
     /// Keeps what is known without asking. Where nothing is, waits for the right to ask.
-    async fn look<Q: Query<Answer = V>>(&self, key: &K, question: &Arc<Q>) -> Result<(), HubError> {
+    async fn look<Q: CachedQuery<Answer = V>>(&self, key: &K, question: &Arc<Q>) -> Result<(), HubError> {
         if self.lock().good.get(key).is_some() {
             return Ok(());
         }
         let (answers, asking, wanted) = (self.clone(), Arc::clone(question), key.clone());
         let look = self.looks.start(key, async move {
             let (value, counts) = match asking.known().await {
-                Known::Nothing => return false,
-                Known::Old(value) => (value, Duration::ZERO),
-                Known::Current(value, counts) => (value, counts),
+                KnownAnswer::Nothing => return false,
+                KnownAnswer::Old(value) => (value, Duration::ZERO),
+                KnownAnswer::Current(value, counts) => (value, counts),
             };
             // Not in place of what has come meanwhile.
             if answers.lock().good.get(&wanted).is_none() {
@@ -217,7 +217,7 @@ where
     }
 
     /// Starts the question, or joins it.
-    fn start<Q: Query<Answer = V>>(&self, key: &K, identity: Identity, question: Arc<Q>) -> Call<End<V>> {
+    fn start<Q: CachedQuery<Answer = V>>(&self, key: &K, identity: Identity, question: Arc<Q>) -> SharedCall<End<V>> {
         let (answers, wanted) = (self.clone(), key.clone());
         self.calls.start(key, async move {
             let (answer, counts) = question.ask().await;
@@ -233,7 +233,8 @@ where
     }
 
     fn keep(&self, key: &K, value: &V, counts: Duration) {
-        let kept = Entry { answer: Answer { value: value.clone(), stale: false }, until: Instant::now() + counts };
+        let kept =
+            CachedEntry { answer: CachedAnswer { value: value.clone(), stale: false }, until: Instant::now() + counts };
         self.lock().good.insert(key.clone(), kept);
     }
 
@@ -252,13 +253,13 @@ where
     }
 
     /// The old answer in place of one that does not come.
-    fn instead(&self, key: &K, identity: Identity, refusal: &HubError) -> Option<Answer<V>> {
+    fn stale_fallback(&self, key: &K, identity: Identity, refusal: &HubError) -> Option<CachedAnswer<V>> {
         let mut state = self.lock();
         if !refusal.is_unavailable() || state.was_refused(key, identity) {
             return None;
         }
         let value = state.good.get(key)?.answer.value.clone();
-        Some(Answer { value, stale: true })
+        Some(CachedAnswer { value, stale: true })
     }
 
     fn lock(&self) -> MutexGuard<'_, State<K, V>> {

@@ -12,20 +12,20 @@ use crate::hub_error::HubError;
 
 /// One answer, and until when it counts.
 #[derive(Debug)]
-struct Entry<V> {
+struct MemoEntry<V> {
     value: Result<V, HubError>,
     /// Identity that asked. A refusal counts for it alone.
     identity: Identity,
     until: Instant,
 }
 
-impl<V> Entry<V> {
+impl<V> MemoEntry<V> {
     fn counts_for(&self, identity: Identity) -> bool {
         self.until > Instant::now() && (self.value.is_ok() || self.identity == identity)
     }
 }
 
-type Slot<V> = Arc<tokio::sync::Mutex<Option<Entry<V>>>>;
+type Slot<V> = Arc<tokio::sync::Mutex<Option<MemoEntry<V>>>>;
 
 /// Answers by key. Concurrent requests for one key share one question.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Memo<K, V> {
         }
         let last = kept.as_ref().and_then(|kept| kept.value.clone().ok());
         let (value, counts) = ask(last).await;
-        *kept = Some(Entry { value: value.clone(), identity, until: Instant::now() + counts });
+        *kept = Some(MemoEntry { value: value.clone(), identity, until: Instant::now() + counts });
         value
     }
 

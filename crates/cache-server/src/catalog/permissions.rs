@@ -1,15 +1,14 @@
 //! Access to repositories, as upstream reports it, and its record.
 
-use std::time::SystemTime;
-
 use async_trait::async_trait;
-use cache_lib::{Error, ErrorKind, Evidence, Result, Visibility};
+use cache_lib::{Error, ErrorKind, Result};
 use serde_json::Value;
 
+use super::resolver::RepoResolver;
 use super::{Catalog, alias, documents};
 use crate::access::{Permissions, RepoAccess};
 use crate::blocking::blocking;
-use crate::caller::{Grant, Identity, Token};
+use crate::caller::{Grant, Token};
 use crate::hub_error::HubError;
 use crate::repo::Repo;
 use crate::upstream::client::{api, read};
@@ -17,65 +16,40 @@ use crate::upstream::client::{api, read};
 #[async_trait]
 impl Permissions for Catalog {
     async fn ask(&self, repo: &Repo, token: Option<&Token>) -> Result<RepoAccess> {
-        if let Some(from) = self.aliases.of(repo) {
-            return self.ask_alias(from).await;
+        let resolver = &self.resolver;
+        if let Some(from) = resolver.aliases.of(repo) {
+            return resolver.ask_alias(from).await;
         }
-        if !self.may_ask(repo) && !self.cache.is_offline() {
+        if !resolver.may_ask(repo) && !resolver.cache.is_offline() {
             return Ok(RepoAccess::Refused);
         }
         let grant = Grant { token: token.cloned(), own: false };
-        let asked = self.cache.store().now();
-        let answer = self.upstream.ask(&grant, &api(repo, "")).await?;
+        let asked = resolver.cache.store().now();
+        let answer = resolver.upstream.ask(&grant, &api(repo, "")).await?;
         let info = match read(&answer) {
             Ok(info) => info,
             Err(HubError::Unavailable(error)) => return Err(error),
             Err(_) => return Ok(RepoAccess::Refused),
         };
-        let standing = match (documents::has(&info, "private"), documents::has(&info, "gated"), token) {
+        let access = match (documents::has(&info, "private"), documents::has(&info, "gated"), token) {
             (false, false, None) => return Ok(RepoAccess::Public),
             (false, true, None) => return Ok(RepoAccess::Gated),
             (true, _, None) => return Ok(RepoAccess::Refused),
             // What upstream calls public may still be for its own users only: another mirror, or a Hub behind a login.
             (_, false, Some(_)) => RepoAccess::Accepted,
             // The file list of a gated repository is public; its files need an accepted token.
-            (_, true, Some(_)) => self.pass_gate(&grant, repo, &info).await?,
+            (_, true, Some(_)) => resolver.pass_gate(&grant, repo, &info).await?,
         };
-        if standing == RepoAccess::Accepted
-            && let Err(refusal) = self.record(&grant, repo, &info, asked).await
+        if access == RepoAccess::Accepted
+            && let Err(refusal) = resolver.record(&grant, repo, &info, asked).await
         {
             tracing::warn!(%repo, ?refusal, "visibility: not recorded");
         }
-        Ok(standing)
+        Ok(access)
     }
 }
 
-impl Catalog {
-    /// VisibilityRecords the visibility that upstream reports. "Public" to a caller's token is not recorded: only a question without
-    /// one tells.
-    pub(super) async fn record(
-        &self,
-        grant: &Grant,
-        repo: &Repo,
-        info: &Value,
-        asked: SystemTime,
-    ) -> Result<(), HubError> {
-        let (visibility, cache) = (documents::visibility(info), self.upstream.by(grant)?);
-        let evidence = match grant.identity() {
-            Identity::Anonymous => Evidence::Anonymous,
-            Identity::Server => cache.hub_evidence()?,
-            Identity::Caller(_) if !visibility.is_restricted() => return Ok(()),
-            Identity::Caller(_) => Evidence::Token,
-        };
-        cache.record_visibility(&repo.model(), visibility, evidence, asked).await?;
-        self.records.reload(repo).await;
-        Ok(())
-    }
-
-    /// The visibility that answers state.
-    pub(super) async fn visibility(&self, repo: &Repo) -> Visibility {
-        self.records.stated(repo, self.records.load(repo).await.unwrap_or_default())
-    }
-
+impl RepoResolver {
     /// Anonymous access to the source of an alias. Only Hub repositories state it.
     async fn ask_alias(&self, from: &str) -> Result<RepoAccess> {
         let (cache, text) = (self.cache.clone(), from.to_owned());
@@ -83,7 +57,7 @@ impl Catalog {
         if Repo::of(&model).is_none() {
             return Ok(RepoAccess::Refused);
         }
-        // VisibilityRecords it on its way.
+        // Records it on its way.
         alias::look(&self.cache, from, "main").await?;
         let cache = self.cache.clone();
         let visibility = blocking(move || Ok(cache.visibility(&model))).await?;

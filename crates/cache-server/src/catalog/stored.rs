@@ -3,7 +3,8 @@
 use cache_lib::{Cache, Commit, Manifest, ModelId, Result, Revision, Version};
 use serde_json::{Value, json};
 
-use super::{documents, shown};
+use super::documents;
+use super::view::shown;
 use crate::repo::Repo;
 
 /// The version that `main` is, else any that the store has.

@@ -1,4 +1,4 @@
-use cache_lib::{RepoKind, RepoName};
+use cache_lib::{ErrorKind, RepoKind, RepoName};
 use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Trouble, fixtures};
 
 use axum::response::IntoResponse as _;
@@ -53,7 +53,7 @@ async fn many_ask_at_once_and_upstream_is_asked_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_known_counts_while_upstream_is_down_and_after_a_restart() {
+async fn known_answers_are_stale_while_upstream_is_down() {
     let mut world = World::new().await;
     world.config.refresh = Duration::ZERO;
     let first = world.catalog(false).version(&Grant::default(), &repo("org/model"), "main").await.unwrap();

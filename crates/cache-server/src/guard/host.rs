@@ -1,4 +1,4 @@
-//! [`Hosts`]: under which names the server may be asked, and from which pages.
+//! [`AllowedHosts`]: under which names the server may be asked, and from which pages.
 //!
 //! A page of another site can make a browser send requests here: under its own name after its DNS entry was pointed at
 //! this machine (DNS rebinding), or across sites. The first is seen by `Host`, the second by `Origin`.
@@ -13,7 +13,7 @@ use crate::config::{Listen, ServerConfig};
 
 /// Names under which the server may be asked.
 #[derive(Debug)]
-pub(super) struct Hosts {
+pub(super) struct AllowedHosts {
     names: Vec<String>,
     /// Listed as they are: also other sites that may change something.
     listed: Vec<String>,
@@ -21,7 +21,7 @@ pub(super) struct Hosts {
     any_address: bool,
 }
 
-impl Hosts {
+impl AllowedHosts {
     pub(super) fn new(config: &ServerConfig) -> Self {
         let listed: Vec<String> = config.hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
         let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
@@ -87,9 +87,9 @@ fn bare(host: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn hosts(listen: &str, names: &[&str]) -> Hosts {
+    fn hosts(listen: &str, names: &[&str]) -> AllowedHosts {
         let hosts = names.iter().map(|&name| name.to_owned()).collect();
-        Hosts::new(&ServerConfig { listen: vec![listen.parse().unwrap()], hosts, ..ServerConfig::default() })
+        AllowedHosts::new(&ServerConfig { listen: vec![listen.parse().unwrap()], hosts, ..ServerConfig::default() })
     }
 
     fn parts(uri: &str, headers: &[(&str, &str)]) -> Parts {

@@ -17,14 +17,14 @@ const LONG_AGO: &str = "1970-01-01T00:00:00.000Z";
 
 /// A file or folder, not yet written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Entry<'a> {
+enum ListingEntry<'a> {
     File(&'a FileEntry),
     Folder(&'a str),
 }
 
 /// An entry as JSON. There is no `xetHash`: a mirror has all of Xet or none of it.
 #[derive(Debug, Serialize)]
-struct Written<'a> {
+struct WrittenEntry<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     oid: String,
@@ -54,21 +54,21 @@ struct LastCommit<'a> {
 
 /// Writes entries of one version.
 #[derive(Debug, Clone, Copy)]
-struct Writer<'a> {
+struct TreeWriter<'a> {
     commit: &'a str,
     last: Option<LastCommit<'a>>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> TreeWriter<'a> {
     fn new(view: &'a View, expand: bool) -> Self {
         let date = view.info.get("lastModified").and_then(Value::as_str).unwrap_or(LONG_AGO);
         let last = LastCommit { id: &view.commit, title: "", date };
         Self { commit: &view.commit, last: expand.then_some(last) }
     }
 
-    fn written<'b>(&'b self, entry: Entry<'b>) -> Written<'b> {
+    fn written<'b>(&'b self, entry: ListingEntry<'b>) -> WrittenEntry<'b> {
         match entry {
-            Entry::File(file) => {
+            ListingEntry::File(file) => {
                 let (size, identity) = (file.size.unwrap_or(0), FileIdentity::of(file, self.commit));
                 let lfs = identity.lfs.map(|lfs| Pointer {
                     oid: lfs.sha256.to_string(),
@@ -76,11 +76,11 @@ impl<'a> Writer<'a> {
                     pointer_size: lfs.pointer_size,
                 });
                 let path = file.path.as_str();
-                Written { kind: "file", oid: identity.oid, size, path, lfs, last_commit: self.last }
+                WrittenEntry { kind: "file", oid: identity.oid, size, path, lfs, last_commit: self.last }
             }
-            Entry::Folder(path) => {
+            ListingEntry::Folder(path) => {
                 let oid = folder_id(path, self.commit).to_string();
-                Written { kind: "directory", oid, size: 0, path, lfs: None, last_commit: self.last }
+                WrittenEntry { kind: "directory", oid, size: 0, path, lfs: None, last_commit: self.last }
             }
         }
     }
@@ -89,9 +89,9 @@ impl<'a> Writer<'a> {
 /// What a listing is asked to show.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown<'a> {
-    /// Only what lies below this folder.
+    /// Only entries below this folder.
     pub(super) folder: Option<&'a str>,
-    /// What lies in folders, too.
+    /// Entries of subfolders, too.
     pub(super) recursive: bool,
     /// With the last commit.
     pub(super) expand: bool,
@@ -118,10 +118,10 @@ pub(super) fn tree(view: &View, shown: Shown<'_>) -> serde_json::Result<Option<P
     }
     let prefix = shown.folder.map_or(0, |folder| folder.len() + 1);
     let mut entries = entries(files, prefix, shown.recursive).skip(shown.from);
-    let writer = Writer::new(view, shown.expand);
-    let page: Vec<Entry<'_>> = entries.by_ref().take(shown.most).collect();
+    let writer = TreeWriter::new(view, shown.expand);
+    let page: Vec<ListingEntry<'_>> = entries.by_ref().take(shown.most).collect();
     let next = entries.next().map(|_| shown.from + page.len());
-    let written: Vec<Written<'_>> = page.into_iter().map(|entry| writer.written(entry)).collect();
+    let written: Vec<WrittenEntry<'_>> = page.into_iter().map(|entry| writer.written(entry)).collect();
     Ok(Some(Page { json: serde_json::to_vec(&written)?, next }))
 }
 
@@ -131,18 +131,17 @@ pub(super) fn paths_info<'a>(
     paths: impl Iterator<Item = &'a str>,
     expand: bool,
 ) -> serde_json::Result<Vec<u8>> {
-    let writer = Writer::new(view, expand);
+    let writer = TreeWriter::new(view, expand);
     let files = &view.manifest.files;
     // Each once: a short name many times over would make a small form a large answer.
     let mut seen = HashSet::new();
-    let found: Vec<Entry<'_>> = paths
+    let found: Vec<ListingEntry<'_>> = paths
         .map(|path| path.trim_matches('/'))
         .filter(|path| seen.insert(*path))
         .filter_map(|path| match files.binary_search_by(|file| file.path.as_str().cmp(path)) {
-            Ok(at) => files.get(at).map(Entry::File),
-            Err(_) => {
-                (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty()).then_some(Entry::Folder(path))
-            }
+            Ok(at) => files.get(at).map(ListingEntry::File),
+            Err(_) => (!path.is_empty() && !below(&view.manifest, Some(path)).is_empty())
+                .then_some(ListingEntry::Folder(path)),
         })
         .collect();
     serde_json::to_vec(&found.into_iter().map(|entry| writer.written(entry)).collect::<Vec<_>>())
@@ -159,7 +158,7 @@ fn below<'a>(manifest: &'a Manifest, folder: Option<&str>) -> &'a [FileEntry] {
 }
 
 /// Files and the folders that hold them, each folder before its first file. `prefix` bytes of every path are above.
-fn entries(files: &[FileEntry], prefix: usize, recursive: bool) -> impl Iterator<Item = Entry<'_>> {
+fn entries(files: &[FileEntry], prefix: usize, recursive: bool) -> impl Iterator<Item = ListingEntry<'_>> {
     let mut last = "";
     files.iter().flat_map(move |file| {
         let path = file.path.as_str();
@@ -169,7 +168,7 @@ fn entries(files: &[FileEntry], prefix: usize, recursive: bool) -> impl Iterator
         let slashes = path.match_indices('/').map(|(at, _)| at).filter(move |&at| at >= prefix);
         let folders = slashes.clone().take(depth).filter(move |&at| at >= same).filter_map(|at| path.get(..at));
         let shown = recursive || slashes.take(1).next().is_none();
-        folders.map(Entry::Folder).chain(shown.then_some(Entry::File(file)))
+        folders.map(ListingEntry::Folder).chain(shown.then_some(ListingEntry::File(file)))
     })
 }
 

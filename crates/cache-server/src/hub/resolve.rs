@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::response::{IntoResponse as _, Response};
 use cache_lib::{FileEntry, FileReader, ModelId, RepoPath};
@@ -17,7 +18,7 @@ use crate::caller::Grant;
 use crate::catalog::View;
 use crate::config::Stream;
 use crate::hub_error::{HubError, put, refuse};
-use crate::observe::CacheState;
+use crate::response_labels::CacheState;
 use crate::upstream::Deadline;
 
 const REPO_COMMIT: HeaderName = HeaderName::from_static("x-repo-commit");
@@ -35,7 +36,7 @@ const EMPTY: &str = "bytes */0";
 const RESUME_REFUSED: &str = "An earlier transfer of this file failed its check: delete what you have of it and download it \
                           from the beginning";
 
-/// huggingface_hub refuses to begin when a HEAD tells of more bytes than this and the file is not in Xet. Without a size it
+/// huggingface_hub refuses to begin when a HEAD states more bytes than this and the file is not in Xet. Without a size it
 /// takes that of the GET, and goes on.
 const MAX_HEAD_SIZE: u64 = 50_000_000_000;
 
@@ -62,11 +63,7 @@ pub(super) async fn resolve(
         Precondition::Go => {}
     }
     if asked.method == Method::HEAD {
-        match file.size {
-            Some(size) if size <= MAX_HEAD_SIZE => put(&mut headers, header::CONTENT_LENGTH, &size.to_string()),
-            _ => drop(headers.remove(LINKED_SIZE)),
-        }
-        return Ok((headers, body::nothing()).into_response());
+        return Ok(head_response(headers, file.size));
     }
     let range = asked.headers.get(header::RANGE).filter(|_| body::range_holds(&asked.headers, &etag));
     // Out of range is out of range before a byte is fetched.
@@ -75,8 +72,7 @@ pub(super) async fn resolve(
         return Err(HubError::OutOfRange(size));
     }
     let reader = app.catalog.open(grant, view, path, body::checks_digest(&asked.headers)).await?;
-    let hit = reader.is_hit();
-    let state = CacheState(if hit { "hit" } else { "miss" });
+    let state = CacheState(if reader.is_hit() { "hit" } else { "miss" });
     let progress = || progress(app, view, path);
     let size = deadline.bytes(reader.size(), progress).await?;
     let wanted = match known {
@@ -105,13 +101,20 @@ pub(super) async fn resolve(
         }
     };
     put(&mut headers, header::CONTENT_LENGTH, &body.len().to_string());
-    let mut response = (status, headers, Body::new(body)).into_response();
-    response.extensions_mut().insert(state);
-    Ok(response)
+    Ok((status, Extension(state), headers, Body::new(body)).into_response())
+}
+
+/// The answer to a HEAD.
+fn head_response(mut headers: HeaderMap, size: Option<u64>) -> Response {
+    match size {
+        Some(size) if size <= MAX_HEAD_SIZE => put(&mut headers, header::CONTENT_LENGTH, &size.to_string()),
+        _ => drop(headers.remove(LINKED_SIZE)),
+    }
+    (headers, body::nothing()).into_response()
 }
 
 /// What changes while bytes arrive, of this file or any other that may be before it; `None` where upstream has nothing to
-/// bring: the file lies on this machine, or all of it has arrived.
+/// bring: the file is on this machine, or all of it has arrived.
 fn progress(app: &App, view: &View, path: &RepoPath) -> Option<(u64, u64, Option<String>)> {
     let version = &view.manifest.version;
     if matches!(version.model, ModelId::Folder(_)) {

@@ -38,7 +38,7 @@ pub(crate) enum Route {
 /// Default revision.
 const MAIN: &str = "main";
 
-/// Segments after a repository's name, by which names of one and two segments are told apart.
+/// Segments after a repository's name, which distinguish names of one and two segments.
 const VERBS: &[&str] =
     &["revision", "tree", "paths-info", "refs", "commits", "auth-check", "xet-read-token", "resolve"];
 

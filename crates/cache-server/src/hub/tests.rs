@@ -6,6 +6,7 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::config::ServerConfig;
+use crate::router::router;
 
 struct World {
     hub: Hub,
@@ -48,7 +49,7 @@ impl World {
         let admin_token = Some("the-admin".to_owned());
         let mut config = ServerConfig { refresh: std::time::Duration::ZERO, admin_token, ..ServerConfig::default() };
         change(&mut config);
-        let router = App::new(cache, config).unwrap().router();
+        let router = router(&App::new(cache, config).unwrap());
         Self { hub, router, commit, folder }
     }
 
@@ -299,7 +300,7 @@ async fn pages_lead_to_the_next() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upstream_in_trouble_is_old_news_or_an_error_and_never_a_short_file() {
+async fn upstream_failure_is_stale_or_error_never_a_short_file() {
     let world = World::new().await;
     let big = Content::seeded(1, 4 << 20);
     world.hub.add_model("org/big", [("big.bin", big.clone())]);

@@ -17,12 +17,12 @@ use tokio::time::Instant;
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::metrics::GaugeGuard;
-use super::{CacheState, RouteName};
 use crate::app::App;
 use crate::caller::Caller;
 use crate::idle::RequestGuard;
 use crate::listen::Peer;
+use crate::metrics::GaugeGuard;
+use crate::response_labels::{CacheState, RouteName};
 
 /// The target of the access log's events.
 const ACCESS: &str = "access";

@@ -1,23 +1,16 @@
 //! [`MetricsSample`]: values that are read when metrics are scraped.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-use cache_lib::{Amount, BreakerState, Cache, Result, Store};
+use cache_lib::{Amount, BreakerState, Cache};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use tokio::time::Instant;
 
-use super::metrics::PREFIX;
 use crate::activity::{Download, Totals};
 use crate::app::App;
-
-/// How long what was found on the disk counts. A walk through a large store takes a while.
-const DISK_AGE: Duration = Duration::from_secs(30);
+use crate::metrics::{PREFIX, StoreUsage};
 
 /// Values that are read when metrics are scraped.
 #[derive(Debug)]
@@ -135,107 +128,5 @@ impl MetricsSample {
         gauge("quarantine_bytes", "Bytes of those", disk.quarantine.bytes);
         gauge("disk_free_bytes", "What may still be written to the store's file system", disk.free);
         gauge("disk_size_bytes", "What the store's file system holds in all", disk.size);
-    }
-}
-
-/// Result of a walk through the store.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct StoreUsage {
-    blobs: Amount,
-    versions: u64,
-    partial: u64,
-    quarantine: Amount,
-    free: u64,
-    size: u64,
-}
-
-impl StoreUsage {
-    fn of(store: &Store) -> Result<Self> {
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        let inventory = store.inventory()?;
-        let bad = store.quarantined()?;
-        let space = store.disk_space()?;
-        Ok(Self {
-            blobs: Amount { files: count(inventory.blobs.len()), bytes: inventory.size() },
-            versions: count(inventory.versions.len()),
-            partial: inventory.debris.partial.bytes,
-            quarantine: Amount { files: count(bad.len()), bytes: bad.iter().map(|entry| entry.size).sum() },
-            free: space.free,
-            size: space.total,
-        })
-    }
-}
-
-/// The last walk through the store.
-#[derive(Debug, Default)]
-pub(super) struct UsageCache(Arc<Mutex<LastWalk>>);
-
-#[derive(Debug, Default)]
-struct LastWalk {
-    found: Option<StoreUsage>,
-    began: Option<Instant>,
-    walking: bool,
-}
-
-impl UsageCache {
-    /// What the last walk found. One that is too old starts another; only the first is waited for.
-    async fn look(&self, store: &Store) -> Option<StoreUsage> {
-        if let Some(walk) = self.walk(store)
-            && self.lock().found.is_none()
-        {
-            // The walk goes on when its request is canceled; the next one finds its result.
-            let _ = tokio::time::timeout(super::PATIENCE, walk).await;
-        }
-        self.lock().found
-    }
-
-    fn walk(&self, store: &Store) -> Option<tokio::task::JoinHandle<()>> {
-        let mut last = self.lock();
-        if last.walking || last.began.is_some_and(|began| began.elapsed() < DISK_AGE) {
-            return None;
-        }
-        last.walking = true;
-        last.began = Some(Instant::now());
-        drop(last);
-        let (last, store) = (Arc::clone(&self.0), store.clone());
-        Some(tokio::task::spawn_blocking(move || {
-            let found =
-                StoreUsage::of(&store).inspect_err(|error| tracing::warn!(%error, "the store cannot be measured"));
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.walking = false;
-            last.found = found.ok();
-        }))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LastWalk> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use cache_lib::StoreOptions;
-
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn the_store_is_walked_now_and_then_and_once_at_a_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path(), StoreOptions::default()).unwrap();
-        let disk = UsageCache::default();
-        assert_eq!(disk.look(&store).await.unwrap().blobs, Amount::default());
-        let blob = dir.path().join("blobs/ab");
-        fs_err::create_dir_all(&blob).unwrap();
-        fs_err::write(blob.join(format!("ab{}", "0".repeat(62))), b"12345").unwrap();
-        assert!(disk.walk(&store).is_none(), "the last walk is new enough");
-        assert_eq!(disk.look(&store).await.unwrap().blobs.bytes, 0);
-        tokio::time::advance(DISK_AGE).await;
-        let walk = disk.walk(&store).unwrap();
-        walk.await.unwrap();
-        assert_eq!(disk.look(&store).await.unwrap().blobs, Amount { files: 1, bytes: 5 });
-        tokio::time::advance(DISK_AGE).await;
-        // As while a walk takes its time.
-        disk.lock().walking = true;
-        assert!(disk.walk(&store).is_none(), "one is under way");
     }
 }

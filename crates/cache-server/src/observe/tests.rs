@@ -15,6 +15,7 @@ use tracing::instrument::WithSubscriber as _;
 use super::*;
 use crate::config::ServerConfig;
 use crate::listen::Peer;
+use crate::response_labels::{CacheState, RouteName};
 
 /// An app over a store of its own, and a router of handlers that these tests know.
 struct Rig {
@@ -145,7 +146,7 @@ async fn a_body_counts_while_it_is_sent() {
 async fn the_first_byte_and_the_last_are_timed() {
     let rig = Rig::new();
     rig.get("/slow").await;
-    let text = rig.app.metrics.text(&sample::take(&rig.app).await).unwrap();
+    let text = rig.app.metrics.text(&sample::take(&rig.app).await.registry()).unwrap();
     for (name, least) in [("first_byte", 1.0), ("request_duration", 6.0)] {
         let sum = value(&text, &format!("model_cache_http_{name}_seconds_sum{{route=\"hub\"}}")).unwrap();
         assert!((least..least + 0.5).contains(&sum), "{name}: {sum}");

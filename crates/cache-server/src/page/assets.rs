@@ -6,7 +6,7 @@ use cache_lib::Sha256;
 use http::{HeaderMap, StatusCode, header};
 use sha2::Digest as _;
 
-use super::Problem;
+use crate::problem::Problem;
 
 struct Asset {
     name: &'static str,

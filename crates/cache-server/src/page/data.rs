@@ -12,13 +12,16 @@ use cache_lib::{
 use http::request::Parts;
 use serde::{Deserialize, Serialize};
 
-use super::{Problem, Viewer, history, json, seconds};
+use super::Viewer;
 use crate::app::App;
 use crate::blocking::blocking;
+use crate::clock::seconds;
+use crate::page_state::Sample;
+use crate::problem::{Problem, json};
 
 /// A version in the store.
 #[derive(Debug, Serialize)]
-struct Row {
+struct VersionRow {
     model: String,
     commit: String,
     revisions: Vec<String>,
@@ -35,7 +38,7 @@ struct Row {
     variants: Vec<Variant>,
 }
 
-impl Row {
+impl VersionRow {
     fn new(name: String, version: &VersionUse, inventory: &Inventory) -> Self {
         let blobs: BTreeMap<Sha256, _> =
             version.files.iter().filter_map(|file| Some((file.blob, inventory.blobs.get(&file.blob)?))).collect();
@@ -70,22 +73,22 @@ fn present_variants(version: &VersionUse, inventory: &Inventory) -> Vec<Variant>
 /// `/-/api/store`: the versions in the store.
 pub(super) async fn store(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     #[derive(Serialize)]
-    struct Answer {
+    struct StoreAnswer {
         now: u64,
-        versions: Vec<Row>,
+        versions: Vec<VersionRow>,
     }
     let viewer = Viewer::of(&app, &parts);
-    let inventory = app.page.kept.stock.inventory(&app.cache).await?;
+    let inventory = app.page.kept.inventory.inventory(&app.cache).await?;
     let models: Vec<_> = inventory.versions.iter().map(|version| &version.version.model).collect();
     let names = viewer.names(&app, &models).await;
     let shown = inventory.versions.iter().zip(names);
-    let shown = shown.filter_map(|(version, name)| Some(Row::new(name?, version, &inventory)));
-    Ok(json(&Answer { now: seconds(inventory.now), versions: shown.collect() }))
+    let shown = shown.filter_map(|(version, name)| Some(VersionRow::new(name?, version, &inventory)));
+    Ok(json(&StoreAnswer { now: seconds(inventory.now), versions: shown.collect() }))
 }
 
-/// Which version.
+/// ModelQuery version.
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
+pub(super) struct ModelQuery {
     #[serde(rename = "ref")]
     reference: String,
 }
@@ -93,27 +96,27 @@ pub(super) struct Which {
 /// `/-/api/model?ref=org/name@commit`: the files of a version that `/-/api/store` lists.
 pub(super) async fn model(
     State(app): State<Arc<App>>,
-    which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
+    which: Result<Query<ModelQuery>, axum::extract::rejection::QueryRejection>,
     parts: Parts,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
-    struct File {
+    struct ModelFile {
         path: String,
         size: Option<u64>,
         /// Whether its bytes are in the store.
         here: bool,
     }
     #[derive(Serialize)]
-    struct Answer {
+    struct ModelAnswer {
         #[serde(flatten)]
-        row: Row,
-        all_files: Vec<File>,
+        row: VersionRow,
+        all_files: Vec<ModelFile>,
         all_variants: Vec<Variant>,
     }
     let unknown = || Problem::not_found("no such version in the store").with_hint("/-/api/store lists what is there");
     let Query(which) = which.map_err(|_| unknown())?;
     let viewer = Viewer::of(&app, &parts);
-    let inventory = app.page.kept.stock.inventory(&app.cache).await?;
+    let inventory = app.page.kept.inventory.inventory(&app.cache).await?;
     // Names that he may not know of are compared with nothing, so that they are as good as none.
     let models: Vec<_> = inventory.versions.iter().map(|version| &version.version.model).collect();
     let names = viewer.names(&app, &models).await;
@@ -127,15 +130,15 @@ pub(super) async fn model(
     let (store, wanted) = (app.cache.store().clone(), version.version.clone());
     let manifest = blocking(move || store.manifest(&wanted)).await?.ok_or_else(unknown)?;
     let here: HashSet<_> = version.files.iter().map(|file| &file.path).collect();
-    let all_files = manifest.files.iter().map(|file| File {
+    let all_files = manifest.files.iter().map(|file| ModelFile {
         path: file.path.to_string(),
         size: file.size,
         here: here.contains(&file.path),
     });
-    let answer = Answer {
+    let answer = ModelAnswer {
         all_files: all_files.collect(),
         all_variants: variants_by_name(&manifest),
-        row: Row::new(name, version, &inventory),
+        row: VersionRow::new(name, version, &inventory),
     };
     Ok(json(&answer))
 }
@@ -150,7 +153,7 @@ pub(super) async fn downloads(State(app): State<Arc<App>>, parts: Parts) -> Resp
 /// `/-/api/history`: a sample a minute, and one of now. The admin's.
 pub(super) async fn history(State(app): State<Arc<App>>, parts: Parts) -> Result<Response, Problem> {
     Viewer::of(&app, &parts).must_be_admin()?;
-    let now = history::now(&app.cache, &app.activity).await?;
+    let now = Sample::now(&app.cache, &app.activity).await?;
     let mut samples = app.page.kept.history.samples();
     samples.push(now);
     Ok(json(&serde_json::json!({ "samples": samples, "quota": app.cache.quota() })))
@@ -206,7 +209,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, parts: Parts) -> Result<
         "since": seconds(app.page.kept.since),
     });
     if viewer.admin {
-        let inventory = app.page.kept.stock.inventory(&app.cache).await?;
+        let inventory = app.page.kept.inventory.inventory(&app.cache).await?;
         let store = app.cache.store().clone();
         let bad = blocking(move || store.quarantined()).await?;
         status["store"] = serde_json::json!({

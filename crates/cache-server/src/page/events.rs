@@ -15,9 +15,10 @@ use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Problem, Viewer};
+use super::Viewer;
 use crate::activity::{Download, Totals};
 use crate::app::App;
+use crate::problem::Problem;
 
 /// Time between two messages: a human eye asks for no more.
 const GAP: Duration = Duration::from_millis(200);
@@ -40,7 +41,7 @@ struct Message {
     totals: Option<Totals>,
 }
 
-struct Stream {
+struct EventStream {
     app: Arc<App>,
     viewer: Viewer,
     changes: watch::Receiver<u64>,
@@ -63,7 +64,7 @@ pub(super) async fn stream(State(app): State<Arc<App>>, parts: Parts) -> Respons
             .with_hint("close one; /-/api/downloads tells the same")
             .into_response();
     };
-    let stream = Stream {
+    let stream = EventStream {
         viewer: Viewer::of(&app, &parts),
         changes: app.activity.changes(),
         stopping: app.page.stopping.subscribe(),
@@ -87,7 +88,7 @@ pub(super) async fn stream(State(app): State<Arc<App>>, parts: Parts) -> Respons
     (headers, Body::from_stream(body)).into_response()
 }
 
-impl Stream {
+impl EventStream {
     /// The next piece of the body: a message at once, then one when something has changed.
     async fn next(&mut self) -> Option<Bytes> {
         let mut stopping = self.stopping.clone();

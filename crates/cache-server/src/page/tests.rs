@@ -1,5 +1,5 @@
 use axum::body::{Body, to_bytes};
-use cache_lib::{Cache, ErrorKind};
+use cache_lib::{Cache, ErrorKind, ModelId};
 use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble};
 use futures::StreamExt as _;
 use http::{Method, Request, StatusCode};
@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::config::{ModelAlias, User};
+use crate::config::{ModelAlias, ServerConfig, User};
+use crate::page_state::{MAX_FOLLOWERS, Sample};
+use crate::router::router;
 
 /// A hub, a store with what was got from it, and the app over it.
 pub(crate) struct Site {
@@ -48,7 +50,7 @@ impl Site {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> (StatusCode, Response<Body>) {
-        let response = self.app.router().oneshot(request).await.unwrap();
+        let response = router(&self.app).oneshot(request).await.unwrap();
         (response.status(), response)
     }
 
@@ -106,7 +108,7 @@ async fn the_page_is_served_with_a_strict_policy_and_a_tag() {
 }
 
 #[tokio::test]
-async fn the_page_asks_for_nothing_from_elsewhere_and_has_nothing_inline() {
+async fn page_has_no_foreign_and_no_inline_content() {
     let page = include_str!("../../assets/index.html");
     for bad in [" style=", "<style", "onclick", "http://", "https://", "javascript:"] {
         assert!(!page.contains(bad), "{bad}");
@@ -149,7 +151,7 @@ async fn the_store_is_listed_with_its_variants_and_files() {
 }
 
 #[tokio::test]
-async fn a_stranger_sees_what_listings_show_and_nothing_of_the_machine() {
+async fn stranger_sees_listings_and_nothing_of_the_machine() {
     let site = Site::with_users().await.got("open/model").await.got("closed/model").await;
     let (status, answer) = site.stranger("/-/api/store").await;
     assert_eq!(status, 200);
@@ -178,7 +180,7 @@ async fn a_stranger_sees_what_listings_show_and_nothing_of_the_machine() {
 }
 
 #[tokio::test]
-async fn downloads_of_what_is_hidden_are_hidden_and_errors_name_no_folder() {
+async fn downloads_of_hidden_repos_are_hidden() {
     let site = Site::with_users().await;
     for name in ["open/model", "closed/model"] {
         let fetch = site.app.activity.fetch(&ModelId::hub(name).unwrap()).unwrap();
@@ -215,9 +217,9 @@ async fn other_sources_are_listed_by_the_name_they_are_served_under() {
 #[tokio::test]
 async fn the_history_ends_with_now_and_is_bounded() {
     let site = Site::new(|_| {}).await.got("open/model").await;
-    let now = history::now(&site.app.cache, &site.app.activity).await.unwrap();
+    let now = Sample::now(&site.app.cache, &site.app.activity).await.unwrap();
     for _ in 0..2000 {
-        site.app.page.kept.history.add(history::Sample { used: 1, ..now });
+        site.app.page.kept.history.add(Sample { used: 1, ..now });
     }
     let answer = site.admin("/-/api/history").await;
     let samples = answer["samples"].as_array().unwrap();

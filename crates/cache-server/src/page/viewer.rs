@@ -3,10 +3,10 @@
 use cache_lib::ModelId;
 use http::request::Parts;
 
-use super::Problem;
 use crate::activity::Download;
 use crate::app::App;
 use crate::caller::Caller;
+use crate::problem::Problem;
 use crate::repo::Repo;
 
 /// The page's viewer.

@@ -162,7 +162,7 @@ impl Store {
     /// Writes nothing, so that reflinks, which the file system may support, are not considered.
     ///
     /// # Errors
-    /// As for [`adopt`](Self::adopt), of what can be told without reading the file.
+    /// As for [`adopt`](Self::adopt), as far as it is known without reading the file.
     pub fn plan_adopt(&self, path: &Path, options: &AdoptOptions) -> Result<AdoptPlan> {
         let original = open(path)?;
         if options.copy {

@@ -150,7 +150,7 @@ impl Store {
 
     /// Moves away what has a blob's name and cannot be it: a file of another length, a folder, a link.
     fn move_aside(&self, at: &Path, name: &Sha256) -> Result<()> {
-        tracing::warn!(path = %at.display(), "what lies at the name of a blob is not the blob; it is moved away");
+        tracing::warn!(path = %at.display(), "the file at the name of a blob is not the blob; it is moved away");
         self.discard_counter();
         if at.is_file() && !at.is_symlink() {
             let reason = "wrong size";

@@ -140,12 +140,13 @@ impl Locks {
         if stalled.contains_key(path) {
             return;
         }
-        let who = match holder {
+        let holder_name = match holder {
             Some(Holder { pid, stopped: true }) => format!("process {pid} (stopped)"),
             Some(Holder { pid, stopped: false }) => format!("process {pid}"),
             None => "another process".to_owned(),
         };
-        let text = format!("lock {}: not released by {who} after {:.1} s", path.display(), waited.as_secs_f32());
+        let text =
+            format!("lock {}: not released by {holder_name} after {:.1} s", path.display(), waited.as_secs_f32());
         tracing::warn!("{text}");
         stalled.insert(path.to_owned(), text);
     }

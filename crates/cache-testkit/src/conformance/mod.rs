@@ -13,7 +13,7 @@ use cache_core::{
 use futures::StreamExt as _;
 
 use crate::Content;
-use crate::content::to_usize;
+use crate::seeded::to_usize;
 
 #[cfg(test)]
 mod tests;
@@ -67,7 +67,7 @@ impl SourceUnderTest {
         self
     }
 
-    /// What lies behind the source serves ranges: asked for some bytes, it is to send those and no others.
+    /// The server behind the source serves ranges: asked for some bytes, it is to send those and no others.
     #[must_use]
     pub fn serves_ranges(mut self) -> Self {
         self.ranges = true;

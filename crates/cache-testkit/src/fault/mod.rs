@@ -1,78 +1,24 @@
 //! [`FaultServer`]: one file behind a server that goes wrong on purpose.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 mod gzip;
 mod personality;
+mod state;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 pub use personality::Personality;
+pub use state::FaultSeen;
 
+use crate::Content;
+use crate::gate::Gate;
 use crate::listen::{self, Background};
-use crate::{Content, hub::Gate};
-
-/// One request that the server has read.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct FaultSeen {
-    /// Which connection, from 1.
-    pub connection: u64,
-    /// `GET` or `HEAD`.
-    pub method: String,
-    /// Path and query as they arrived.
-    pub target: String,
-    /// Header names in lower case, and values.
-    pub headers: Vec<(String, String)>,
-    /// How it was answered.
-    pub personality: Personality,
-}
-
-impl FaultSeen {
-    /// A header's value; the name in lower case.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
-    }
-}
-
-#[derive(Debug)]
-struct State {
-    url: String,
-    current: Mutex<Current>,
-    script: Mutex<Script>,
-    /// Files that are always served well.
-    beside: Mutex<HashMap<String, Content>>,
-    log: Mutex<Vec<FaultSeen>>,
-    gate: Gate,
-    sent: AtomicU64,
-    connections: AtomicU64,
-}
-
-/// What the file is now.
-#[derive(Debug, Clone)]
-struct Current {
-    content: Content,
-    /// Counts the changes; part of the tag.
-    generation: u64,
-}
-
-impl Current {
-    fn etag(&self) -> String {
-        format!("\"{}-{}\"", &self.content.sha256().to_string()[..16], self.generation)
-    }
-}
-
-#[derive(Debug)]
-struct Script {
-    next: VecDeque<Personality>,
-    then: Personality,
-    replacement: Option<Content>,
-}
+use state::{Current, Script, State, lock};
 
 /// A server on 127.0.0.1 that serves one file, at any path, as its script says. It serves on a thread of its own until
 /// this is dropped, and writes HTTP by hand: no library would send what it sends.
@@ -201,32 +147,4 @@ impl FaultServer {
     pub async fn stalled(&self, count: u64) {
         self.state.gate.arrived(count).await;
     }
-}
-
-impl State {
-    /// How the next request is answered, and the file it is answered with.
-    fn next(&self) -> (Personality, Current) {
-        let mut script = lock(&self.script);
-        let personality = script.next.pop_front().unwrap_or_else(|| script.then.clone());
-        let mut current = lock(&self.current);
-        if matches!(personality, Personality::Change | Personality::ChangeAlways) {
-            let other = script.replacement.clone().unwrap_or_else(|| inverted(&current.content));
-            current.content = other;
-            current.generation += 1;
-            if personality == Personality::Change && script.then == Personality::Change {
-                // Changed once and for all.
-                script.then = Personality::Good;
-            }
-        }
-        (personality, current.clone())
-    }
-}
-
-fn inverted(content: &Content) -> Content {
-    let bytes = content.to_vec().unwrap_or_default();
-    Content::from(bytes.into_iter().map(|byte| !byte).collect::<Vec<u8>>())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

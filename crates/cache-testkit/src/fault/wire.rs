@@ -11,7 +11,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::gzip::gzip;
-use super::{Current, FaultSeen, Personality, State, lock};
+use super::personality::Personality;
+use super::state::{Current, FaultSeen, State, lock};
 use crate::serve::{Asked, asked};
 
 /// Longest head of a request that is read.
@@ -53,6 +54,14 @@ struct Talk {
     stream: TcpStream,
     state: Arc<State>,
     id: u64,
+}
+
+/// The part of the file that a reply carries, and what goes wrong with it.
+struct Part<'a> {
+    personality: &'a Personality,
+    current: &'a Current,
+    start: u64,
+    end: u64,
 }
 
 /// A reply's head.
@@ -222,21 +231,14 @@ impl Talk {
         };
         head = head.with("Accept-Ranges", if *personality == P::NoRanges { "none" } else { "bytes" });
         match personality {
-            P::Gzip | P::Multipart => self.wrapped(request, personality, current, head, start, end).await,
-            _ => self.plain(request, personality, current, head, start, end).await,
+            P::Gzip | P::Multipart => self.wrapped(request, head, &Part { personality, current, start, end }).await,
+            _ => self.plain(request, head, &Part { personality, current, start, end }).await,
         }
     }
 
     /// A body that holds the bytes in some packing.
-    async fn wrapped(
-        &mut self,
-        request: &Request,
-        personality: &Personality,
-        current: &Current,
-        head: Head,
-        start: u64,
-        end: u64,
-    ) -> io::Result<bool> {
+    async fn wrapped(&mut self, request: &Request, head: Head, part: &Part<'_>) -> io::Result<bool> {
+        let Part { personality, current, start, end } = *part;
         let mut bytes = Vec::new();
         while start + (bytes.len() as u64) < end {
             let at = start + bytes.len() as u64;
@@ -259,15 +261,8 @@ impl Talk {
         Ok(true)
     }
 
-    async fn plain(
-        &mut self,
-        request: &Request,
-        personality: &Personality,
-        current: &Current,
-        head: Head,
-        start: u64,
-        end: u64,
-    ) -> io::Result<bool> {
+    async fn plain(&mut self, request: &Request, head: Head, part: &Part<'_>) -> io::Result<bool> {
+        let Part { personality, current, start, end } = *part;
         use Personality as P;
         let length = end - start;
         let chunked = matches!(personality, P::NoLength | P::Endless);
@@ -327,7 +322,7 @@ impl Talk {
             match personality {
                 Personality::FlipBit(flip) if (from..at).contains(flip) => {
                     let mut wrong = bytes.to_vec();
-                    wrong[crate::content::to_usize(flip - from)] ^= 1;
+                    wrong[crate::seeded::to_usize(flip - from)] ^= 1;
                     bytes = wrong.into();
                 }
                 Personality::SlowDrip(rate) => {

@@ -2,168 +2,36 @@
 
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use cache_core::Commit;
-use http::HeaderMap;
 use tokio::sync::watch;
 
+mod answer;
 mod api;
+mod config;
 mod reply;
 mod repo;
 mod resolve;
 mod route;
+mod seen;
 mod state;
 #[cfg(test)]
 mod tests;
 mod trouble;
 
+pub use config::HubConfig;
 pub use repo::{Access, Files};
-pub(crate) use trouble::Gate;
+pub use seen::{Origin, Seen};
 pub use trouble::{Matches, Trouble};
 
+use crate::gate::Gate;
 use crate::listen::{self, Background, Counts};
+use answer::Face;
 use repo::Repo;
-use resolve::CdnFile;
 use route::RepoId;
-use state::{Face, State};
+use state::{CdnFile, State, read, write};
 use trouble::Troubles;
-
-/// How a Hub behaves.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct HubConfig {
-    /// The Hub's port; 0 for any that is free. The CDN always takes a free one.
-    pub port: u16,
-    /// Bytes a second over each connection; 0 for as fast as it goes.
-    pub rate: u64,
-    /// Time before each reply: a round trip to somewhere far.
-    pub latency: Duration,
-    /// Entries on one page of a listing.
-    pub page_size: usize,
-    /// Small files are answered by a redirect to a path on the same origin, as the real Hub does since 2025.
-    pub relative_redirects: bool,
-    /// Large files carry Xet headers, which lead to a content store that is not there.
-    pub xet: bool,
-    /// The CDN answers 403 to whoever sends it an `Authorization` header.
-    pub cdn_refuses_authorization: bool,
-    /// Requests that are remembered.
-    pub log_limit: usize,
-    /// Threads that serve.
-    pub threads: usize,
-}
-
-impl Default for HubConfig {
-    fn default() -> Self {
-        Self {
-            port: 0,
-            rate: 0,
-            latency: Duration::ZERO,
-            page_size: 1000,
-            relative_redirects: false,
-            xet: false,
-            cdn_refuses_authorization: true,
-            log_limit: 100_000,
-            threads: 1,
-        }
-    }
-}
-
-impl HubConfig {
-    /// The Hub on this port.
-    #[must_use]
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// So many bytes a second over each connection; 0 for as fast as it goes.
-    #[must_use]
-    pub fn rate(mut self, rate: u64) -> Self {
-        self.rate = rate;
-        self
-    }
-
-    /// So long before each reply.
-    #[must_use]
-    pub fn latency(mut self, latency: Duration) -> Self {
-        self.latency = latency;
-        self
-    }
-
-    /// So many entries on one page of a listing.
-    #[must_use]
-    pub fn page_size(mut self, entries: usize) -> Self {
-        self.page_size = entries;
-        self
-    }
-
-    /// Whether small files come by a relative redirect.
-    #[must_use]
-    pub fn relative_redirects(mut self, on: bool) -> Self {
-        self.relative_redirects = on;
-        self
-    }
-
-    /// Whether large files carry Xet headers.
-    #[must_use]
-    pub fn xet(mut self, on: bool) -> Self {
-        self.xet = on;
-        self
-    }
-
-    /// Whether the CDN answers 403 to a request with an `Authorization` header.
-    #[must_use]
-    pub fn cdn_refuses_authorization(mut self, on: bool) -> Self {
-        self.cdn_refuses_authorization = on;
-        self
-    }
-
-    /// So many threads that serve.
-    #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = threads;
-        self
-    }
-}
-
-/// Which of the two servers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Origin {
-    /// The Hub itself: API, small files, redirects.
-    Hub,
-    /// Where the large files lie: same machine, another port.
-    Cdn,
-}
-
-/// One request that was answered.
-#[derive(Debug, Clone)]
-#[non_exhaustive]
-pub struct Seen {
-    /// Which server.
-    pub origin: Origin,
-    /// Which connection, numbered over the process.
-    pub connection: u64,
-    /// `GET`, `HEAD`, `POST`.
-    pub method: String,
-    /// The path as it arrived, percent-encoded.
-    pub path: String,
-    /// The query as it arrived, without the question mark.
-    pub query: String,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The status of the reply; `None` when the connection was closed instead.
-    pub status: Option<u16>,
-}
-
-impl Seen {
-    /// A header's value, if it was sent and is text.
-    #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-}
 
 /// Connections to one origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,7 +140,7 @@ impl Hub {
         repo.branches.insert(branch.to_owned(), snapshot.commit.clone());
         let mut cdn = write(&self.state.cdn);
         for (path, file) in snapshot.files.iter().filter(|(_, file)| file.lfs.is_some()) {
-            let path = format!("{}{}/{path}", resolve::prefix(id.kind), id.name);
+            let path = format!("{}{}/{path}", state::prefix(id.kind), id.name);
             cdn.insert(file.id, Arc::new(CdnFile { file: Arc::clone(file), path }));
         }
         snapshot.commit.clone()
@@ -283,7 +151,7 @@ impl Hub {
         self.edit(repo, |repo| repo.tags.insert(tag.to_owned(), commit.clone()));
     }
 
-    /// Sets who may read a repository.
+    /// Sets the access to a repository.
     pub fn set_access(&self, repo: &str, access: Access) {
         self.edit(repo, |repo| repo.access = access);
     }
@@ -376,12 +244,4 @@ impl Hub {
             peak: pick(self.state.counts(|counts| &counts.peak)),
         }
     }
-}
-
-fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
-    lock.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
-    lock.write().unwrap_or_else(PoisonError::into_inner)
 }

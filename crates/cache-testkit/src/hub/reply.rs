@@ -33,12 +33,12 @@ impl Refusal {
         Self::new(StatusCode::UNAUTHORIZED, None, "Invalid credentials in Authorization header")
     }
 
-    /// Nobody is logged in where somebody has to be.
+    /// A request without a token where one is needed.
     pub(crate) fn anonymous() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, None, "Invalid username or password.")
     }
 
-    /// No such repository, or none that this user may know of. Strangers are told to log in.
+    /// No such repository, or none that this user may know of. Strangers are asked to log in.
     pub(crate) fn repo(logged_in: bool) -> Self {
         if logged_in {
             Self::new(StatusCode::NOT_FOUND, Some("RepoNotFound"), "Repository not found")

@@ -1,4 +1,4 @@
-//! Repositories: their commits, files, names of versions, and who may see them.
+//! Repositories: their commits, files, names of versions, and access.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use cache_core::{Commit, GitSha1, Hasher, Sha256};
 
 use crate::Content;
 
-/// Files from this size on are large files (LFS), as the Hub asks of those who push.
+/// Files from this size on are large files (LFS), as the Hub requires of pushes.
 const LFS_SIZE: u64 = 10 << 20;
 /// Names that are large files whatever their size: the Hub's own default `.gitattributes`.
 const LFS_ENDINGS: &[&str] = &[
@@ -101,7 +101,7 @@ impl<P: Into<String>, C: Into<Content>, const N: usize> From<[(P, C); N]> for Fi
     }
 }
 
-/// Who may read a repository.
+/// Access to a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Access {
     /// Everybody.

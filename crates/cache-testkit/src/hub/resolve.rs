@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cache_core::RepoKind;
 use http::header;
 use http::{HeaderMap, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::api;
 use super::reply::{self, LINKED_ETAG, LINKED_SIZE, REPO_COMMIT, Refusal, XET_HASH};
 use super::repo::{HubFile, Snapshot, git_sha1};
 use super::route::RepoId;
-use super::state::State;
-use super::{api, trouble::Trouble};
-use crate::listen::Connection;
+use super::state::{CdnFile, State, read};
+use super::trouble::Trouble;
+use crate::connection::Connection;
 use crate::serve::{self, Flow, Reply, Twist, put};
 
 /// What stays readable in an encoded path.
@@ -73,7 +73,7 @@ fn to_cdn(state: &State, id: &RepoId, commit: &str, path: &str, file: &HubFile, 
         put(&mut reply, header::ETAG, &etag);
         return reply;
     }
-    let elsewhere = super::read(&state.elsewhere).get(&(id.clone(), path.to_owned())).cloned();
+    let elsewhere = read(&state.elsewhere).get(&(id.clone(), path.to_owned())).cloned();
     let location = elsewhere.unwrap_or_else(|| link(state, path, file));
     let mut reply =
         reply::text(StatusCode::FOUND, "text/plain; charset=utf-8", format!("Found. Redirecting to {location}"));
@@ -144,18 +144,10 @@ pub(super) fn cdn(state: &State, path: &str, query: &api::Query, get: &Get<'_>) 
     serve::file(get.method, get.headers, &file.file.content, &etag, &headers, flow)
 }
 
-/// A file as the CDN finds it.
-#[derive(Debug)]
-pub(super) struct CdnFile {
-    pub(super) file: Arc<HubFile>,
-    /// `org/name/path`, for matching.
-    pub(super) path: String,
-}
-
 pub(super) fn cdn_file(state: &State, path: &str) -> Option<Arc<CdnFile>> {
     let id = path.strip_prefix("/repos/")?.split('/').next()?;
     let id = u64::from_str_radix(id, 16).ok()?;
-    super::read(&state.cdn).get(&id).cloned()
+    read(&state.cdn).get(&id).cloned()
 }
 
 fn flow(state: &State, file: &HubFile, get: &Get<'_>) -> Flow {
@@ -183,13 +175,4 @@ fn disposition(path: &str) -> String {
 
 fn quoted(file: &HubFile) -> String {
     utf8_percent_encode(&file.etag(), NON_ALPHANUMERIC).to_string()
-}
-
-/// The word in front of a repository's address: nothing for models.
-pub(super) fn prefix(kind: RepoKind) -> &'static str {
-    match kind {
-        RepoKind::Model => "",
-        RepoKind::Dataset => "datasets/",
-        RepoKind::Space => "spaces/",
-    }
 }

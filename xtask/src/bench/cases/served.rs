@@ -1,14 +1,14 @@
 //! Cases of the mirror: warm files and metadata, beside nginx with the same files, and beside another mirror.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use fs_err as fs;
 
-use super::{OURS, command, contender, recipes};
-use crate::Result;
+use super::contenders::{OURS, command, contender, recipes};
 use crate::bench::case::{Case, Figure};
 use crate::bench::fixtures::{self, Stage};
+use crate::failure::Result;
 use crate::shell::{self, found};
 use crate::tools;
 
@@ -186,10 +186,4 @@ pub(super) fn beside_olah(stage: &Stage) -> Result<Case> {
 fn warm(url: &str, size: u64) -> Result<()> {
     let came = shell::output(&mut command("curl", &["-fsS", "-o", "/dev/null", "-w", "%{size_download}", url]))?;
     if came.trim() == size.to_string() { Ok(()) } else { Err(format!("{url}: {came} bytes instead of {size}").into()) }
-}
-
-/// Peak memory of a process that still runs, in bytes.
-pub(crate) fn peak(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status")).ok()?;
-    crate::bench::measure::high_water(&status)
 }

@@ -2,10 +2,11 @@
 
 use std::process::Command;
 
-use super::{OURS, command, contender, get, has_size, recipes};
-use crate::Result;
+use super::contenders::{OURS, command, contender, get, has_size, recipes};
+use crate::bench::bucket::Bucket;
 use crate::bench::case::{Case, Contender, Figure};
 use crate::bench::fixtures::Stage;
+use crate::failure::Result;
 use crate::shell::found;
 
 /// Bytes a second of one connection to a hub: 25 MB.
@@ -45,9 +46,9 @@ pub(super) fn spread(stage: &Stage) -> Result<Case> {
 pub(super) fn failover(stage: &Stage) -> Result<Case> {
     let healthy = stage.another_hub(&["--rate", RATE])?;
     let slow = stage.another_hub(&["--rate", "100000"])?;
-    let liar = stage.another_hub(&["--rate", RATE, "--flip-every", "1048576"])?;
+    let corrupt = stage.another_hub(&["--rate", RATE, "--flip-every", "1048576"])?;
     let dying = stage.another_hub(&["--rate", RATE, "--die-after", "6"])?;
-    let among = mirrored(stage, &healthy, &[&slow, &liar, &dying]);
+    let among = mirrored(stage, &healthy, &[&slow, &corrupt, &dying]);
     let alone = mirrored(stage, &healthy, &[]);
     let contenders = vec![
         contender(OURS, stage.out(), recipes(&[among])),
@@ -55,14 +56,14 @@ pub(super) fn failover(stage: &Stage) -> Result<Case> {
     ];
     let figures = vec![Figure::Time { than: "the healthy one alone".to_owned(), at_most: 1.3 }];
     let title = format!(
-        "one file of {} MiB from a healthy hub with three mirrors: one slow (100 kB/s a connection), one that lies, one that dies",
+        "one file of {} MiB from a healthy hub with three mirrors: one slow (100 kB/s a connection), one with wrong bytes, one that dies",
         mib(stage)
     );
     Ok(Case { name: "failover", title, contenders, figures, skipped: Vec::new() })
 }
 
 pub(super) fn s3(stage: &Stage) -> Result<Case> {
-    let bucket = stage.seaweed()?.ok_or("no SeaweedFS or no aws, no case of a bucket")?;
+    let bucket = Bucket::start(stage)?.ok_or("no SeaweedFS or no aws, no case of a bucket")?;
     let (out, size) = (stage.out(), stage.size);
     let target = out.join("file.bin").to_string_lossy().into_owned();
     let with = |mut command: Command| {

@@ -76,11 +76,11 @@ pub(crate) fn shown(operation: &Operation, printed: &str, undisturbed: bool) -> 
 pub(crate) fn sent(hub: &Hub, sent: &Sent) -> Option<String> {
     let size: u64 = sent.files.iter().map(|(_, size)| size).sum();
     let bytes: u64 = sent.files.iter().map(|(key, _)| hub.sent(key)).sum();
-    let told = |(key, size): &(String, u64)| {
+    let labeled = |(key, size): &(String, u64)| {
         format!("\n    {} of {size} of {key}: asked for {}", hub.sent(key), hub.requests(key))
     };
     let most = size * sent.percent / 100;
-    let each = || sent.files.iter().map(told).collect::<String>();
+    let each = || sent.files.iter().map(labeled).collect::<String>();
     (bytes > most).then(|| format!("the server sent {bytes} bytes, more than {most}:{}", each()))
 }
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::Result;
+use crate::failure::Result;
 use crate::torture::content::{content, gzip};
 use crate::torture::listing::{self, commit, hex};
 use crate::torture::web::{self, Answer, Reply, Request};

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use crate::torture::crowd::generator::Generator;
 use crate::torture::crowd::hub::{Change, Fault, model_files};
-use crate::torture::crowd::plan::{Expects, Operation, Planner, Signal, When};
+use crate::torture::crowd::plan::{Expects, Operation, Signal, When};
 use crate::torture::listing::commit;
 
 /// Models that are fetched, changed, pinned, removed and evicted all the time.
@@ -16,81 +17,81 @@ const LENGTH: usize = 12;
 const DAY: i64 = 86_400;
 
 /// One seat's share of a round.
-pub(crate) fn seat(planner: &mut Planner) -> Vec<Operation> {
-    (0..LENGTH).map(|_| one(planner)).collect()
+pub(crate) fn seat(generator: &mut Generator) -> Vec<Operation> {
+    (0..LENGTH).map(|_| one(generator)).collect()
 }
 
-fn one(planner: &mut Planner) -> Operation {
-    let model = format!("org/pool-{}", planner.noise.below(MODELS));
-    match planner.noise.below(100) {
-        0..=31 => disturbed(planner, |planner| get_model(planner, &model)),
-        32..=46 => disturbed(planner, get_file),
-        47..=60 => collect(planner),
-        61..=68 => not_there(planner, &["rm", "--quiet", &model], &[0, 2, 3]),
-        69..=74 => not_there(planner, &["pin", "--quiet", &model], &[0, 3]),
-        75..=80 => not_there(planner, &["unpin", "--quiet", &model], &[0, 3]),
+fn one(generator: &mut Generator) -> Operation {
+    let model = format!("org/pool-{}", generator.noise.below(MODELS));
+    match generator.noise.below(100) {
+        0..=31 => disturbed(generator, |generator| get_model(generator, &model)),
+        32..=46 => disturbed(generator, get_file),
+        47..=60 => collect(generator),
+        61..=68 => not_there(generator, &["rm", "--quiet", &model], &[0, 2, 3]),
+        69..=74 => not_there(generator, &["pin", "--quiet", &model], &[0, 3]),
+        75..=80 => not_there(generator, &["unpin", "--quiet", &model], &[0, 3]),
         81..=88 => {
-            let all = planner.noise.chance(50);
+            let all = generator.noise.chance(50);
             let arguments: &[&str] = if all { &["verify", "--quiet", "--all"] } else { &["verify", "--quiet", &model] };
-            not_there(planner, arguments, &[0, 3])
+            not_there(generator, arguments, &[0, 3])
         }
-        89..=92 => not_there(planner, &["path", "--quiet", &model], &[0, 3]),
-        93..=95 => not_there(planner, &["info", "--quiet", "--offline", &model], &[0, 3]),
-        96..=97 => planner.operation("mix", &["ls", "--quiet", "--json"]),
-        _ => planner.operation("mix", &["quarantine", "ls", "--quiet"]),
+        89..=92 => not_there(generator, &["path", "--quiet", &model], &[0, 3]),
+        93..=95 => not_there(generator, &["info", "--quiet", "--offline", &model], &[0, 3]),
+        96..=97 => generator.operation("mix", &["ls", "--quiet", "--json"]),
+        _ => generator.operation("mix", &["quarantine", "ls", "--quiet"]),
     }
 }
 
-fn not_there(planner: &mut Planner, arguments: &[&str], codes: &'static [i32]) -> Operation {
-    let mut operation = planner.operation("mix", arguments);
+fn not_there(generator: &mut Generator, arguments: &[&str], codes: &'static [i32]) -> Operation {
+    let mut operation = generator.operation("mix", arguments);
     operation.expects = Expects::Codes(codes);
     operation
 }
 
-fn get_model(planner: &mut Planner, model: &str) -> Operation {
+fn get_model(generator: &mut Generator, model: &str) -> Operation {
     let mut keys: Vec<String> = model_files(model).into_iter().map(|(key, _)| key).collect();
-    let mut operation = match planner.noise.below(10) {
-        0..=4 => planner.operation("mix", &["get", "--quiet", model]),
+    let mut operation = match generator.noise.below(10) {
+        0..=4 => generator.operation("mix", &["get", "--quiet", model]),
         5 => {
             keys.truncate(1);
-            planner.operation("mix", &["get", "--quiet", "--include", "a.safetensors", model])
+            generator.operation("mix", &["get", "--quiet", "--include", "a.safetensors", model])
         }
-        6 => planner.operation("mix", &["get", "--quiet", &format!("{model}@{}", commit(model, 0))]),
+        6 => generator.operation("mix", &["get", "--quiet", &format!("{model}@{}", commit(model, 0))]),
         7 => {
-            let mut offline = planner.operation("mix", &["get", "--quiet", "--offline", model]);
+            let mut offline = generator.operation("mix", &["get", "--quiet", "--offline", model]);
             offline.expects = Expects::Codes(&[0, 3]);
             offline
         }
         8 => {
-            let mut quota = planner.operation("mix", &["get", "--quiet", model]);
-            quota.environment.push(("MODEL_CACHE_QUOTA", format!("{}KB", 300 + planner.noise.below(1000))));
+            let mut quota = generator.operation("mix", &["get", "--quiet", model]);
+            quota.environment.push(("MODEL_CACHE_QUOTA", format!("{}KB", 300 + generator.noise.below(1000))));
             quota
         }
         _ => {
-            let mut moved = planner.operation("mix", &["get", "--quiet", model]);
+            let mut moved = generator.operation("mix", &["get", "--quiet", model]);
             moved.changes.push(Change::Version(model.to_owned()));
             moved
         }
     };
-    if planner.noise.chance(15) {
-        let (key, size) = planner.noise.pick(&model_files(model)).clone();
-        let fault = fault(planner, size);
+    if generator.noise.chance(15) {
+        let (key, size) = generator.noise.pick(&model_files(model)).clone();
+        let fault = fault(generator, size);
         operation.changes.push(Change::Fault(key, fault, 1));
     }
     operation.shows = keys;
     operation
 }
 
-fn get_file(planner: &mut Planner) -> Operation {
-    let number = planner.noise.below(FILES);
-    let packed = planner.noise.chance(40);
+fn get_file(generator: &mut Generator) -> Operation {
+    let number = generator.noise.below(FILES);
+    let packed = generator.noise.chance(40);
     let name = if packed { format!("packed-pool-{number}.bin.gz") } else { format!("plain-pool-{number}.bin") };
-    let mut operation = planner.operation("mix", &["get", "--quiet", &format!("{{hub}}/files/{name}")]);
-    if planner.noise.chance(40) {
+    let mut operation = generator.operation("mix", &["get", "--quiet", &format!("{{hub}}/files/{name}")]);
+    if generator.noise.chance(40) {
         operation.changes.push(Change::Version(name.clone()));
     }
-    if planner.noise.chance(20) {
-        let fault = fault(planner, 80_000);
+    if generator.noise.chance(20) {
+        let fault = fault(generator, 80_000);
         operation.changes.push(Change::Fault(name.clone(), fault, 1));
     }
     operation.shows = vec![name.trim_end_matches(".gz").to_owned()];
@@ -98,9 +99,9 @@ fn get_file(planner: &mut Planner) -> Operation {
 }
 
 /// Something that passes, and that no get may fail of.
-fn fault(planner: &mut Planner, size: usize) -> Fault {
-    let at = usize::try_from(planner.noise.below(size as u64)).unwrap_or_default();
-    match planner.noise.below(4) {
+fn fault(generator: &mut Generator, size: usize) -> Fault {
+    let at = usize::try_from(generator.noise.below(size as u64)).unwrap_or_default();
+    match generator.noise.below(4) {
         0 => Fault::Status(503),
         1 => Fault::Hangup,
         _ => Fault::Cut(at),
@@ -108,18 +109,18 @@ fn fault(planner: &mut Planner, size: usize) -> Fault {
 }
 
 /// Some are killed, some are stopped for a while, some have a wrong clock.
-fn disturbed(planner: &mut Planner, make: impl FnOnce(&mut Planner) -> Operation) -> Operation {
-    let mut operation = make(planner);
-    let soon = |planner: &mut Planner| Duration::from_millis(20 + planner.noise.below(400));
-    match planner.noise.below(100) {
-        0..=9 => operation.signals = vec![(When::After(soon(planner)), Signal::Kill)],
-        10..=14 => operation.signals = vec![(When::After(soon(planner)), Signal::Interrupt)],
+fn disturbed(generator: &mut Generator, make: impl FnOnce(&mut Generator) -> Operation) -> Operation {
+    let mut operation = make(generator);
+    let soon = |generator: &mut Generator| Duration::from_millis(20 + generator.noise.below(400));
+    match generator.noise.below(100) {
+        0..=9 => operation.signals = vec![(When::After(soon(generator)), Signal::Kill)],
+        10..=14 => operation.signals = vec![(When::After(soon(generator)), Signal::Interrupt)],
         15..=24 => {
-            let at = soon(planner);
-            let until = at + Duration::from_millis(200 + planner.noise.below(800));
+            let at = soon(generator);
+            let until = at + Duration::from_millis(200 + generator.noise.below(800));
             operation.signals = vec![(When::After(at), Signal::Stop), (When::After(until), Signal::Continue)];
         }
-        25..=29 => operation.clock = *planner.noise.pick(&[-DAY, 2 * 3600, 8 * DAY]),
+        25..=29 => operation.clock = *generator.noise.pick(&[-DAY, 2 * 3600, 8 * DAY]),
         _ => {}
     }
     if operation.signals.iter().any(|(_, signal)| matches!(signal, Signal::Kill | Signal::Interrupt)) {
@@ -128,19 +129,19 @@ fn disturbed(planner: &mut Planner, make: impl FnOnce(&mut Planner) -> Operation
     operation
 }
 
-fn collect(planner: &mut Planner) -> Operation {
-    let size = format!("{}KB", 1 + planner.noise.below(900));
-    let arguments: &[&str] = match planner.noise.below(5) {
+fn collect(generator: &mut Generator) -> Operation {
+    let size = format!("{}KB", 1 + generator.noise.below(900));
+    let arguments: &[&str] = match generator.noise.below(5) {
         0 => &["gc", "--quiet", "--max-size", &size],
         1 => &["gc", "--quiet", "--files", "--max-size", &size],
         2 => &["gc", "--quiet", "--older-than", "1d"],
         3 => &["gc", "--quiet", "--dry-run"],
         _ => &["gc", "--quiet"],
     };
-    let mut operation = planner.operation("mix", arguments);
-    operation.clock = *planner.noise.pick(&[0, 0, 2 * 3600, 3 * DAY, 8 * DAY, -DAY]);
-    if planner.noise.chance(10) {
-        operation.signals = vec![(When::After(Duration::from_millis(20 + planner.noise.below(200))), Signal::Kill)];
+    let mut operation = generator.operation("mix", arguments);
+    operation.clock = *generator.noise.pick(&[0, 0, 2 * 3600, 3 * DAY, 8 * DAY, -DAY]);
+    if generator.noise.chance(10) {
+        operation.signals = vec![(When::After(Duration::from_millis(20 + generator.noise.below(200))), Signal::Kill)];
         operation.expects = Expects::Anything;
     }
     operation

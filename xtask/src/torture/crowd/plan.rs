@@ -1,13 +1,9 @@
-//! The plan of a run, as pure data: one seed gives one sequence of rounds, operations, faults and signals.
+//! The plan of a run, as pure data: rounds, operations, faults and signals.
 
 use std::time::Duration;
 
-use crate::torture::content::Noise;
 use crate::torture::crowd::hub::Change;
-use crate::torture::crowd::{mix, scenes};
 
-/// Processes side by side.
-pub(crate) const SEATS: usize = 4;
 /// The longest time of an operation that nothing holds up.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// How long a leader may stand still before others do without it.
@@ -100,7 +96,7 @@ impl Operation {
     }
 
     /// Whether it may remove what a killed process has left.
-    fn collects(&self) -> bool {
+    pub(crate) fn collects(&self) -> bool {
         let by_size = self.arguments.iter().any(|argument| argument == "--max-size");
         self.has_quota() || (self.evicts() && (by_size || self.clock >= 86_400))
     }
@@ -116,134 +112,4 @@ pub(crate) struct Round {
     pub(crate) seats: Vec<Vec<Operation>>,
     /// Whether the store is collected and its debris counted afterwards.
     pub(crate) ends_cycle: bool,
-}
-
-/// Makes operations, numbered in the order in which they are made.
-#[derive(Debug)]
-pub(crate) struct Planner {
-    pub(crate) noise: Noise,
-    next: u64,
-    /// Rounds of this cycle that are still to come, the next one last.
-    cycle: Vec<Round>,
-}
-
-impl Planner {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self { noise: Noise::new(seed), next: 0, cycle: Vec::new() }
-    }
-
-    /// The next round.
-    pub(crate) fn round(&mut self) -> Round {
-        if self.cycle.is_empty() {
-            self.cycle = self.new_cycle();
-            self.cycle.reverse();
-        }
-        self.cycle.pop().unwrap_or_default()
-    }
-
-    /// A number that no other operation and no scene has had.
-    pub(crate) fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    /// An operation that is expected to succeed.
-    pub(crate) fn operation(&mut self, scene: &'static str, arguments: &[&str]) -> Operation {
-        Operation {
-            number: self.number(),
-            scene,
-            starts: When::Free,
-            changes: Vec::new(),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-            environment: Vec::new(),
-            clock: 0,
-            signals: Vec::new(),
-            limit: LIMIT,
-            expects: Expects::Codes(&[0]),
-            shows: Vec::new(),
-            sent: None,
-            twin: None,
-            asks: Vec::new(),
-        }
-    }
-
-    /// Every scene once, in an order of its own, packed into rounds whose free seats are filled with a mixture.
-    fn new_cycle(&mut self) -> Vec<Round> {
-        let mut bag: Vec<scenes::Scene> = scenes::ALL.to_vec();
-        for at in (1..bag.len()).rev() {
-            let with = usize::try_from(self.noise.below(at as u64 + 1)).unwrap_or_default();
-            bag.swap(at, with);
-        }
-        let mut rounds: Vec<Round> = Vec::new();
-        for scene in bag {
-            let seats = scene(self);
-            match rounds.iter_mut().find(|round| round.seats.len() + seats.len() <= SEATS) {
-                Some(round) => round.seats.extend(seats),
-                None => rounds.push(Round { seats, ends_cycle: false }),
-            }
-        }
-        for round in &mut rounds {
-            while round.seats.len() < SEATS {
-                round.seats.push(mix::seat(self));
-            }
-            let collects = round.seats.iter().flatten().any(Operation::collects);
-            for operation in round.seats.iter_mut().flatten().filter(|_| collects) {
-                operation.sent.take_if(|sent| sent.resumes);
-            }
-        }
-        rounds.push(Round { seats: (0..SEATS).map(|_| mix::seat(self)).collect(), ends_cycle: true });
-        rounds
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rounds(seed: u64) -> Vec<Round> {
-        let mut planner = Planner::new(seed);
-        (0..12).map(|_| planner.round()).collect()
-    }
-
-    #[test]
-    fn one_seed_gives_one_plan() {
-        assert_eq!(rounds(7), rounds(7));
-        assert_ne!(rounds(7), rounds(8));
-    }
-
-    #[test]
-    fn cycle_holds_every_scene_on_four_seats() {
-        let mut planner = Planner::new(1);
-        let mut scenes = std::collections::BTreeSet::new();
-        loop {
-            let round = planner.round();
-            assert_eq!(round.seats.len(), SEATS);
-            scenes.extend(round.seats.iter().flatten().map(|operation| operation.scene));
-            if round.ends_cycle {
-                break;
-            }
-        }
-        assert_eq!(scenes.len(), scenes::ALL.len() + 1, "{scenes:?}");
-    }
-
-    /// Another seed has to be looked for when the scenes or their order change.
-    #[test]
-    fn quick_seed_plays_the_mutants_scenes_first() {
-        let first = &rounds(crate::torture::QUICK_SEED)[..2];
-        let scenes: std::collections::BTreeSet<_> =
-            first.iter().flat_map(|round| round.seats.iter().flatten()).map(|operation| operation.scene).collect();
-        for scene in ["robbed", "stopped", "spliced", "cancelled", "throttled"] {
-            assert!(scenes.contains(scene), "{scene} is not among {scenes:?}");
-        }
-    }
-
-    #[test]
-    fn operations_are_numbered_once() {
-        let mut numbers: Vec<u64> =
-            rounds(3).iter().flat_map(|round| round.seats.iter().flatten()).map(|one| one.number).collect();
-        let all = numbers.len();
-        numbers.sort_unstable();
-        numbers.dedup();
-        assert_eq!(numbers.len(), all);
-    }
 }

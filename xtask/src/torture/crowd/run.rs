@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::shown;
 use crate::torture::crowd::hub::Hub;
 use crate::torture::crowd::plan::{Ask, LIMIT, Operation, Round, Signal, When};
@@ -175,8 +175,8 @@ impl<'a> Stage<'a> {
         board.evicting -= usize::from(evicts);
         drop(board);
         let Operation { number, scene, .. } = operation;
-        let told = |problem| format!("operation {number} ({scene}): {problem}\n    {line}\n{}", output(&ended));
-        Ok(problems.into_iter().map(told).collect())
+        let described = |problem| format!("operation {number} ({scene}): {problem}\n    {line}\n{}", output(&ended));
+        Ok(problems.into_iter().map(described).collect())
     }
 
     /// Sends signals until the process ends or its time is over. How many evictions had begun when it was last seen alive.

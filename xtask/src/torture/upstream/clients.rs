@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fs_err as fs;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::shell::{found, target};
 use crate::torture::content::{Noise, identify};
 use crate::torture::{process, web};

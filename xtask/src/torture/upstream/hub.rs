@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::Result;
+use crate::failure::Result;
 use crate::torture::content::{Noise, content};
 use crate::torture::listing::{self, commit, hex};
 use crate::torture::web::{self, Answer, Reply, Request};
@@ -137,7 +137,7 @@ impl Hub {
         self.service.misbehaves.store(true, Ordering::Relaxed);
     }
 
-    /// Its client was killed and has forgotten what it was told.
+    /// Its client was killed and has forgotten the answers.
     pub(crate) fn forgive(&self) {
         let mut book = self.service.book();
         book.kills += 1;

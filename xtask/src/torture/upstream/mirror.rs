@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use fs_err as fs;
 use rustix::process::Signal;
 
-use crate::Result;
+use crate::failure::Result;
 use crate::torture::process::{self, Running};
 use crate::torture::setup::{From, Setup};
 use crate::torture::upstream::hub::UNKNOWN_RATE;

@@ -1,4 +1,4 @@
-//! How long answers about what is cached take: for the one who asks, by the mirror's own log, and what of it is due to
+//! How long answers about what is cached take: for the client, by the mirror's own log, and what of it is due to
 //! the machine.
 
 use std::sync::Mutex;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::torture::upstream::lock;
+use crate::torture::locked::lock;
 
 /// Highest p99 of the time that an answer about what is cached takes the mirror itself.
 const CACHED: Duration = Duration::from_millis(50);
@@ -31,11 +31,11 @@ impl About {
 
 #[derive(Debug, Default)]
 pub(crate) struct Times {
-    /// From the connection to the last byte, for the one who asks.
+    /// From the connection to the last byte, for the client.
     asked: Mutex<Vec<(About, Duration)>>,
     /// From the request's head to the last byte given to the connection, by the mirror's log.
     handled: Mutex<Vec<(About, Duration)>>,
-    /// How much later than wished a thread of the rig runs again.
+    /// How much later than planned a thread of the rig runs again.
     late: Mutex<Vec<Duration>>,
 }
 
@@ -59,7 +59,7 @@ impl Times {
         for (about, what) in [(About::Commit, "files of a commit"), (About::Name, "names")] {
             let (asked, handled) = (of(&self.asked, about), of(&self.handled, about));
             notes.push(format!(
-                "{} answers about cached {what}: {} in the mirror, {} for who asks",
+                "{} answers about cached {what}: {} in the mirror, {} for the client",
                 handled.len(),
                 shown(&handled),
                 shown(&asked)

@@ -29,7 +29,7 @@ impl Scripted {
 }
 
 #[async_trait]
-impl Query for Scripted {
+impl CachedQuery for Scripted {
     type Answer = u32;
 
     async fn ask(&self) -> (Result<u32, HubError>, Duration) {
@@ -38,8 +38,8 @@ impl Query for Scripted {
         (self.answer.clone(), MINUTE)
     }
 
-    async fn known(&self) -> Known<u32> {
-        self.known.map_or(Known::Nothing, Known::Old)
+    async fn known(&self) -> KnownAnswer<u32> {
+        self.known.map_or(KnownAnswer::Nothing, KnownAnswer::Old)
     }
 
     async fn admit(&self) -> Result<(), HubError> {
@@ -52,15 +52,15 @@ fn answers() -> QueryCache<u32, u32> {
     QueryCache::new(8, Arc::default(), AGAIN)
 }
 
-fn new(value: u32) -> Answer<u32> {
-    Answer { value, stale: false }
+fn new(value: u32) -> CachedAnswer<u32> {
+    CachedAnswer { value, stale: false }
 }
 
-fn old(value: u32) -> Answer<u32> {
-    Answer { value, stale: true }
+fn old(value: u32) -> CachedAnswer<u32> {
+    CachedAnswer { value, stale: true }
 }
 
-async fn get(answers: &QueryCache<u32, u32>, key: u32, question: &Scripted) -> Result<Answer<u32>, HubError> {
+async fn get(answers: &QueryCache<u32, u32>, key: u32, question: &Scripted) -> Result<CachedAnswer<u32>, HubError> {
     answers.get(key, Identity::Anonymous, || question.clone()).await
 }
 
@@ -131,7 +131,7 @@ async fn trouble_leaves_the_old_answer_a_no_does_not() {
     assert!(matches!(get(&answers, 1, &gone).await, Err(HubError::RevisionNotFound)));
     assert!(matches!(get(&answers, 1, &gone).await, Err(HubError::RevisionNotFound)));
     assert_eq!(gone.asked(), 1);
-    // Known not to be there any more: a slow answer is waited for.
+    // KnownAnswer not to be there any more: a slow answer is waited for.
     tokio::time::advance(MINUTE).await;
     let slow = Scripted { takes: AGAIN, ..gone };
     assert!(matches!(get(&answers, 1, &slow).await, Err(HubError::RevisionNotFound)));

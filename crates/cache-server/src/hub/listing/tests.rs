@@ -30,7 +30,7 @@ pub(in crate::hub) fn of_files(files: Vec<FileEntry>) -> View {
         commit: "a".repeat(40),
         info: json!({"lastModified": "2024-01-02T03:04:05.000Z"}),
         visibility: cache_lib::Visibility::Public,
-        encoded: crate::catalog::EncodedAnswers::default(),
+        encoded: Default::default(),
     }
 }
 

@@ -13,22 +13,22 @@ use crate::blocking::blocking;
 const FRESH: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Default)]
-pub(super) struct InventoryCache {
+pub(crate) struct InventoryCache {
     /// Held during a walk, so that concurrent requests share it.
-    last: Mutex<Option<Snapshot>>,
+    last: Mutex<Option<InventorySnapshot>>,
     /// Counts the changes of the store that are known of.
     changes: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Snapshot {
+struct InventorySnapshot {
     at: Instant,
     change: u64,
     inventory: Arc<Inventory>,
 }
 
 impl InventoryCache {
-    pub(super) async fn inventory(&self, cache: &Cache) -> Result<Arc<Inventory>> {
+    pub(crate) async fn inventory(&self, cache: &Cache) -> Result<Arc<Inventory>> {
         let mut last = self.last.lock().await;
         let change = self.changes.load(Ordering::Acquire);
         if let Some(look) = last.as_ref().filter(|look| look.change == change && look.at.elapsed() < FRESH) {
@@ -36,11 +36,11 @@ impl InventoryCache {
         }
         let store = cache.store().clone();
         let inventory = Arc::new(blocking(move || store.inventory()).await?);
-        *last = Some(Snapshot { at: Instant::now(), change, inventory: Arc::clone(&inventory) });
+        *last = Some(InventorySnapshot { at: Instant::now(), change, inventory: Arc::clone(&inventory) });
         Ok(inventory)
     }
 
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.changes.fetch_add(1, Ordering::Release);
     }
 }

@@ -13,7 +13,7 @@ const MAX_LIST: u64 = 16 << 20;
 
 /// One reference and what was said of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Wish {
+pub(super) struct DownloadRequest {
     pub(super) reference: RefText,
     revision: Option<String>,
     include: Vec<String>,
@@ -23,7 +23,7 @@ pub(super) struct Wish {
     pub(super) priority: i32,
 }
 
-impl Wish {
+impl DownloadRequest {
     pub(super) fn of(reference: RefText, args: &GetArgs) -> Self {
         Self {
             reference,
@@ -50,13 +50,13 @@ impl Wish {
         if let Some(sha256) = self.sha256 {
             get = get.sha256(sha256);
         }
-        if let Some(fallback) = args.instead.variants() {
+        if let Some(fallback) = args.fallback.variants() {
             get = get.fallback(fallback);
         }
-        for place in args.instead.places() {
-            get = get.or_from(place.clone());
+        for source in args.fallback.sources() {
+            get = get.or_from(source.clone());
         }
-        for companion in &args.instead.with {
+        for companion in &args.fallback.with {
             get = get.with(companion);
         }
         args.compressed.apply(get)
@@ -66,7 +66,7 @@ impl Wish {
     fn line(line: &str, args: &GetArgs, cache: &Cache) -> Result<Option<Self>, Vec<String>> {
         let mut words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
         let Some(reference) = words.next() else { return Ok(None) };
-        let mut wish = Self::of(reference.into(), args);
+        let mut request = Self::of(reference.into(), args);
         let mut mistakes = Vec::new();
         if let Err(error) = cache.reference(reference) {
             mistakes.push(error.to_string());
@@ -79,9 +79,9 @@ impl Wish {
                 continue;
             };
             let read = match key {
-                "revision" => read(Revision::parse(value)).map(|_| wish.revision = Some(value.to_owned())),
-                "sha256" => args::sha256(value).map(|digest| wish.sha256 = Some(digest)),
-                "priority" => read(value.parse()).map(|priority| wish.priority = priority),
+                "revision" => read(Revision::parse(value)).map(|_| request.revision = Some(value.to_owned())),
+                "sha256" => args::sha256(value).map(|digest| request.sha256 = Some(digest)),
+                "priority" => read(value.parse()).map(|priority| request.priority = priority),
                 "include" => {
                     include.push(value.to_owned());
                     Ok(())
@@ -91,7 +91,7 @@ impl Wish {
                     Ok(())
                 }
                 "to" => {
-                    wish.to = Some(PathBuf::from(value));
+                    request.to = Some(PathBuf::from(value));
                     Ok(())
                 }
                 _ => Err("unknown key; known are revision, sha256, include, exclude, to and priority".to_owned()),
@@ -99,12 +99,12 @@ impl Wish {
             mistakes.extend(read.err().map(|why| format!("{}: {why}", redact_text(word))));
         }
         if !include.is_empty() {
-            wish.include = include;
+            request.include = include;
         }
         if !exclude.is_empty() {
-            wish.exclude = exclude;
+            request.exclude = exclude;
         }
-        if mistakes.is_empty() { Ok(Some(wish)) } else { Err(mistakes) }
+        if mistakes.is_empty() { Ok(Some(request)) } else { Err(mistakes) }
     }
 }
 
@@ -116,20 +116,21 @@ fn read<T>(result: std::result::Result<T, impl Display>) -> Result<T, String> {
 ///
 /// # Errors
 /// `Usage` when a file cannot be read or has a mistake; all mistakes of all files are named at once.
-pub(super) fn read_all(args: &GetArgs, cache: &Cache) -> Result<Vec<Wish>> {
-    let mut wishes: Vec<Wish> = args.refs.iter().map(|reference| Wish::of(reference.clone(), args)).collect();
+pub(super) fn read_all(args: &GetArgs, cache: &Cache) -> Result<Vec<DownloadRequest>> {
+    let mut requests: Vec<DownloadRequest> =
+        args.refs.iter().map(|reference| DownloadRequest::of(reference.clone(), args)).collect();
     let mut mistakes = Vec::new();
     for file in &args.batch.from {
         let (name, text) = contents(file)?;
         for (number, line) in text.lines().enumerate() {
-            match Wish::line(line, args, cache) {
-                Ok(wish) => wishes.extend(wish),
+            match DownloadRequest::line(line, args, cache) {
+                Ok(request) => requests.extend(request),
                 Err(more) => mistakes.extend(more.into_iter().map(|why| format!("{name}:{}: {why}", number + 1))),
             }
         }
     }
     if mistakes.is_empty() {
-        return Ok(wishes);
+        return Ok(requests);
     }
     Err(Error::new(ErrorKind::Usage, mistakes.join("\n       "))
         .with_hint("nothing was downloaded; a line is REF [key=value …], and # begins a comment"))

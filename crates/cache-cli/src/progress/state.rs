@@ -12,11 +12,11 @@ const NEWEST: f64 = 0.3;
 const RETRY_SHOWN: Duration = Duration::from_secs(10);
 
 /// Which file: the reference it belongs to, and its path there.
-pub(super) type Key = (String, RepoPath);
+pub(super) type FileKey = (String, RepoPath);
 
 /// A file on its way.
 #[derive(Debug, Clone)]
-pub(super) struct Active {
+pub(super) struct ActiveFile {
     pub(super) size: Option<u64>,
     pub(super) done: u64,
     pub(super) host: String,
@@ -25,7 +25,7 @@ pub(super) struct Active {
 }
 
 #[derive(Debug)]
-struct Trouble {
+struct RetryNotice {
     host: String,
     attempt: u32,
     limit: u32,
@@ -35,7 +35,7 @@ struct Trouble {
 
 /// The sum of all events.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct ProgressState {
     now: Instant,
     /// When the rate was last measured, and the bytes that had moved by then.
     measured: (Instant, u64),
@@ -47,16 +47,16 @@ pub(super) struct Tally {
     moved: u64,
     began: u64,
     retries: u32,
-    trouble: Option<Trouble>,
-    active: BTreeMap<Key, Active>,
+    retry: Option<RetryNotice>,
+    active: BTreeMap<FileKey, ActiveFile>,
     /// References that are being resolved, and since when.
-    asking: BTreeMap<String, Instant>,
-    remarks: Vec<String>,
+    resolving: BTreeMap<String, Instant>,
+    messages: Vec<String>,
     /// References that were added, for warnings of several.
     labels: BTreeSet<String>,
 }
 
-impl Tally {
+impl ProgressState {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             now,
@@ -69,42 +69,29 @@ impl Tally {
             moved: 0,
             began: 0,
             retries: 0,
-            trouble: None,
+            retry: None,
             active: BTreeMap::new(),
-            asking: BTreeMap::new(),
-            remarks: Vec::new(),
+            resolving: BTreeMap::new(),
+            messages: Vec::new(),
             labels: BTreeSet::new(),
         }
     }
 
     /// A reference that is being resolved.
-    pub(super) fn ask(&mut self, label: &str) {
-        self.asking.insert(label.to_owned(), self.now);
+    pub(super) fn resolving(&mut self, label: &str) {
+        self.resolving.insert(label.to_owned(), self.now);
         self.labels.insert(label.to_owned());
     }
 
-    pub(super) fn take(&mut self, label: &str, event: &Event<'_>) {
+    pub(super) fn apply(&mut self, label: &str, event: &Event<'_>) {
         let key = |path: &RepoPath| (label.to_owned(), path.clone());
         match event {
             Event::Resolved { files, bytes, .. } => {
-                self.asking.remove(label);
+                self.resolving.remove(label);
                 self.files += files;
                 self.bytes = self.bytes.saturating_add(*bytes);
             }
-            Event::Started { path, size, resumed, source } => {
-                self.began += 1;
-                let began = self.began;
-                let file = self.active.entry(key(path)).or_insert_with(|| Active {
-                    size: *size,
-                    done: 0,
-                    host: String::new(),
-                    waiting: false,
-                    began,
-                });
-                self.done = self.done.saturating_sub(file.done).saturating_add(*resumed);
-                (*source).clone_into(&mut file.host);
-                (file.size, file.done, file.waiting) = (*size, *resumed, false);
-            }
+            Event::Started { path, size, resumed, source } => self.started(key(path), *size, *resumed, source),
             Event::Advanced { path, bytes } => {
                 self.done = self.done.saturating_add_signed(*bytes);
                 self.moved = self.moved.saturating_add(u64::try_from(*bytes).unwrap_or(0));
@@ -115,12 +102,12 @@ impl Tally {
             Event::Waiting { path } => {
                 self.began += 1;
                 let began = self.began;
-                let new = Active { size: None, done: 0, host: String::new(), waiting: true, began };
+                let new = ActiveFile { size: None, done: 0, host: String::new(), waiting: true, began };
                 self.active.entry(key(path)).or_insert(new).waiting = true;
             }
             Event::Retrying { host, attempt, limit, reason, .. } => {
                 self.retries += 1;
-                self.trouble = Some(Trouble {
+                self.retry = Some(RetryNotice {
                     host: (*host).to_owned(),
                     attempt: *attempt,
                     limit: *limit,
@@ -141,10 +128,20 @@ impl Tally {
                     self.done = self.done.saturating_sub(file.done);
                 }
             }
-            Event::Warning(text) if self.labels.len() > 1 => self.remarks.push(format!("warning: {label}: {text}")),
-            Event::Warning(text) => self.remarks.push(format!("warning: {text}")),
+            Event::Warning(text) if self.labels.len() > 1 => self.messages.push(format!("warning: {label}: {text}")),
+            Event::Warning(text) => self.messages.push(format!("warning: {text}")),
             _ => {}
         }
+    }
+
+    fn started(&mut self, key: FileKey, size: Option<u64>, resumed: u64, source: &str) {
+        self.began += 1;
+        let began = self.began;
+        let new = || ActiveFile { size, done: 0, host: String::new(), waiting: false, began };
+        let file = self.active.entry(key).or_insert_with(new);
+        self.done = self.done.saturating_sub(file.done).saturating_add(resumed);
+        source.clone_into(&mut file.host);
+        (file.size, file.done, file.waiting) = (size, resumed, false);
     }
 
     /// Measures the rate, once a second at most.
@@ -162,13 +159,13 @@ impl Tally {
         let new = self.moved.saturating_sub(before) as f64 / span;
         self.rate = Some(self.rate.map_or(new, |rate| rate + (new - rate) * (NEWEST * span).min(1.0)));
         self.measured = (now, self.moved);
-        if self.trouble.as_ref().is_some_and(|trouble| now.duration_since(trouble.since) > RETRY_SHOWN) {
-            self.trouble = None;
+        if self.retry.as_ref().is_some_and(|retry| now.duration_since(retry.since) > RETRY_SHOWN) {
+            self.retry = None;
         }
     }
 
-    pub(super) fn take_remarks(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.remarks)
+    pub(super) fn take_messages(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.messages)
     }
 
     /// Bytes there and bytes wanted.
@@ -177,7 +174,7 @@ impl Tally {
     }
 
     /// The files on their way, the first begun first.
-    pub(super) fn active(&self) -> Vec<(&Key, &Active)> {
+    pub(super) fn active(&self) -> Vec<(&FileKey, &ActiveFile)> {
         let mut active: Vec<_> = self.active.iter().collect();
         active.sort_by_key(|(_, file)| file.began);
         active
@@ -186,9 +183,9 @@ impl Tally {
     /// The state of all files: `3 of 10 files, 1.2 GB of 4.5 GB (27 %), 45 MB/s, 1 min 13 s left, cdn.host, 2 retries`.
     pub(super) fn line(&self) -> Option<String> {
         if self.files == 0 && self.active.is_empty() {
-            let (label, since) = self.asking.iter().next()?;
+            let (label, since) = self.resolving.iter().next()?;
             let waited = || format!("resolving {label}, {}", Span(self.now.duration_since(*since)));
-            return Some(self.trouble().unwrap_or_else(waited));
+            return Some(self.retry().unwrap_or_else(waited));
         }
         let mut parts = Vec::new();
         if self.files > 0 {
@@ -230,13 +227,13 @@ impl Tally {
         if self.retries > 0 {
             parts.push(format!("{} {}", self.retries, if self.retries == 1 { "retry" } else { "retries" }));
         }
-        parts.extend(self.trouble());
+        parts.extend(self.retry());
         parts.join(", ")
     }
 
-    fn trouble(&self) -> Option<String> {
-        let trouble = self.trouble.as_ref()?;
-        let Trouble { host, attempt, limit, reason, .. } = trouble;
+    fn retry(&self) -> Option<String> {
+        let retry = self.retry.as_ref()?;
+        let RetryNotice { host, attempt, limit, reason, .. } = retry;
         let cause = Error::new(ErrorKind::Network, reason).cause();
         let what = match cause.as_str() {
             "connection refused" => format!("connection to {host} refused"),
@@ -262,31 +259,31 @@ mod tests {
     #[test]
     fn events_add_up_to_a_line() {
         let start = Instant::now();
-        let mut tally = Tally::new(start);
-        assert_eq!(tally.line(), None);
-        tally.ask("o/n");
-        tally.tick(start + Duration::from_secs(2));
-        assert_eq!(tally.line().unwrap(), "resolving o/n, 2 s");
+        let mut state = ProgressState::new(start);
+        assert_eq!(state.line(), None);
+        state.resolving("o/n");
+        state.tick(start + Duration::from_secs(2));
+        assert_eq!(state.line().unwrap(), "resolving o/n, 2 s");
         let start = start + Duration::from_secs(2);
         let version = Version { model: ModelId::hub("o/n").unwrap(), commit: Commit::parse(&"a".repeat(40)).unwrap() };
         let (a, b) = (RepoPath::parse("a").unwrap(), RepoPath::parse("b").unwrap());
-        tally.take("o/n", &Event::Resolved { version: &version, files: 2, bytes: 4_000_000 });
-        tally.take("o/n", &Event::Started { path: &a, size: Some(3_000_000), resumed: 1_000_000, source: "cdn.host" });
-        tally.take("o/n", &Event::Advanced { path: &a, bytes: 500_000 });
-        tally.take("o/n", &Event::Finished { path: &b, size: 1_000_000, outcome: Outcome::Hit, verified: true });
-        tally.tick(start + Duration::from_secs(1));
-        let line = tally.line().unwrap();
+        state.apply("o/n", &Event::Resolved { version: &version, files: 2, bytes: 4_000_000 });
+        state.apply("o/n", &Event::Started { path: &a, size: Some(3_000_000), resumed: 1_000_000, source: "cdn.host" });
+        state.apply("o/n", &Event::Advanced { path: &a, bytes: 500_000 });
+        state.apply("o/n", &Event::Finished { path: &b, size: 1_000_000, outcome: Outcome::Hit, verified: true });
+        state.tick(start + Duration::from_secs(1));
+        let line = state.line().unwrap();
         assert_eq!(line, "1 of 2 files, 2.5 MB of 4.0 MB (62 %), 500 kB/s, 3 s left, cdn.host");
-        tally.take("o/n", &Event::Advanced { path: &a, bytes: -1_500_000 });
-        assert_eq!(tally.bytes(), (1_000_000, 4_000_000));
+        state.apply("o/n", &Event::Advanced { path: &a, bytes: -1_500_000 });
+        assert_eq!(state.bytes(), (1_000_000, 4_000_000));
         let wait = Duration::from_secs(1);
-        tally.take(
+        state.apply(
             "o/n",
             &Event::Retrying { host: "cdn.host", attempt: 1, limit: 6, wait, reason: "GET /x: Connection reset" },
         );
-        assert!(tally.line().unwrap().ends_with("1 retry, cdn.host: connection reset; retrying (2 of 6)"));
-        tally.take("o/n", &Event::Finished { path: &a, size: 3_000_000, outcome: Outcome::Fetched, verified: true });
-        assert_eq!(tally.bytes(), (4_000_000, 4_000_000));
-        assert!(tally.active().is_empty());
+        assert!(state.line().unwrap().ends_with("1 retry, cdn.host: connection reset; retrying (2 of 6)"));
+        state.apply("o/n", &Event::Finished { path: &a, size: 3_000_000, outcome: Outcome::Fetched, verified: true });
+        assert_eq!(state.bytes(), (4_000_000, 4_000_000));
+        assert!(state.active().is_empty());
     }
 }

@@ -1,4 +1,6 @@
-//! [`Metrics`]: counters of events.
+//! [`Metrics`]: counters of events, and how full the store is.
+
+mod usage;
 
 use std::fmt;
 use std::time::Duration;
@@ -11,39 +13,40 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::sample::{MetricsSample, UsageCache};
+use self::usage::UsageCache;
+pub(crate) use self::usage::{STORE_TIMEOUT, StoreUsage};
 
 /// Every name begins with it.
-pub(super) const PREFIX: &str = "model_cache";
+pub(crate) const PREFIX: &str = "model_cache";
 
 /// Seconds: from a small file off the disk to the whole of a large one.
 const DURATIONS: [f64; 16] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0, 3600.0];
 
-type Histograms = Family<Route, Histogram, fn() -> Histogram>;
+type Histograms = Family<RouteLabel, Histogram, fn() -> Histogram>;
 
 /// Counters of the server. Labels are few: no repository, path, user or client is one.
 #[derive(Debug)]
 pub(crate) struct Metrics {
     registry: Registry,
-    requests: Family<Answer, Counter>,
+    requests: Family<AnswerLabels, Counter>,
     first_byte: Histograms,
     duration: Histograms,
-    sent: Family<Route, Counter>,
+    sent: Family<RouteLabel, Counter>,
     under_way: Gauge,
     connections: Gauge,
-    pub(super) disk: UsageCache,
+    pub(crate) disk: UsageCache,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Answer {
+struct AnswerLabels {
     route: &'static str,
     method: &'static str,
     status: u16,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Route {
+struct RouteLabel {
     route: &'static str,
 }
 
@@ -79,15 +82,15 @@ impl Metrics {
     }
 
     /// A request is under way until the guard is dropped.
-    pub(super) fn request(&self) -> GaugeGuard {
+    pub(crate) fn request(&self) -> GaugeGuard {
         GaugeGuard::new(&self.under_way)
     }
 
-    pub(super) fn sent_bytes(&self, route: &'static str) -> Counter {
-        self.sent.get_or_create_owned(&Route { route })
+    pub(crate) fn sent_bytes(&self, route: &'static str) -> Counter {
+        self.sent.get_or_create_owned(&RouteLabel { route })
     }
 
-    pub(super) fn answered(
+    pub(crate) fn answered(
         &self,
         route: &'static str,
         method: &'static str,
@@ -95,16 +98,16 @@ impl Metrics {
         first_byte: Duration,
         duration: Duration,
     ) {
-        self.requests.get_or_create(&Answer { route, method, status }).inc();
-        self.first_byte.get_or_create(&Route { route }).observe(first_byte.as_secs_f64());
-        self.duration.get_or_create(&Route { route }).observe(duration.as_secs_f64());
+        self.requests.get_or_create(&AnswerLabels { route, method, status }).inc();
+        self.first_byte.get_or_create(&RouteLabel { route }).observe(first_byte.as_secs_f64());
+        self.duration.get_or_create(&RouteLabel { route }).observe(duration.as_secs_f64());
     }
 
-    /// All of it and the sample as OpenMetrics text.
-    pub(super) fn text(&self, sample: &MetricsSample) -> Result<String, fmt::Error> {
+    /// All of it and a sample as OpenMetrics text.
+    pub(crate) fn text(&self, sample: &Registry) -> Result<String, fmt::Error> {
         let mut text = String::new();
         encode_registry(&mut text, &self.registry)?;
-        encode_registry(&mut text, &sample.registry())?;
+        encode_registry(&mut text, sample)?;
         encode_eof(&mut text)?;
         Ok(text)
     }
