@@ -108,7 +108,8 @@ fn features() -> Result<()> {
             set,
         ]))?;
     }
-    Ok(())
+    // Over the library without any backend.
+    shell::run(&mut cargo(&["check", "--quiet", "--package", "cache-config", "--package", "cache-bundle"]))
 }
 
 fn openssl() -> bool {

@@ -66,11 +66,11 @@ mod tests {
     fn new_file_appears_whole_or_not_at_all() {
         let folder = tempfile::tempdir().unwrap();
         let target = folder.path().join("a.bin");
-        std::fs::write(&target, b"old").unwrap();
-        let names = || std::fs::read_dir(folder.path()).unwrap().count();
+        fs_err::write(&target, b"old").unwrap();
+        let names = || fs_err::read_dir(folder.path()).unwrap().count();
         let mut file = NewFile::create(&target, 0o600).unwrap();
         file.file().write_all(b"new").unwrap();
-        assert_eq!((names(), std::fs::metadata(&target).unwrap().len()), (2, 3));
+        assert_eq!((names(), fs_err::metadata(&target).unwrap().len()), (2, 3));
         drop(file);
         assert_eq!((names(), crate::read_text(&target, 10).unwrap().as_str()), (1, "old"));
         let mut file = NewFile::create(&target, 0o600).unwrap();
