@@ -13,6 +13,7 @@ pub mod failpoints;
 mod hash;
 mod listing;
 mod manifest;
+mod merge;
 mod model;
 mod model_url;
 mod path;

@@ -5,7 +5,7 @@
 use cache_lib::config::{Config, LoadOptions};
 use cache_lib::{Cache, Result};
 
-/// Opens a cache by the configuration that the options find. What the builder is told counts more.
+/// Opens a cache from the configuration files. Values set in the builder come first.
 pub(crate) fn open(options: &LoadOptions) -> Result<(Config, Cache)> {
     let config = Config::load(options)?;
     let cache = Cache::builder().settings(config.settings().clone()).build()?;

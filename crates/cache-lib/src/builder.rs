@@ -37,6 +37,13 @@ pub struct CacheBuilder {
     settings: Option<Box<Settings>>,
 }
 
+impl Cache {
+    /// A builder that takes from the environment what it is not given.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+}
+
 impl CacheBuilder {
     /// The store's folder.
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
@@ -171,7 +178,7 @@ impl CacheBuilder {
             settings,
         });
         let engine = Engine::new(store.clone(), config.clone());
-        Ok(Cache(Arc::new(Inner { store, engine, config, sources, flights: Arc::default(), recent: Arc::default() })))
+        Ok(Cache(Arc::new(Inner { store, engine, config, sources, in_flight: Arc::default(), recent: Arc::default() })))
     }
 }
 

@@ -36,6 +36,19 @@ const AGES: &[(&str, u64)] = &[
     ("w", 7 * 86_400),
 ];
 
+/// Longest list of names in an error.
+const SHOWN: usize = 12;
+
+/// The first names, separated by commas, and the number of the others.
+pub(crate) fn list(names: Vec<String>) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let mut text = names.into_iter().take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text = format!("{text} and {more} more");
+    }
+    text
+}
+
 fn split(text: &str) -> (&str, String) {
     let at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     (&text[..at], text[at..].trim().to_ascii_lowercase())
@@ -132,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_as_people_write_them() {
+    fn sizes_are_parsed_with_units() {
         for (text, bytes) in [
             ("0", 0),
             ("4096", 4096),
@@ -165,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_to_people() {
+    fn sizes_and_spans_are_formatted() {
         for (bytes, text) in [
             (0, "0 B"),
             (999, "999 B"),

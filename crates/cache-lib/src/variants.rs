@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::request::selection::list;
+use crate::units::list;
 use crate::{Error, ErrorKind, FileEntry, Manifest, RepoPath, Result};
 
-/// What headers have said: the quantisation of files whose names do not tell.
-pub(crate) type Told = BTreeMap<RepoPath, String>;
+/// Quantizations from headers, of files whose names do not say.
+pub(crate) type QuantByPath = BTreeMap<RepoPath, String>;
 
 /// Where the name of a [`Variant`] comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,17 +55,17 @@ impl Variant {
     }
 }
 
-/// The variants of a listing as names tell them, the largest first. Asks nobody and reads nothing.
+/// The variants of a listing as names tell them, the largest first. Reads neither the network nor the disk.
 #[must_use]
 pub fn variants_by_name(manifest: &Manifest) -> Vec<Variant> {
-    variants(manifest, &Told::new())
+    variants(manifest, &QuantByPath::new())
 }
 
 /// The variants of a version, the largest first.
-pub(crate) fn variants(manifest: &Manifest, told: &Told) -> Vec<Variant> {
+pub(crate) fn variants(manifest: &Manifest, quants: &QuantByPath) -> Vec<Variant> {
     let mut found: Vec<Variant> = Vec::new();
     for set in sets(manifest) {
-        let (name, named_by) = set.name(manifest, told);
+        let (name, named_by) = set.name(manifest, quants);
         let at = found.iter().position(|variant| variant.is(&name)).unwrap_or_else(|| {
             found.push(Variant { name, files: Vec::new(), size: Some(0), missing_parts: 0, named_by });
             found.len() - 1
@@ -86,8 +86,8 @@ pub(crate) fn variants(manifest: &Manifest, told: &Told) -> Vec<Variant> {
 ///
 /// # Errors
 /// [`ErrorKind::NotFound`] when there is none, or not all of it.
-pub(crate) fn find(manifest: &Manifest, told: &Told, tag: &str) -> Result<Vec<usize>> {
-    let variants = variants(manifest, told);
+pub(crate) fn find(manifest: &Manifest, quants: &QuantByPath, tag: &str) -> Result<Vec<usize>> {
+    let variants = variants(manifest, quants);
     if let Some(variant) = variants.iter().find(|variant| variant.is(tag)) {
         if variant.missing_parts > 0 {
             return Err(incomplete(manifest, variant));
@@ -108,8 +108,8 @@ pub(crate) fn find(manifest: &Manifest, told: &Told, tag: &str) -> Result<Vec<us
 }
 
 /// The first files of variants that only their headers can name.
-pub(crate) fn unnamed<'a>(manifest: &'a Manifest, told: &Told) -> Vec<&'a FileEntry> {
-    let bare = |set: &FileSet| set.name(manifest, told).1 == NamedBy::Nothing;
+pub(crate) fn unnamed<'a>(manifest: &'a Manifest, quants: &QuantByPath) -> Vec<&'a FileEntry> {
+    let bare = |set: &FileSet| set.name(manifest, quants).1 == NamedBy::Nothing;
     sets(manifest).iter().filter(|set| bare(set)).map(|set| &manifest.files[set.files[0]]).collect()
 }
 
@@ -159,7 +159,7 @@ impl FileSet {
         (self.count as usize).saturating_sub(self.parts.len())
     }
 
-    fn name(&self, manifest: &Manifest, told: &Told) -> (String, NamedBy) {
+    fn name(&self, manifest: &Manifest, quants: &QuantByPath) -> (String, NamedBy) {
         let (folder, file) = self.stem.rsplit_once('/').unwrap_or(("", &self.stem));
         if let Some(name) = quantisation(file) {
             return (name, NamedBy::FileName);
@@ -167,7 +167,7 @@ impl FileSet {
         if let Some(name) = quantisation(folder) {
             return (name, NamedBy::Folder);
         }
-        match told.get(&manifest.files[self.files[0]].path) {
+        match quants.get(&manifest.files[self.files[0]].path) {
             Some(name) => (name.clone(), NamedBy::Header),
             None => (file.to_owned(), NamedBy::Nothing),
         }
@@ -339,8 +339,8 @@ mod tests {
             ("mmproj-m-F16.gguf", 10),
             ("plain.gguf", 20),
         ]);
-        let told = Told::from([(RepoPath::parse("plain.gguf").unwrap(), "Q2_K".to_owned())]);
-        let found = variants(&manifest, &told);
+        let quants = QuantByPath::from([(RepoPath::parse("plain.gguf").unwrap(), "Q2_K".to_owned())]);
+        let found = variants(&manifest, &quants);
         let short: Vec<_> =
             found.iter().map(|v| (v.name.as_str(), v.size.unwrap(), v.missing_parts, v.named_by)).collect();
         assert_eq!(
@@ -352,29 +352,29 @@ mod tests {
                 ("Q2_K", 20, 0, NamedBy::Header),
             ]
         );
-        assert_eq!(find(&manifest, &told, "q8_0").unwrap().len(), 2);
-        assert_eq!(names(&manifest, find(&manifest, &told, "Q2_K")), ["plain.gguf"]);
-        assert_eq!(names(&manifest, find(&manifest, &Told::new(), "plain")), ["plain.gguf"]);
-        let error = find(&manifest, &told, "fp16").unwrap_err();
+        assert_eq!(find(&manifest, &quants, "q8_0").unwrap().len(), 2);
+        assert_eq!(names(&manifest, find(&manifest, &quants, "Q2_K")), ["plain.gguf"]);
+        assert_eq!(names(&manifest, find(&manifest, &QuantByPath::new(), "plain")), ["plain.gguf"]);
+        let error = find(&manifest, &quants, "fp16").unwrap_err();
         assert!(error.message().contains("1 of 3 parts"), "{error}");
-        assert_eq!(unnamed(&manifest, &Told::new()).len(), 1);
-        assert!(unnamed(&manifest, &told).is_empty());
+        assert_eq!(unnamed(&manifest, &QuantByPath::new()).len(), 1);
+        assert!(unnamed(&manifest, &quants).is_empty());
     }
 
     #[test]
     fn a_mixture_answers_to_the_name_it_is_a_mixture_of() {
         let both = manifest(&[("m-Q4_K_M.gguf", 1), ("m-UD-Q4_K_M.gguf", 2), ("m-UD-Q2_K_XL.gguf", 1)]);
-        let told = Told::new();
-        assert_eq!(names(&both, find(&both, &told, "Q4_K_M")), ["m-Q4_K_M.gguf"]);
-        assert_eq!(names(&both, find(&both, &told, "UD-Q4_K_M")), ["m-UD-Q4_K_M.gguf"]);
-        assert_eq!(names(&both, find(&both, &told, "Q2_K_XL")), ["m-UD-Q2_K_XL.gguf"]);
+        let quants = QuantByPath::new();
+        assert_eq!(names(&both, find(&both, &quants, "Q4_K_M")), ["m-Q4_K_M.gguf"]);
+        assert_eq!(names(&both, find(&both, &quants, "UD-Q4_K_M")), ["m-UD-Q4_K_M.gguf"]);
+        assert_eq!(names(&both, find(&both, &quants, "Q2_K_XL")), ["m-UD-Q2_K_XL.gguf"]);
     }
 
     #[test]
     fn the_projector_beside_it_in_f16_is_the_one() {
         let of = |files: &[(&str, u64)]| {
             let manifest = manifest(files);
-            let chosen = find(&manifest, &Told::new(), "Q8_0").unwrap();
+            let chosen = find(&manifest, &QuantByPath::new(), "Q8_0").unwrap();
             mmproj(&manifest, &chosen).map(|at| manifest.files[at].path.to_string()).map_err(|error| error.kind())
         };
         let model = ("a/m-Q8_0.gguf", 1);

@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use cache_lib::config::DigestPolicy;
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Lock, Outcome, Result, Snapshot};
+use cache_lib::{
+    Cache, Error, ErrorKind, ExportOptions, ExportReport, FallbackKind, FallbackReport, Get, Lockfile, Outcome, Result,
+    Snapshot,
+};
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -25,7 +28,7 @@ const SIDE_BY_SIDE: usize = 8;
 
 struct Got {
     snapshot: Snapshot,
-    exported: Option<Exported>,
+    exported: Option<ExportReport>,
     /// Shown to nobody yet.
     unsaid: bool,
     took: Duration,
@@ -51,7 +54,7 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
         return Err(Error::new(ErrorKind::Usage, "--fallback with a URL is for one file, and several are requested")
             .with_hint("run the command once for each file"));
     }
-    let lock = args.locked.as_deref().map(Lock::read).transpose()?;
+    let lock = args.locked.as_deref().map(Lockfile::read).transpose()?;
     if let Some(lock) = lock.as_ref().filter(|_| wishes.is_empty()) {
         wishes = lock.models().map(|model| Wish::of(model.reference.as_str().into(), args)).collect();
     }
@@ -69,11 +72,11 @@ struct Batch<'a> {
     /// For each reference as it was given, which of the wishes it is.
     given: Vec<usize>,
     args: &'a GetArgs,
-    lock: Option<&'a Lock>,
+    lock: Option<&'a Lockfile>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(given: Vec<Wish>, args: &'a GetArgs, lock: Option<&'a Lock>) -> Self {
+    fn new(given: Vec<Wish>, args: &'a GetArgs, lock: Option<&'a Lockfile>) -> Self {
         let mut batch = Self { wishes: Vec::new(), given: Vec::with_capacity(given.len()), args, lock };
         let mut known = HashMap::new();
         for wish in given {
@@ -99,7 +102,7 @@ impl<'a> Batch<'a> {
     }
 
     fn warm(&self, cache: &Cache, wish: &Wish) -> Result<Option<Got>> {
-        match self.get(cache, wish).without_request()? {
+        match self.get(cache, wish).try_local()? {
             None => Ok(None),
             Some(snapshot) => {
                 let exported = self.export(wish, &snapshot)?;
@@ -108,7 +111,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn export(&self, wish: &Wish, snapshot: &Snapshot) -> Result<Option<Exported>> {
+    fn export(&self, wish: &Wish, snapshot: &Snapshot) -> Result<Option<ExportReport>> {
         let options = ExportOptions::default().hard_link(self.args.hard_link);
         wish.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
     }
@@ -149,7 +152,7 @@ fn fetch(cache: &Cache, batch: &Batch<'_>, output: &Output, here: Vec<Option<Res
     slots.into_iter().map(|slot| slot.unwrap_or_else(|| Err(stopped.clone()))).collect()
 }
 
-async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snapshot, Option<Exported>)> {
+async fn place(wish: &Wish, hard_link: bool, snapshot: Snapshot) -> Result<(Snapshot, Option<ExportReport>)> {
     let Some(to) = wish.to.clone() else { return Ok((snapshot, None)) };
     let options = ExportOptions::default().hard_link(hard_link);
     let placed = tokio::task::spawn_blocking(move || {
@@ -232,8 +235,8 @@ fn remarks(output: &Output, wish: &Wish, got: &Got, several: bool, silent: bool)
         let of = if several { format!("{}: ", wish.reference.public()) } else { String::new() };
         got.snapshot.warnings().iter().for_each(|warning| output.remark(format_args!("warning: {of}{warning}")));
     }
-    if let Some(choice) = got.snapshot.choice().filter(|choice| choice.is_other()) {
-        output.remark(format_args!("{}: {choice}", got.snapshot.version().model));
+    if let Some(report) = report_of(&got.snapshot).filter(|report| report.is_fallback()) {
+        output.remark(format_args!("{}: {report}", got.snapshot.version().model));
     }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
@@ -262,6 +265,11 @@ fn remarks(output: &Output, wish: &Wish, got: &Got, several: bool, silent: bool)
         Size(new),
         self::seconds(got.took),
     ));
+}
+
+/// The report of another variant or source. That another model is used, a warning says.
+fn report_of(snapshot: &Snapshot) -> Option<&FallbackReport> {
+    snapshot.fallback_report().filter(|report| report.kind != FallbackKind::Model)
 }
 
 fn fetched(snapshot: &Snapshot) -> u64 {
@@ -301,9 +309,9 @@ fn entry(wish: &Wish, result: &Result<Got>) -> Value {
         "evicted": snapshot.evicted().iter().map(super::gc::step).collect::<Vec<_>>(),
         "files": super::path::files(snapshot),
     });
-    if let (Some(choice), Some(object)) = (snapshot.choice(), value.as_object_mut()) {
-        let key = if choice.of == Chosen::Variant { "variant" } else { "source" };
-        object.insert(key.to_owned(), json!(choice));
+    if let (Some(report), Some(object)) = (report_of(snapshot), value.as_object_mut()) {
+        let key = if report.kind == FallbackKind::Variant { "variant" } else { "source" };
+        object.insert(key.to_owned(), json!(report));
     }
     if let (Some(exported), Some(object)) = (&got.exported, value.as_object_mut()) {
         object.insert(

@@ -14,7 +14,7 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
         get = get.revision(revision);
     }
     let (look, variants) = signals::run(async {
-        let look = get.look().await?;
+        let look = get.resolve().await?;
         let mut variants = cache.variants(&look).await?;
         let wanted = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
         variants.retain(|variant| variant.files.iter().any(wanted));

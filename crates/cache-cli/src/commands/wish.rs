@@ -54,7 +54,7 @@ impl Wish {
             get = get.fallback(fallback);
         }
         for place in args.instead.places() {
-            get = get.or_from(place.clone());
+            get = get.fallback_source(place.clone());
         }
         for companion in &args.instead.with {
             get = get.with(companion);

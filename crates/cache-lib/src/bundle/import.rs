@@ -16,7 +16,6 @@ use super::input::Stream;
 use super::sign::{MAX_SIGNATURE, Signature};
 use super::visibility;
 use super::{BundledBlob, BundledVersion, Contents, Index, Input, Moving, Stop, VerifyingKey, broken, stoppable};
-use crate::listing::joined;
 use crate::request::evictions::Evictions;
 use crate::units::Size;
 use crate::{
@@ -108,7 +107,7 @@ impl Import {
         let missing = work.missing(&contents.index)?;
         let taken_bytes = missing.values().sum();
         within_quota(&self.cache, taken_bytes)?;
-        crate::request::finalize::has_room(&self.cache, taken_bytes)?;
+        crate::request::preflight::check_free_space(&self.cache, taken_bytes)?;
         work.announce(&contents.index);
         for blob in &contents.index.blobs {
             work.take(
@@ -366,7 +365,7 @@ impl Work<'_> {
 fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> Result<Snapshot> {
     let BundledVersion { refs, manifest, .. } = version;
     let (store, name) = (cache.store(), &manifest.version);
-    store.put_manifest(&joined(manifest.clone(), store.manifest(name)?))?;
+    store.put_manifest(&manifest.clone().merge(store.manifest(name)?))?;
     for revision in refs {
         let before = store.resolve_ref(&name.model, revision)?;
         store.put_ref(&name.model, revision, &name.commit)?;
@@ -378,7 +377,7 @@ fn show(cache: &Cache, version: &BundledVersion, moved: &mut Vec<MovedRef>) -> R
     let peek = |revision: Revision| {
         let mut get =
             Get::new(cache.clone(), Ok(ModelRef { revision: Some(revision), ..ModelRef::of(name.model.clone()) }));
-        get.besides.only = Some(Arc::clone(&only));
+        get.constraints.only = Some(Arc::clone(&only));
         get.peek()
     };
     let shown = peek(Revision::parse(name.commit.as_str())?)?;
