@@ -9,8 +9,8 @@ use std::time::Duration;
 use cache_lib::config::{Config, LoadOptions, TokenRef};
 use cache_lib::registry::Name;
 use cache_lib::{
-    Cache, CacheBuilder, EnsureOutcome, EntryVersion, ErrorKind, Event, Lockfile, Mirror, Outcome, Progress,
-    ReadOptions, RepoPath, Sha256, VerifyOptions,
+    Cache, CacheBuilder, EnsureOutcome, EntryVersion, ErrorKind, Event, FallbackKind, Lockfile, Mirror, Outcome,
+    Progress, ReadOptions, RepoPath, Sha256, VerifyOptions,
 };
 use cache_testkit::{Content, FaultServer, Hub, HubConfig, Matches, Origin, Personality, Trouble};
 
@@ -93,6 +93,33 @@ async fn ensure_of_a_name_takes_its_fallback() {
     assert_eq!(wrong.kind(), ErrorKind::Integrity, "the caller's digest holds for the fallback: {wrong:?}");
     assert_eq!(cache.ensure("m", None, None, &target, 1).await.unwrap(), EnsureOutcome::Downloaded);
     assert_eq!(fs_err::read(&target).unwrap(), world.content.to_vec().unwrap());
+}
+
+#[tokio::test]
+async fn fallback_follows_wrong_bytes_and_denied_access() {
+    let world = World::new(2000);
+    let cache = world.cache();
+    world.hub.add_model("org/gated", [(FILE, Content::seeded(3, 500))]);
+    world.hub.trouble(Matches::path("org/gated"), Trouble::Status(403));
+    let denied = cache.get(format!("org/gated/{FILE}")).await.unwrap_err();
+    assert_eq!(denied.kind(), ErrorKind::Unauthorized, "{denied:?}");
+    let fallback = |entry: &mut EntryVersion| entry.fallbacks.push(format!("{MODEL}/{FILE}").into());
+    register(&cache, "wrong", |entry| {
+        pin(WRONG)(entry);
+        fallback(entry);
+    });
+    register(&cache, "gated", |entry| {
+        entry.reference = format!("org/gated/{FILE}").into();
+        fallback(entry);
+    });
+    for (name, kind) in [("wrong", ErrorKind::Integrity), ("gated", ErrorKind::Unauthorized)] {
+        let snapshot = cache.get(name).await.unwrap();
+        let report = snapshot.fallback_report().unwrap();
+        assert_eq!((report.kind, report.skipped[0].kind), (FallbackKind::Model, kind), "{report}");
+        let warning = &snapshot.warnings()[0];
+        assert!(warning.contains(&report.skipped[0].reason) && warning.contains(MODEL), "{warning}");
+        assert_eq!(snapshot.files()[0].blob.name, world.content.sha256());
+    }
 }
 
 #[tokio::test]
