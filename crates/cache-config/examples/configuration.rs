@@ -5,7 +5,7 @@
 use cache_config::{Config, ConfigEntry, LoadOptions};
 use cache_lib::{Cache, Result};
 
-/// Opens a cache by the configuration that the options find.
+/// Opens a cache from the configuration files. Values set in the builder come first.
 pub(crate) fn open(options: &LoadOptions) -> Result<(Config, Cache)> {
     let config = Config::load(options)?;
     let cache = config.cache_builder()?.build()?;

@@ -262,6 +262,12 @@ impl Commit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The first twelve digits, as git shows them.
+    #[must_use]
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
 }
 
 impl fmt::Display for Commit {

@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p cache-lib --example ensure -- https://host/model.gguf SHA256 ./model.gguf`
 
-use cache_lib::{Cache, Ensured, Error, ErrorKind};
+use cache_lib::{Cache, EnsureOutcome, Error, ErrorKind};
 
 #[tokio::main]
 async fn main() -> cache_lib::Result<()> {
@@ -17,8 +17,8 @@ async fn main() -> cache_lib::Result<()> {
 
     #[expect(clippy::print_stdout, reason = "an example that prints its answer")]
     match ensured {
-        Ensured::Downloaded => println!("{target}: downloaded"),
-        Ensured::AlreadyPresent => println!("{target}: was there"),
+        EnsureOutcome::Downloaded => println!("{target}: downloaded"),
+        EnsureOutcome::AlreadyPresent => println!("{target}: was there"),
     }
     Ok(())
 }

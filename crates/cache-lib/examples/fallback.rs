@@ -21,7 +21,7 @@ async fn main() -> Result<()> {
     #[expect(clippy::print_stdout, reason = "an example that prints its answer")]
     {
         println!("{}", model.path().display());
-        if let Some(choice) = model.choice() {
+        if let Some(choice) = model.fallback_report() {
             println!("{choice}");
         }
     }

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use cache_lib::{Cache, Candidate, EnsuredAny, Error, ErrorKind, Event, Progress, Result, units};
+use cache_lib::{Cache, Candidate, EnsureReport, Error, ErrorKind, Event, Progress, Result, units};
 
 /// Retries in a row without a byte of progress before the next URL is asked.
 const RETRIES: u32 = 5;
@@ -45,7 +45,7 @@ impl Progress for Words {
     }
 }
 
-/// Makes sure that the file lies at `target`, unless `stop` comes first.
+/// Ensures that `target` is the file, unless `stop` comes first.
 ///
 /// To cancel is to drop the future, as `select!` does here. What has arrived stays in the store, and the next call goes
 /// on from there.
@@ -55,7 +55,7 @@ pub(crate) async fn download(
     target: &Path,
     progress: Arc<dyn Progress>,
     stop: impl Future<Output = ()>,
-) -> Result<EnsuredAny> {
+) -> Result<EnsureReport> {
     tokio::select! {
         biased;
         () = stop => Err(Error::new(ErrorKind::Interrupted, "interrupted; the next run goes on from here")),
@@ -84,8 +84,8 @@ async fn main() -> Result<()> {
     #[expect(clippy::print_stdout, reason = "an example that prints its answer")]
     {
         let bytes = u64::try_from(words.bytes.load(Ordering::Relaxed)).unwrap_or(0);
-        println!("{target}: {:?} from {} ({})", done.ensured, places[done.taken].reference, units::Size(bytes));
-        for (at, error) in &done.passed {
+        println!("{target}: {:?} from {} ({})", done.outcome, places[done.candidate].reference, units::Size(bytes));
+        for (at, error) in &done.skipped {
             println!("  not from {}: {error}", places[*at].reference);
         }
     }

@@ -39,7 +39,7 @@ pub(crate) async fn weights(cache: &Cache, model: &str, revision: &str) -> Resul
         .await
 }
 
-/// `.local_files_only(true)`, with `HFError::LocalEntryNotFound` told apart from real trouble.
+/// `.local_files_only(true)`, with `HFError::LocalEntryNotFound` as `None` and other failures as errors.
 pub(crate) fn cached(cache: &Cache, model: &str) -> Result<Option<Snapshot>> {
     match cache.get(model).include("*.safetensors").peek() {
         Ok(snapshot) => Ok(Some(snapshot)),

@@ -1,4 +1,4 @@
-//! Hears of progress, limits the bandwidth, and changes the limit while it runs.
+//! Receives progress events, limits the bandwidth, and changes the limit while it runs.
 //!
 //! `cargo run -p cache-lib --example progress -- org/name`
 

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use cache_lib::registry::Name;
-use cache_lib::{Cache, EntryVersion, Lock, Result, Snapshot, semver};
+use cache_lib::{Cache, EntryVersion, Lockfile, Result, Snapshot, semver};
 
 /// Gives a reference a name. From then on the name is understood wherever a reference is.
 pub(crate) fn register(cache: &Cache, name: &str, reference: &str) -> Result<()> {
@@ -19,7 +19,7 @@ pub(crate) fn register(cache: &Cache, name: &str, reference: &str) -> Result<()>
 }
 
 /// Writes down the commit and the digests that a reference has now. Fetches no file.
-pub(crate) async fn write_lock(cache: &Cache, reference: &str, file: &Path) -> Result<Lock> {
+pub(crate) async fn write_lock(cache: &Cache, reference: &str, file: &Path) -> Result<Lockfile> {
     let lock = cache.lock([reference]).await?;
     lock.write(file)?;
     Ok(lock)
@@ -27,7 +27,7 @@ pub(crate) async fn write_lock(cache: &Cache, reference: &str, file: &Path) -> R
 
 /// Fetches exactly what was locked, or fails.
 pub(crate) async fn get_locked(cache: &Cache, reference: &str, file: &Path) -> Result<Snapshot> {
-    let lock = Lock::read(file)?;
+    let lock = Lockfile::read(file)?;
     cache.get(reference).locked(&lock).await
 }
 

@@ -37,6 +37,13 @@ impl From<CacheOptions> for CacheBuilder {
     }
 }
 
+impl Cache {
+    /// A builder that takes from the environment what it is not given.
+    pub fn builder() -> CacheBuilder {
+        CacheBuilder::default()
+    }
+}
+
 impl CacheBuilder {
     /// The store's folder.
     pub fn root(mut self, root: impl Into<PathBuf>) -> Self {
@@ -148,7 +155,7 @@ impl CacheBuilder {
             options,
         });
         let engine = Engine::new(store.clone(), config.clone());
-        Ok(Cache(Arc::new(Inner { store, engine, config, sources, flights: Arc::default(), recent: Arc::default() })))
+        Ok(Cache(Arc::new(Inner { store, engine, config, sources, in_flight: Arc::default(), recent: Arc::default() })))
     }
 }
 

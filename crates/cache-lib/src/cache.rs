@@ -1,4 +1,4 @@
-//! [`Cache`]: the whole of it behind one handle.
+//! [`Cache`]: the handle of a store, its sources and its transfers.
 
 use std::sync::Arc;
 
@@ -7,11 +7,12 @@ use cache_transfer::{Engine, EngineConfig};
 
 #[cfg(feature = "http")]
 use crate::BreakerState;
-use crate::open_files::{in_flight::Flights, recent::Recent};
+use crate::open_files::in_flight::{InFlightTable, Requester};
+use crate::open_files::recent::RecentFiles;
 use crate::sources::source_set::Sources;
-use crate::{CacheBuilder, Error, Get, ModelId, ModelRef, RefText, Result, Snapshot};
+use crate::{Error, ModelId, ModelRef, RefText, Result, Sha256};
 
-/// A model cache: a store and the ways to fill it. Clones share everything.
+/// A model cache: a store, and the sources it is filled from. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Cache(pub(crate) Arc<Inner>);
 
@@ -21,73 +22,51 @@ pub(crate) struct Inner {
     pub(crate) engine: Engine,
     pub(crate) config: EngineConfig,
     pub(crate) sources: Sources,
-    /// The files that are fetched to be read meanwhile.
-    pub(crate) flights: Arc<Flights>,
-    pub(crate) recent: Arc<Recent>,
+    pub(crate) in_flight: Arc<InFlightTable<Cache>>,
+    pub(crate) recent: Arc<RecentFiles>,
 }
 
 impl Cache {
-    /// A builder that takes from the environment what it is not told.
-    pub fn builder() -> CacheBuilder {
-        CacheBuilder::default()
-    }
-
-    /// Gets a model, or some of its files: from the store if they are there, else from its source, verified.
-    ///
-    /// Await it, after adding what is wanted: [`Get::revision`], [`Get::include`] …
-    pub fn get(&self, reference: impl IntoModelRef) -> Get {
-        let text = reference.text().map(RefText::from);
-        Get::from_resolved(self.clone(), text, self.resolve_name(reference))
-    }
-
-    /// What the store has of a model, without the network.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NotCached`] when a wanted file is not there.
-    pub fn peek(&self, reference: impl IntoModelRef) -> Result<Snapshot> {
-        self.get(reference).peek()
-    }
-
     /// The store.
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
     }
 
-    /// Whether the network is not asked.
+    /// Whether the cache is offline.
     #[must_use]
     pub fn is_offline(&self) -> bool {
         self.0.sources.offline()
     }
 
-    /// The hosts that were asked, as `host` or `host:port`, and whether each is left alone for now.
+    /// The circuit breaker of each host that was asked, as `host` or `host:port`.
     #[cfg(feature = "http")]
     #[must_use]
     pub fn breakers(&self) -> Vec<(String, BreakerState)> {
         self.0.sources.breakers().into_iter().map(|(origin, state)| (origin.authority(), state)).collect()
     }
 
-    /// The most the store may hold, in bytes, if it is limited.
+    /// The store's quota in bytes, if it has one.
     #[must_use]
     pub fn quota(&self) -> Option<u64> {
         self.0.store.quota()
     }
 
-    /// Limits what all transfers together may take, in bytes a second, from now on.
+    /// Limits the rate of all transfers together, in bytes a second, from now on.
     pub fn set_limit_rate(&self, bytes_per_second: Option<u64>) {
         self.0.engine.bandwidth().set(bytes_per_second);
     }
 }
 
-/// What can be read as a reference to a model.
+/// Conversion into a reference to a model.
 pub trait IntoModelRef {
     /// The reference.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when the text is none.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the text is none.
     fn into_model_ref(self) -> Result<ModelRef>;
 
-    /// The text, if it is one: the registry is asked first whether it is a name.
+    /// The text, if it is one: it may be a registered name.
     fn text(&self) -> Option<&str> {
         None
     }
@@ -148,5 +127,11 @@ impl IntoModelRef for &ModelRef {
 impl IntoModelRef for ModelId {
     fn into_model_ref(self) -> Result<ModelRef> {
         Ok(ModelRef::of(self))
+    }
+}
+
+impl Requester for Cache {
+    fn bearer(&self) -> Option<Sha256> {
+        self.0.sources.bearer
     }
 }

@@ -1,20 +1,8 @@
-//! The environment of the process: variables, the default folder of the store, memory.
+//! The environment of the process: variables, and the default folder of the store.
 
 use std::path::PathBuf;
 
 use crate::{Error, ErrorKind, Result, units};
-
-/// Bytes of memory of this machine, used or not; `None` where it does not say. Limits of containers are not looked at.
-#[must_use]
-pub fn machine_memory() -> Option<u64> {
-    total(&cache_fs::read_text("/proc/meminfo", 1 << 20).ok()?)
-}
-
-/// `MemTotal:       16384256 kB`, as proc_meminfo(5) has it; its kB are 1024 bytes.
-fn total(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok()?.checked_mul(1024)
-}
 
 /// A variable's value, if it is set and not empty.
 pub(crate) fn environment(name: &str) -> Option<String> {
@@ -80,13 +68,4 @@ pub(crate) fn platform_root() -> Result<PathBuf> {
             .with_reason(crate::Reason::StoreUnusable)
     })?;
     Ok(home.cache_dir().join("model-cache"))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_total_is_read() {
-        assert_eq!(super::total("MemTotal:       16384256 kB\nMemFree: 1 kB\n"), Some(16_384_256 * 1024));
-        assert_eq!(super::total("nothing"), None);
-    }
 }

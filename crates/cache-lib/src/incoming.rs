@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cache_store::VisibilityRecord;
 
 use crate::request::evictions::Evictions;
-use crate::request::finalize;
+use crate::request::preflight;
 use crate::{Cache, Get, ModelId, RepoPath, Result, Sha256, task, visibility};
 
 impl Cache {
@@ -15,7 +15,7 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace) when it has not.
     pub fn check_room(&self, bytes: u64) -> Result<()> {
-        finalize::has_room(self, bytes)
+        preflight::check_free_space(self, bytes)
     }
 
     /// Records a visibility that was learned elsewhere than from the Hub.
@@ -46,7 +46,7 @@ impl Cache {
 impl Get {
     /// Limits it to these files of the version; the others need not be in the store.
     pub fn only_files(mut self, paths: Arc<BTreeSet<RepoPath>>) -> Self {
-        self.besides.only = Some(paths);
+        self.constraints.only = Some(paths);
         self
     }
 }

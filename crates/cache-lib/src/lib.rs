@@ -13,7 +13,7 @@
 //! I/O and timers (`enable_all`), and without one ends with an error of kind [`ErrorKind::Usage`]; [`Cache::peek`] and
 //! the methods that are not `async` need none, but they read the disk.
 //!
-//! - To cancel is to drop the future: what has arrived stays in the store, and the next call goes on from there.
+//! - To cancel is to drop the future: what was received stays in the store, and the next call resumes.
 //! - Progress is one trait, [`Progress`], given to [`Get::progress`] or [`Cache::ensure_any`].
 //! - While a [`Snapshot`] lives, no process evicts its files.
 //! - One file at one place, from the first URL that has it, is [`Cache::ensure_any`].
@@ -33,9 +33,17 @@
 //!
 //! Without any of them the store can be read, verified and evicted from. Without a TLS feature `https` is refused.
 //! A source that is not built in answers with [`ErrorKind::Unsupported`].
+//!
+//! # Layout
+//!
+//! The modules, from the ground up; a file imports from its own folder and from those before it: `task`, `env`, `memory`,
+//! `units`, `place`, `variants` (helpers), `sources` (where files come from), `open_files` (files that readers share),
+//! `cache` and `builder` (the handle), `visibility`, `upstream`, `registry` (names), `request` (getting a model), `read`
+//! (reading one file), `push`, `lockfile`, `maintain` (care of the store), `doctor`, `bundle`.
 
 mod env;
 mod incoming;
+mod memory;
 pub mod options;
 mod place;
 mod task;
@@ -51,18 +59,20 @@ mod sources {
 mod open_files {
     pub(crate) mod fetch_state;
     pub(crate) mod in_flight;
+    pub(crate) mod open_blob;
     pub(crate) mod page_reads;
     pub(crate) mod recent;
     pub(crate) mod streaming;
 }
 mod builder;
 mod cache;
+mod upstream;
 mod visibility;
 pub mod registry {
-    //! The registry: names of the user's own for models, with versions, and what they mean.
+    //! The registry: the user's own names for models, with versions.
     //!
     //! Names are looked up before a text is parsed as a reference, and only texts that could be one (no slash before an
-    //! `@`) cost a look: `org/name` never does.
+    //! `@`) cost a lookup: `org/name` never does.
 
     pub(crate) mod discover;
     pub(crate) mod entry;
@@ -74,13 +84,14 @@ pub mod registry {
     #[cfg(test)]
     mod tests;
 
-    pub use crate::registry::discover::{Discovered, Search};
+    pub use crate::registry::discover::{DiscoveredModel, HubSearch};
     pub use crate::registry::entry::{Entry, EntryVersion};
     pub use crate::registry::file::Registry;
     pub use crate::registry::name::Name;
 }
 mod request {
     pub(crate) mod constraints;
+    pub(crate) mod download;
     pub(crate) mod ensure;
     pub(crate) mod evictions;
     pub(crate) mod fallback;
@@ -88,25 +99,38 @@ mod request {
     pub(crate) mod finalize;
     pub(crate) mod get;
     pub(crate) mod gguf_headers;
+    pub(crate) mod inspect;
+    pub(crate) mod local;
     pub(crate) mod partial_manifest;
+    pub(crate) mod preflight;
     pub(crate) mod resolution;
+    pub(crate) mod resolution_errors;
+    pub(crate) mod resolve;
+    pub(crate) mod run;
     pub(crate) mod selection;
     pub(crate) mod snapshot;
     pub(crate) mod source_wait;
+    pub(crate) mod spec;
+    pub(crate) mod stored;
     pub(crate) mod usage;
+    pub(crate) mod variant_fallback;
 }
 mod read {
+    pub(crate) mod fetch_task;
+    pub(crate) mod file_request;
+    pub(crate) mod open;
     pub(crate) mod reader;
 }
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 mod push;
-mod upstream;
 mod lockfile {
     pub(crate) mod lock_file;
+    pub(crate) mod locked_get;
 }
 mod maintain {
     #[cfg(feature = "local")]
     pub(crate) mod adopt;
+    pub(crate) mod export;
     pub(crate) mod remove;
     pub(crate) mod stats;
     pub(crate) mod sync;
@@ -121,28 +145,31 @@ mod doctor {
 
 pub use crate::builder::CacheBuilder;
 pub use crate::cache::{Cache, IntoModelRef};
-pub use crate::doctor::local::{Finding, Level};
-pub use crate::env::machine_memory;
+pub use crate::doctor::local::{Finding, Severity};
 #[doc(hidden)]
 pub use crate::env::truthy;
-pub use crate::lockfile::lock_file::{Lock, LockedFile, LockedModel};
+pub use crate::lockfile::lock_file::{LockedFile, LockedModel, Lockfile};
 #[cfg(feature = "local")]
 pub use crate::maintain::adopt::{Adopt, AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
+pub use crate::maintain::export::{ExportOptions, ExportReport};
 pub use crate::maintain::stats::{ModelStats, SourceStats, Stats};
-pub use crate::maintain::sync::{Fallen, FallenState, SyncEntry, SyncList, SyncReport, SyncRun, SyncState, Synced};
-pub use crate::maintain::updates::{Moving, UpdatePlan};
-pub use crate::maintain::verify::{BadFile, Trouble, VerifyOptions, VerifyReport};
-pub use crate::open_files::fetch_state::Arrival;
-pub use crate::place::{ExportOptions, Exported};
+pub use crate::maintain::sync::{
+    OrphanState, Orphaned, SyncEntry, SyncList, SyncReport, SyncResult, SyncRun, SyncState,
+};
+pub use crate::maintain::updates::{UpdateCheck, UpdatePlan};
+pub use crate::maintain::verify::{CorruptFile, FileProblem, VerifyOptions, VerifyReport};
+pub use crate::memory::machine_memory;
+pub use crate::open_files::fetch_state::InFlight;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use crate::push::Push;
-pub use crate::read::reader::{FileReader, ReadOptions};
+pub use crate::read::open::ReadOptions;
+pub use crate::read::reader::FileReader;
 pub use crate::registry::{Entry, EntryVersion, Registry};
-pub use crate::request::ensure::{Ensured, EnsuredAny};
-pub use crate::request::fallback::{Candidate, Choice, Chosen, Passed};
-pub use crate::request::fallback_policy::{Fallback, Policy};
+pub use crate::request::ensure::{EnsureOutcome, EnsureReport};
+pub use crate::request::fallback::{Candidate, FallbackKind, FallbackReport, Skipped};
+pub use crate::request::fallback_policy::{Fallback, FallbackPolicy};
 pub use crate::request::get::Get;
-pub use crate::request::resolution::{FileState, Look};
+pub use crate::request::resolution::{FileState, Resolution};
 pub use crate::request::snapshot::{FetchedFile, Snapshot};
 pub use crate::sources::mirrors::Mirror;
 pub use cache_core::Reason;

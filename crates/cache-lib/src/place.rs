@@ -1,4 +1,4 @@
-//! Real files at a place of the user's own.
+//! Files placed at paths of the user's own, each in one step.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
@@ -11,87 +11,27 @@ use std::path::{Path, PathBuf};
 use cache_fs::Folder;
 use cache_store::Blob;
 
-use crate::{Error, ErrorKind, Hasher, RepoPath, Result, Sha256, Snapshot};
+use crate::{Error, ErrorKind, Hasher, RepoPath, Result, Sha256};
 
-/// How files are placed.
-#[derive(Debug, Clone, Copy, Default)]
-#[non_exhaustive]
-pub struct ExportOptions {
-    /// Whether a hard link to the store will do where the file system cannot clone. It costs no space, but the file is
-    /// read-only, and who changes it all the same changes the store.
-    pub hard_link: bool,
-}
-
-impl ExportOptions {
-    /// Lets a hard link do.
-    #[must_use]
-    pub fn hard_link(mut self, yes: bool) -> Self {
-        self.hard_link = yes;
-        self
-    }
-}
-
-/// What was placed, in files.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Exported {
-    /// The files or, for a single file, the one file.
-    pub paths: Vec<PathBuf>,
-    /// Files that share their bytes with the store by cloning.
-    pub cloned: usize,
-    /// Files that are hard links to the store.
-    pub linked: usize,
-    /// Files that were copied.
-    pub copied: usize,
-    /// Files that were there already with the same bytes.
-    pub kept: usize,
-}
-
-/// How one file was placed.
+/// How a file was placed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Placed {
+pub(crate) enum Placement {
     Cloned,
     Linked,
     Copied,
     Kept,
 }
 
-impl Snapshot {
-    /// Places the files under `folder` as real files, at their paths in the model: cloned where the file system can,
-    /// hard-linked if `options` let it, else copied. Each file appears whole or not at all; a file with the same bytes
-    /// is kept, one with other bytes is replaced. Nothing is written through a link below `folder`. Blocks.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Usage`] for a link in the way; [`ErrorKind::Storage`] and [`ErrorKind::NoSpace`] of the target.
-    pub fn export_to(&self, folder: impl AsRef<Path>, options: ExportOptions) -> Result<Exported> {
-        let mut exported = Exported::default();
-        let top = open_top(folder.as_ref())?;
-        for file in self.files() {
-            let path = file.path.below(folder.as_ref());
-            let target = Target::below(&top, &file.path, path.clone())?;
-            let placed = self.lease().keeping_record(&file.blob.name, || target.place(&file.blob, options));
-            match placed? {
-                Placed::Cloned => exported.cloned += 1,
-                Placed::Linked => exported.linked += 1,
-                Placed::Copied => exported.copied += 1,
-                Placed::Kept => exported.kept += 1,
-            }
-            exported.paths.push(path);
-        }
-        Ok(exported)
-    }
-}
-
-/// The name that a file is placed at.
-struct Target {
+/// The path that a file is placed at.
+pub(crate) struct TargetFile {
     folder: Folder,
     name: OsString,
     path: PathBuf,
 }
 
-impl Target {
+impl TargetFile {
     /// A path below a folder. Links on the way are refused.
-    fn below(top: &Folder, file: &RepoPath, path: PathBuf) -> Result<Self> {
+    pub(crate) fn below(top: &Folder, file: &RepoPath, path: PathBuf) -> Result<Self> {
         let mut names: Vec<&str> = file.segments().collect();
         let name = names.pop().unwrap_or_default().into();
         let folder = top.below(names.iter().collect::<PathBuf>(), true).map_err(|error| match error.kind() {
@@ -115,25 +55,25 @@ impl Target {
         Error::storage(format!("placing {}", self.path.display()), error)
     }
 
-    fn place(&self, blob: &Blob, options: ExportOptions) -> Result<Placed> {
-        if self.is_same(blob, options)? { Ok(Placed::Kept) } else { self.put(blob, options) }
+    pub(crate) fn place(&self, blob: &Blob, hard_link: bool) -> Result<Placement> {
+        if self.is_same(blob, hard_link)? { Ok(Placement::Kept) } else { self.put(blob, hard_link) }
     }
 
     /// Whether the target has the blob's bytes already. A hard link to the store counts only where one was asked for.
-    fn is_same(&self, blob: &Blob, options: ExportOptions) -> Result<bool> {
+    fn is_same(&self, blob: &Blob, hard_link: bool) -> Result<bool> {
         let Ok(file) = self.folder.file(&self.name) else { return Ok(false) };
         let metadata = file.metadata().map_err(|error| self.failed(error))?;
         if metadata.len() != blob.size {
             return Ok(false);
         }
         if fs_err::metadata(&blob.path).is_ok_and(|blob| (blob.dev(), blob.ino()) == (metadata.dev(), metadata.ino())) {
-            return Ok(options.hard_link);
+            return Ok(hard_link);
         }
         Ok(hash_of(file, &self.path)? == blob.name)
     }
 
     /// Places a blob, in one step.
-    fn put(&self, blob: &Blob, options: ExportOptions) -> Result<Placed> {
+    fn put(&self, blob: &Blob, hard_link: bool) -> Result<Placement> {
         let failed = |error: io::Error| self.failed(error);
         if self.folder.has_folder(&self.name) {
             let text = format!("{} is a folder in the way of a file", self.path.display());
@@ -141,12 +81,12 @@ impl Target {
         }
         let source = fs_err::File::open(&blob.path).map_err(failed)?.into_file();
         let mode = file_mode(source.metadata().map_err(failed)?.mode());
-        let part = Part::named_after(self);
+        let part = TemporaryFile::named_after(self);
         if self.folder.clone_file(&source, &part.name, mode).is_ok() {
-            return part.keep().map(|()| Placed::Cloned).map_err(failed);
+            return part.keep().map(|()| Placement::Cloned).map_err(failed);
         }
-        if options.hard_link && self.folder.link_in(&blob.path, &part.name).is_ok() {
-            return part.keep().map(|()| Placed::Linked).map_err(failed);
+        if hard_link && self.folder.link_in(&blob.path, &part.name).is_ok() {
+            return part.keep().map(|()| Placement::Linked).map_err(failed);
         }
         let mut copy = self.folder.create_file(&part.name, mode).map_err(failed)?;
         let copied = io::copy(&mut &source, &mut copy).map_err(failed)?;
@@ -159,7 +99,7 @@ impl Target {
             .with_reason(crate::Reason::Corrupted));
         }
         copy.sync_all().map_err(failed)?;
-        part.keep().map(|()| Placed::Copied).map_err(failed)
+        part.keep().map(|()| Placement::Copied).map_err(failed)
     }
 }
 
@@ -170,13 +110,13 @@ fn file_mode(blob: u32) -> u32 {
 }
 
 /// A file under a temporary name, removed unless it is kept.
-struct Part<'a> {
-    target: &'a Target,
+struct TemporaryFile<'a> {
+    target: &'a TargetFile,
     name: String,
 }
 
-impl<'a> Part<'a> {
-    fn named_after(target: &'a Target) -> Self {
+impl<'a> TemporaryFile<'a> {
+    fn named_after(target: &'a TargetFile) -> Self {
         let begin: String = target.name.to_string_lossy().chars().take(60).collect();
         let random = RandomState::new().build_hasher().finish();
         Self { target, name: format!(".{begin}.{random:016x}.part") }
@@ -188,14 +128,14 @@ impl<'a> Part<'a> {
     }
 }
 
-impl Drop for Part<'_> {
+impl Drop for TemporaryFile<'_> {
     fn drop(&mut self) {
         // What was kept has another name, unless both were names of one file.
         let _ = self.target.folder.remove(&self.name);
     }
 }
 
-fn open_top(folder: &Path) -> Result<Folder> {
+pub(crate) fn open_top(folder: &Path) -> Result<Folder> {
     Folder::create(folder).map_err(|error| Error::storage(format!("open {}", folder.display()), error))
 }
 
@@ -248,5 +188,5 @@ pub(crate) fn place_text(text: &str, target: &Path) -> io::Result<()> {
 
 /// Places one blob at one path.
 pub(crate) fn place_one(blob: &Blob, target: &Path) -> Result<()> {
-    Target::at(target)?.put(blob, ExportOptions::default()).map(|_| ())
+    TargetFile::at(target)?.put(blob, false).map(|_| ())
 }

@@ -1,4 +1,4 @@
-//! [`Push`]: a model on its way into a bucket.
+//! [`Push`]: uploads a model to a bucket.
 
 use std::collections::HashMap;
 use std::future::IntoFuture;
@@ -15,7 +15,7 @@ use crate::{
     Revision, task,
 };
 
-/// A wish to push a model. Await it.
+/// A pending push of a model. Await it.
 #[must_use = "nothing is pushed until it is awaited"]
 pub struct Push {
     cache: Cache,
@@ -28,11 +28,11 @@ pub struct Push {
 }
 
 impl Cache {
-    /// Pushes a model into a bucket: `s3://bucket/prefix`, `gs://…`, `az://…`. What is not in the store is got first.
+    /// Pushes a model into a bucket: `s3://bucket/prefix`, `gs://…`, `az://…`. Missing files are downloaded first.
     ///
     /// Registered names are resolved, and what their entries pin is checked; fallbacks are not taken.
     ///
-    /// Await it, after adding what is wanted: [`Push::revision`], [`Push::as_files`] …
+    /// Await it, after adding options: [`Push::revision`], [`Push::as_files`] …
     pub fn push(&self, reference: impl IntoModelRef, target: impl IntoModelRef) -> Push {
         let target = self.reference(target).map(|reference| reference.model);
         let text = reference.text().map(RefText::from);
@@ -69,7 +69,7 @@ impl Push {
         self
     }
 
-    /// Who hears of progress.
+    /// Receives progress events.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self

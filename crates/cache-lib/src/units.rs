@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_as_people_write_them() {
+    fn sizes_are_parsed_with_units() {
         for (text, bytes) in [
             ("0", 0),
             ("4096", 4096),
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn shown_to_people() {
+    fn sizes_and_spans_are_formatted() {
         for (bytes, text) in [
             (0, "0 B"),
             (999, "999 B"),

@@ -1,15 +1,16 @@
-//! What a server asks the Hub besides files: answers of its API as they come, and listings to keep.
+//! Answers of the Hub's API and listings, for servers.
 
 use cache_core::RetryBudget;
 
-use crate::sources::compressed::Told;
+use crate::sources::compressed::DigestOptions;
 use crate::task::blocking;
 use crate::{Cache, Manifest, Result, Version};
 
 impl Cache {
-    /// Asks the Hub's API for one address below the endpoint, such as `/api/models/org/name`, percent-encoded. It is tried
-    /// once, for at most so long, so that a server's clients do not wait. A host that lets the time run out counts
-    /// as failing.
+    /// The Hub's answer to one path of its API, such as `/api/models/org/name`, percent-encoded.
+    ///
+    /// It is tried once, until `timeout`, so that a server's clients do not wait. A host that lets the time run out
+    /// counts as failing.
     ///
     /// # Errors
     /// [`ErrorKind::Network`](crate::ErrorKind::Network) when there is no answer, and for 429 and the 5xx that may pass;
@@ -22,7 +23,7 @@ impl Cache {
     /// The evidence that an answer of the Hub to this cache is: with or without a token.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the configuration of the Hub makes no sense.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) when the configuration of the Hub is not valid.
     #[cfg(feature = "hf")]
     pub fn hub_evidence(&self) -> Result<crate::Evidence> {
         Ok(self.0.sources.hub()?.evidence())
@@ -35,23 +36,24 @@ impl Cache {
         self.0.sources.hub().ok()?.page(model)
     }
 
-    /// The listing of a version: the store's, else the source's, which the store then keeps if it can. Of a listing that
-    /// may not be whole the source is asked, and the store's counts where it does not answer. It is asked once.
+    /// The listing of a version: the store's, else the source's, which is then stored if possible.
+    ///
+    /// For a partial listing the source is asked once, and the stored one is used where it does not answer.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) when there is no such version, others as for getting it.
     pub async fn listing(&self, version: &Version) -> Result<Manifest> {
-        let (cache, wanted) = (self.clone(), version.clone());
-        let stored = blocking(move || cache.store().manifest(&wanted)).await?;
+        let (cache, own) = (self.clone(), version.clone());
+        let stored = blocking(move || cache.store().manifest(&own)).await?;
         match stored {
             Some(manifest) if !manifest.partial => Ok(manifest),
-            Some(manifest) => Ok(self.ask_listing(version).await.unwrap_or(manifest)),
-            None => self.ask_listing(version).await,
+            Some(manifest) => Ok(self.fetch_listing(version).await.unwrap_or(manifest)),
+            None => self.fetch_listing(version).await,
         }
     }
 
-    async fn ask_listing(&self, version: &Version) -> Result<Manifest> {
-        let source = self.0.sources.of(&version.model, Told::default())?;
+    async fn fetch_listing(&self, version: &Version) -> Result<Manifest> {
+        let source = self.0.sources.of(&version.model, DigestOptions::default())?;
         let commit = version.commit.as_str().parse()?;
         let manifest = source.resolve(&version.model, &commit, &RetryBudget::none()).await?;
         if self.store().read_only().is_none() {

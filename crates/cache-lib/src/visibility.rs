@@ -17,10 +17,10 @@ use crate::sources::source_set::Sources;
 use crate::task::blocking;
 use crate::{Cache, Error, Evidence, ModelId, Result, Visibility};
 
-/// Longest wait for an answer that a fetch can do without.
+/// Longest wait for an optional answer.
 #[cfg(feature = "hf")]
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a word that was asked for without a token vouches for one that was asked for with one.
+const OPTIONAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer without a token confirms one with a token.
 #[cfg(feature = "hf")]
 const CONFIRMED: Duration = Duration::from_secs(24 * 3600);
 
@@ -48,7 +48,7 @@ impl Cache {
     /// "Public", reported to a token by an endpoint other than Hugging Face's, is confirmed by a request without one.
     ///
     /// # Errors
-    /// A storage error where the store says that the model is public and cannot be told otherwise.
+    /// A storage error where the store has the model as public and cannot be changed.
     #[cfg(feature = "hf")]
     pub async fn record_visibility(
         &self,
@@ -62,37 +62,37 @@ impl Cache {
         let visibility = match (visibility, evidence) {
             // A Hub answers strangers about what is public or says that it is gated.
             (Visibility::Unknown, Evidence::Anonymous) => Visibility::Public,
-            (said, _) => said,
+            (reported, _) => reported,
         };
-        let said = VisibilityRecord::new(visibility, evidence, asked);
+        let reported = VisibilityRecord::new(visibility, evidence, asked);
         let news = |record: &VisibilityRecord| known.is_none_or(|known| record.replaces(&known));
-        let Some(record) = self.confirmed(model, said, known).await?.filter(news) else { return Ok(()) };
+        let Some(record) = self.confirmed(model, reported, known).await?.filter(news) else { return Ok(()) };
         let (cache, of) = (self.clone(), model.clone());
         blocking(move || put(&cache, &of, &record)).await
     }
 
-    /// What is to be recorded. `None`: what is recorded stays.
+    /// The record to write. `None`: the existing one stays.
     #[cfg(feature = "hf")]
     async fn confirmed(
         &self,
         model: &ModelId,
-        said: VisibilityRecord,
+        reported: VisibilityRecord,
         known: Option<VisibilityRecord>,
     ) -> Result<Option<VisibilityRecord>> {
-        let to_token = said.visibility.is_public() && said.evidence == Evidence::Token;
+        let to_token = reported.visibility.is_public() && reported.evidence == Evidence::Token;
         if !to_token || self.0.sources.hub()?.is_hugging_face() {
-            return Ok(Some(said));
+            return Ok(Some(reported));
         }
-        let age = |record: &VisibilityRecord| said.seen.duration_since(record.seen).unwrap_or_default();
+        let age = |record: &VisibilityRecord| reported.seen.duration_since(record.seen).unwrap_or_default();
         if known.is_some_and(|known| known_well(&known) && age(&known) < CONFIRMED) {
             return Ok(None);
         }
         let source = self.0.sources.anonymous()?;
         let budget = RetryBudget::none();
-        Ok(match tokio::time::timeout(PATIENCE, source.visibility(model, &budget)).await {
-            Ok(Ok(visibility)) => Some(VisibilityRecord::new(visibility, Evidence::Anonymous, said.seen)),
+        Ok(match tokio::time::timeout(OPTIONAL_TIMEOUT, source.visibility(model, &budget)).await {
+            Ok(Ok(visibility)) => Some(VisibilityRecord::new(visibility, Evidence::Anonymous, reported.seen)),
             Ok(Err(error)) if error.is_denied() => {
-                Some(VisibilityRecord::new(Visibility::Unknown, Evidence::Refused, said.seen))
+                Some(VisibilityRecord::new(Visibility::Unknown, Evidence::Refused, reported.seen))
             }
             _ => None,
         })
@@ -133,7 +133,7 @@ pub(crate) async fn ensure_recorded(cache: &Cache, model: &ModelId) {
             let visibility = cache.0.sources.hub()?.visibility(model, &RetryBudget::none()).await?;
             record(cache, model, visibility, asked).await
         };
-        match tokio::time::timeout(PATIENCE, asking).await {
+        match tokio::time::timeout(OPTIONAL_TIMEOUT, asking).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%model, %error, "visibility stays unknown"),
             Err(_) => tracing::debug!(%model, "visibility stays unknown: no answer in time"),

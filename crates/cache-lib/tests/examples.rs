@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cache_lib::{Cache, CacheBuilder, Candidate, Ensured, ErrorKind, Event, Outcome, Progress};
+use cache_lib::{Cache, CacheBuilder, Candidate, EnsureOutcome, ErrorKind, Event, Outcome, Progress};
 use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
 use tokio::sync::Notify;
 
@@ -64,7 +64,7 @@ impl Progress for Bell {
 }
 
 #[tokio::test]
-async fn a_download_that_is_dropped_is_gone_on_with_and_the_next_url_helps() {
+async fn dropped_download_resumes_from_the_next_url() {
     const SIZE: u64 = 16 << 20;
     let (hub, folder) = (hub(), tempfile::tempdir().unwrap());
     let cache = builder(&hub, folder.path()).build().unwrap();
@@ -87,8 +87,8 @@ async fn a_download_that_is_dropped_is_gone_on_with_and_the_next_url_helps() {
     let before = hub.bytes_sent("org/one", "x.bin");
     let done = migrate_downloader::download(&cache, &places, &target, Arc::clone(&words) as _, std::future::pending());
     let done = done.await.unwrap();
-    assert_eq!((done.ensured, done.taken), (Ensured::Downloaded, 1));
-    assert_eq!(done.passed[0].1.kind(), ErrorKind::NotFound);
+    assert_eq!((done.outcome, done.candidate), (EnsureOutcome::Downloaded, 1));
+    assert_eq!(done.skipped[0].1.kind(), ErrorKind::NotFound);
     assert_eq!(fs_err::read(&target).unwrap(), content.to_vec().unwrap());
     assert!(hub.bytes_sent("org/one", "x.bin") - before < SIZE, "it began anew");
     assert_eq!(words.words.bytes.load(Ordering::Relaxed), i64::try_from(SIZE).unwrap());
@@ -135,8 +135,8 @@ async fn a_quantisation_that_fails_gives_way_to_the_next_smaller() {
     hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), Trouble::Status(404));
     let cache = builder(&hub, folder.path()).build().unwrap();
     let got = fallback::quantisation(&cache, "org/quants:Q8_0", "smaller").await.unwrap();
-    let choice = got.choice().unwrap();
-    assert_eq!((choice.taken.as_str(), choice.passed.len()), ("Q4_K_M", 1), "{choice}");
+    let report = got.fallback_report().unwrap();
+    assert_eq!((report.used.as_str(), report.skipped.len()), ("Q4_K_M", 1), "{report}");
     let error = fallback::quantisation(&cache, "org/quants:Q8_0", "no such thing").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
 }

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cache_lib::{
-    Cache, CacheBuilder, Candidate, Ensured, ErrorKind, Event, EvictPolicy, ExportOptions, Mirror, NoProgress, Outcome,
-    Progress, ReadOptions, RepoPath, Sha256, Snapshot, Store, StoreOptions, VerifyOptions, Version,
+    Cache, CacheBuilder, Candidate, EnsureOutcome, ErrorKind, Event, EvictPolicy, ExportOptions, Mirror, NoProgress,
+    Outcome, Progress, ReadOptions, RepoPath, Sha256, Snapshot, Store, StoreOptions, VerifyOptions, Version,
 };
 use cache_store::Clock;
 use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
@@ -69,7 +69,7 @@ async fn building_and_peeking_ask_nobody() {
     let world = World::new();
     let cache = world.cache();
     assert_eq!(cache.peek(MODEL).unwrap_err().kind(), ErrorKind::NotCached);
-    assert!(cache.get(MODEL).without_request().unwrap().is_none());
+    assert!(cache.get(MODEL).try_local().unwrap().is_none());
     assert!(world.hub.requests().is_empty());
     let words = Arc::new(Words::default());
     let got = cache.get(MODEL).include("*.json").progress(Arc::clone(&words) as Arc<dyn Progress>).await.unwrap();
@@ -81,8 +81,8 @@ async fn building_and_peeking_ask_nobody() {
 
     let before = world.hub.requests().len();
     let pinned = format!("{MODEL}@{}", got.version().commit);
-    assert!(cache.get(&pinned).include("*.json").without_request().unwrap().is_some());
-    assert!(cache.get(&pinned).without_request().unwrap().is_none(), "not all of it is there");
+    assert!(cache.get(&pinned).include("*.json").try_local().unwrap().is_some());
+    assert!(cache.get(&pinned).try_local().unwrap().is_none(), "not all of it is there");
     assert_eq!(cache.peek(MODEL).unwrap_err().kind(), ErrorKind::NotCached);
     assert_eq!(world.hub.requests().len(), before);
 }
@@ -94,7 +94,7 @@ async fn what_the_authority_says_is_absent_is_remembered() {
     drop(cache.get(format!("{MODEL}/config.json")).await.unwrap());
     let error = cache.get(format!("{MODEL}/no/such.json")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    let version = cache.get(MODEL).look().await.unwrap().version().clone();
+    let version = cache.get(MODEL).resolve().await.unwrap().version().clone();
     assert!(cache.store().is_absent(&version, &RepoPath::parse("no/such.json").unwrap()).unwrap());
 }
 
@@ -150,14 +150,14 @@ async fn ensure_puts_one_file_at_one_place() {
     let (url, sha256) = world.url("org/one", &content);
     let target = world.path("deep/er/x.bin");
     let ensure = |sha256, size| cache.ensure(&url, sha256, size, &target, 1);
-    assert_eq!(ensure(Some(sha256), Some(300_000)).await.unwrap(), Ensured::Downloaded);
+    assert_eq!(ensure(Some(sha256), Some(300_000)).await.unwrap(), EnsureOutcome::Downloaded);
     assert_eq!(fs_err::read(&target).unwrap(), content.to_vec().unwrap());
     let before = world.hub.requests().len();
-    assert_eq!(ensure(Some(sha256), None).await.unwrap(), Ensured::AlreadyPresent);
+    assert_eq!(ensure(Some(sha256), None).await.unwrap(), EnsureOutcome::AlreadyPresent);
     assert_eq!(world.hub.requests().len(), before);
 
     fs_err::write(&target, "something else").unwrap();
-    assert_eq!(ensure(Some(sha256), None).await.unwrap(), Ensured::Downloaded);
+    assert_eq!(ensure(Some(sha256), None).await.unwrap(), EnsureOutcome::Downloaded);
     assert_eq!(fs_err::read(&target).unwrap(), content.to_vec().unwrap());
     assert_eq!(fs_err::read_dir(target.parent().unwrap()).unwrap().count(), 1, "something was left beside it");
 }
@@ -202,13 +202,13 @@ async fn ensure_any_takes_the_first_place_that_has_the_right_bytes() {
     }
     assert!(!target.exists());
     let done = ensure(4).await.unwrap();
-    assert_eq!((done.ensured, done.taken), (Ensured::Downloaded, 3));
-    let kinds: Vec<_> = done.passed.iter().map(|(at, error)| (*at, error.kind())).collect();
+    assert_eq!((done.outcome, done.candidate), (EnsureOutcome::Downloaded, 3));
+    let kinds: Vec<_> = done.skipped.iter().map(|(at, error)| (*at, error.kind())).collect();
     assert_eq!(kinds, [(0, ErrorKind::NotFound), (1, ErrorKind::Integrity), (2, ErrorKind::Integrity)]);
     assert_eq!(fs_err::read(&target).unwrap(), content.to_vec().unwrap());
     let before = world.hub.requests().len();
     let again = cache.ensure_any(&candidates[1..], &target, 0, Arc::new(NoProgress)).await.unwrap();
-    assert_eq!((again.ensured, again.taken), (Ensured::AlreadyPresent, 2));
+    assert_eq!((again.outcome, again.candidate), (EnsureOutcome::AlreadyPresent, 2));
     assert_eq!(world.hub.requests().len(), before);
     assert!(cache.ensure_any(&[], &target, 0, Arc::new(NoProgress)).await.is_err());
 }
@@ -322,8 +322,8 @@ async fn a_corrupted_file_is_out_of_use_until_got() {
     let manifest = Arc::new(cache.store().manifest(got.version()).unwrap().unwrap());
     flip(&got, "model.safetensors", 100);
     let report = cache.verify(None, VerifyOptions::default()).await.unwrap();
-    let [bad] = &report.bad[..] else { panic!("{report:?}") };
-    assert!(matches!(&bad.trouble, cache_lib::Trouble::Damaged { quarantine: Some(_), .. }), "{bad:?}");
+    let [bad] = &report.corrupted[..] else { panic!("{report:?}") };
+    assert!(matches!(&bad.problem, cache_lib::FileProblem::Corrupted { quarantine: Some(_), .. }), "{bad:?}");
     assert!(!got.folder().join("model.safetensors").exists());
     for error in [cache.peek(MODEL).unwrap_err(), offline.get(MODEL).await.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
@@ -332,11 +332,11 @@ async fn a_corrupted_file_is_out_of_use_until_got() {
     let path = RepoPath::parse("model.safetensors").unwrap();
     let error = offline.open(&manifest, &path, ReadOptions::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
-    assert_eq!(cache.verify(None, VerifyOptions::default()).await.unwrap().bad.len(), 1, "it is still missing");
+    assert_eq!(cache.verify(None, VerifyOptions::default()).await.unwrap().corrupted.len(), 1, "it is still missing");
     drop(got);
     let got = cache.get(MODEL).await.unwrap();
     assert_eq!(outcome_of(&got, "model.safetensors"), Outcome::Fetched);
-    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_sound());
+    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_ok());
     drop(offline.get(MODEL).await.unwrap());
 }
 
@@ -353,7 +353,7 @@ async fn a_file_of_the_wrong_size_is_mended_by_get() {
     assert!(error.kind() == ErrorKind::Integrity && error.message().contains("wrong size: 10 B"), "{error:?}");
     let got = cache.get(MODEL).await.unwrap();
     assert_eq!(outcome_of(&got, "model.safetensors"), Outcome::Fetched);
-    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_sound());
+    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_ok());
 }
 
 #[tokio::test]
@@ -378,7 +378,7 @@ async fn a_file_written_through_the_view_is_noticed() {
             "{error:?}"
         );
     }
-    assert_eq!(cache.verify(None, VerifyOptions::default()).await.unwrap().bad.len(), 1);
+    assert_eq!(cache.verify(None, VerifyOptions::default()).await.unwrap().corrupted.len(), 1);
     let before = world.hub.total_bytes_sent();
     let got = cache.get("org/large").await.unwrap();
     assert_eq!(fs_err::read(got.folder().join("x.bin")).unwrap(), content.to_vec().unwrap());
@@ -537,13 +537,13 @@ async fn removed_damage_is_missed_until_got() {
     drop(got);
     fs_err::set_permissions(&blob.path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     fs_err::write(&blob.path, vec![7; usize::try_from(blob.size).unwrap()]).unwrap();
-    assert!(!cache.verify(None, VerifyOptions::default()).await.unwrap().is_sound());
+    assert!(!cache.verify(None, VerifyOptions::default()).await.unwrap().is_ok());
     let id = cache.store().quarantined().unwrap().remove(0).id;
     cache.store().quarantine_remove(&id).unwrap();
     let report = cache.verify(None, VerifyOptions::default()).await.unwrap();
-    assert!(!report.is_sound() && report.bad[0].blob == blob.name, "{report:?}");
+    assert!(!report.is_ok() && report.corrupted[0].blob == blob.name, "{report:?}");
     drop(cache.get(MODEL).await.unwrap());
-    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_sound());
+    assert!(cache.verify(None, VerifyOptions::default()).await.unwrap().is_ok());
 }
 
 #[tokio::test]

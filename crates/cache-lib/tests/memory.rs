@@ -99,7 +99,7 @@ async fn readers_share_a_bounded_memory() {
     let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
     let name = format!("file://{}", model.display());
     drop(cache.get(name.as_str()).await.unwrap());
-    let manifest = Arc::new(cache.get(name.as_str()).look().await.unwrap().manifest().clone());
+    let manifest = Arc::new(cache.get(name.as_str()).resolve().await.unwrap().manifest().clone());
     let path = RepoPath::parse("big.bin").unwrap();
     let peak = MEMORY.measure();
     let mut held = Vec::new();

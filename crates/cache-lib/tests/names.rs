@@ -9,8 +9,8 @@ use std::time::Duration;
 use cache_lib::options::{CacheOptions, TokenRef};
 use cache_lib::registry::Name;
 use cache_lib::{
-    Cache, CacheBuilder, Ensured, EntryVersion, ErrorKind, Event, Lock, Mirror, Outcome, Progress, ReadOptions,
-    RepoPath, Sha256, VerifyOptions,
+    Cache, CacheBuilder, EnsureOutcome, EntryVersion, ErrorKind, Event, FallbackKind, Lockfile, Mirror, Outcome,
+    Progress, ReadOptions, RepoPath, Sha256, VerifyOptions,
 };
 use cache_testkit::{Content, FaultServer, Hub, HubConfig, Matches, Origin, Personality, Trouble};
 
@@ -80,9 +80,9 @@ async fn ensure_of_a_name_checks_its_file_digests() {
     assert_eq!(ensure("bad", None).await.unwrap_err().kind(), ErrorKind::Integrity);
     assert_eq!(ensure("good", Some(WRONG)).await.unwrap_err().kind(), ErrorKind::Integrity);
     assert_eq!(fs_err::read_to_string(&target).unwrap(), "other bytes");
-    assert_eq!(ensure("good", None).await.unwrap(), Ensured::Downloaded);
+    assert_eq!(ensure("good", None).await.unwrap(), EnsureOutcome::Downloaded);
     assert_eq!(fs_err::read(&target).unwrap(), world.content.to_vec().unwrap());
-    assert_eq!(ensure("good", None).await.unwrap(), Ensured::AlreadyPresent);
+    assert_eq!(ensure("good", None).await.unwrap(), EnsureOutcome::AlreadyPresent);
 }
 
 #[tokio::test]
@@ -95,8 +95,35 @@ async fn ensure_of_a_name_takes_its_fallback() {
     });
     let wrong = cache.ensure("m", Some(WRONG), None, &target, 1).await.unwrap_err();
     assert_eq!(wrong.kind(), ErrorKind::Integrity, "the caller's digest holds for the fallback: {wrong:?}");
-    assert_eq!(cache.ensure("m", None, None, &target, 1).await.unwrap(), Ensured::Downloaded);
+    assert_eq!(cache.ensure("m", None, None, &target, 1).await.unwrap(), EnsureOutcome::Downloaded);
     assert_eq!(fs_err::read(&target).unwrap(), world.content.to_vec().unwrap());
+}
+
+#[tokio::test]
+async fn fallback_follows_wrong_bytes_and_denied_access() {
+    let world = World::new(2000);
+    let cache = world.cache();
+    world.hub.add_model("org/gated", [(FILE, Content::seeded(3, 500))]);
+    world.hub.trouble(Matches::path("org/gated"), Trouble::Status(403));
+    let denied = cache.get(format!("org/gated/{FILE}")).await.unwrap_err();
+    assert_eq!(denied.kind(), ErrorKind::Unauthorized, "{denied:?}");
+    let fallback = |entry: &mut EntryVersion| entry.fallbacks.push(format!("{MODEL}/{FILE}").into());
+    register(&cache, "wrong", |entry| {
+        pin(WRONG)(entry);
+        fallback(entry);
+    });
+    register(&cache, "gated", |entry| {
+        entry.reference = format!("org/gated/{FILE}").into();
+        fallback(entry);
+    });
+    for (name, kind) in [("wrong", ErrorKind::Integrity), ("gated", ErrorKind::Unauthorized)] {
+        let snapshot = cache.get(name).await.unwrap();
+        let report = snapshot.fallback_report().unwrap();
+        assert_eq!((report.kind, report.skipped[0].kind), (FallbackKind::Model, kind), "{report}");
+        let warning = &snapshot.warnings()[0];
+        assert!(warning.contains(&report.skipped[0].reason) && warning.contains(MODEL), "{warning}");
+        assert_eq!(snapshot.files()[0].blob.name, world.content.sha256());
+    }
 }
 
 #[tokio::test]
@@ -147,7 +174,7 @@ async fn locked_name_for_other_machines_is_refused() {
     let cache = world.cache();
     register(&cache, "m", for_other_machines);
     let lock = cache.lock(["m"]).await.unwrap();
-    let lock = Lock::parse(&lock.to_text().unwrap(), "it").unwrap();
+    let lock = Lockfile::parse(&lock.to_text().unwrap(), "it").unwrap();
     // By the lock alone, and by the registry alone.
     let elsewhere = world.builder().root(world.folder.path().join("elsewhere")).build().unwrap();
     let error = elsewhere.get("m").locked(&lock).await.unwrap_err();
@@ -169,7 +196,7 @@ async fn failed_initialization_is_tried_again() {
     let error = cache.get(MODEL).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Usage && error.message().contains("token"), "{error:?}");
     // Whoever brings a token of their own needs no configured one.
-    cache.with_hub_token(None).unwrap().get(MODEL).look().await.unwrap();
+    cache.with_hub_token(None).unwrap().get(MODEL).resolve().await.unwrap();
     fs_err::write(&token, "hf_late").unwrap();
     world.hub.add_user("hf_late", "me");
     drop(cache.get(MODEL).await.unwrap());
@@ -191,7 +218,7 @@ async fn five_files_in_turn_use_one_connection() {
             if ensure {
                 let target = world.folder.path().join(format!("f{nth}.bin"));
                 let ensured = cache.ensure(&url, sha256, None, target, 7).await.unwrap();
-                assert_eq!(ensured, Ensured::Downloaded);
+                assert_eq!(ensured, EnsureOutcome::Downloaded);
             } else {
                 let get = cache.get(&url);
                 let get = match sha256 {
@@ -211,7 +238,7 @@ async fn derived_caches_share_connections() {
     let world = World::new(2000);
     let cache = world.cache();
     for _ in 0..5 {
-        cache.with_hub_token(None).unwrap().get(MODEL).look().await.unwrap();
+        cache.with_hub_token(None).unwrap().get(MODEL).resolve().await.unwrap();
     }
     // One of hf-hub's client, one of ours.
     assert!(world.hub.connections(Origin::Hub).opened <= 2, "{:?}", world.hub.connections(Origin::Hub));
@@ -224,7 +251,7 @@ fn runtime_that_lacks_something_is_a_typed_error() {
     let cache = world.cache();
     let manifest = {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        Arc::new(runtime.block_on(cache.get(MODEL).look()).unwrap().manifest().clone())
+        Arc::new(runtime.block_on(cache.get(MODEL).resolve()).unwrap().manifest().clone())
     };
     let work = async || {
         let got = cache.get(MODEL).await.map(drop);
@@ -296,7 +323,7 @@ async fn verify_skips_what_is_removed_meanwhile() {
         drop(cache.get(MODEL).await.unwrap());
         let options = VerifyOptions::default().repair(repair).progress(Arc::new(Removes(cache.clone())));
         let report = cache.verify(None, options).await.unwrap();
-        assert!(report.is_sound() && report.checked == 0, "{report:?}");
+        assert!(report.is_ok() && report.checked == 0, "{report:?}");
         assert_eq!(cache.versions(MODEL).unwrap_err().kind(), ErrorKind::NotCached);
         assert!(cache.store().blobs().unwrap().is_empty(), "it was downloaded again");
     }
@@ -315,9 +342,9 @@ async fn repair_names_the_mirror_that_lies() {
     };
     damage(&path);
     let report = cache.verify(None, VerifyOptions::default().repair(true)).await.unwrap();
-    assert!(report.is_sound(), "{report:?}");
+    assert!(report.is_ok(), "{report:?}");
     let host = mirror.url().strip_prefix("http://").unwrap();
-    let warnings = &report.bad[0].warnings;
+    let warnings = &report.corrupted[0].warnings;
     assert!(warnings.len() == 1 && warnings[0].contains(host) && warnings[0].contains("wrong bytes"), "{warnings:?}");
     assert_eq!(fs_err::read(path).unwrap(), world.content.to_vec().unwrap());
 }
@@ -336,7 +363,7 @@ async fn repair_stops_at_the_sources_no() {
     mirror.clear_requests();
     world.hub.trouble(Matches::path(FILE), Trouble::Status(404));
     let report = cache.verify(None, VerifyOptions::default().repair(true)).await.unwrap();
-    let error = report.bad[0].repaired.clone().unwrap().unwrap_err();
+    let error = report.corrupted[0].repaired.clone().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");
     assert!(mirror.requests().is_empty(), "the mirror was asked after the source said no");
 }

@@ -32,7 +32,7 @@ impl World {
         let files = [(FILE, content.clone()), ("config.json", Content::bytes("{}"))];
         hub.add_model(MODEL, files);
         let folder = tempfile::tempdir().unwrap();
-        let look = builder(&hub, &folder, "other").build().unwrap().get(MODEL).look().await.unwrap();
+        let look = builder(&hub, &folder, "other").build().unwrap().get(MODEL).resolve().await.unwrap();
         let manifest = Arc::new(look.manifest().clone());
         Self { hub, folder, content, manifest }
     }
@@ -137,14 +137,14 @@ async fn it_is_read_while_the_server_withholds_the_end() {
     let there = MEDIUM - (128 << 10);
     world.check(&reader, 0, there).await.unwrap();
     assert!(reader.read_at(MEDIUM - 1, 1).now_or_never().is_none());
-    let arrivals = cache.arrivals();
-    assert_eq!((arrivals.len(), arrivals[0].readers, arrivals[0].size), (1, 1, Some(MEDIUM)));
-    assert_eq!((&arrivals[0].path, &arrivals[0].version), (&path(), &world.manifest.version));
-    assert!(arrivals[0].landed >= there && arrivals[0].landed < MEDIUM);
+    let in_flight = cache.in_flight();
+    assert_eq!((in_flight.len(), in_flight[0].readers, in_flight[0].size), (1, 1, Some(MEDIUM)));
+    assert_eq!((&in_flight[0].path, &in_flight[0].version), (&path(), &world.manifest.version));
+    assert!(in_flight[0].received >= there && in_flight[0].received < MEDIUM);
     world.hub.stalled(1).await;
     world.hub.release();
     world.check_all(&reader).await.unwrap();
-    assert!(cache.arrivals().is_empty());
+    assert!(cache.in_flight().is_empty());
 
     let before = world.hub.requests().len();
     let again = world.open(&cache).await;
@@ -158,7 +158,7 @@ async fn it_is_read_while_the_server_withholds_the_end() {
 }
 
 #[tokio::test]
-async fn a_range_is_read_before_those_in_front_and_the_end_is_held_back() {
+async fn range_is_read_ahead_and_the_tail_held_back() {
     let world = World::new(MEDIUM).await;
     let cache = world.cache();
     let (middle, held) = (MEDIUM - (1 << 20), MEDIUM - UNVERIFIED_TAIL);
@@ -228,7 +228,7 @@ async fn two_hundred_openers_cause_one_transfer() {
         task.await.unwrap().unwrap();
     }
     assert_eq!(world.begun(), 1);
-    assert!(cache.arrivals().is_empty());
+    assert!(cache.in_flight().is_empty());
 }
 
 #[tokio::test]
@@ -241,7 +241,7 @@ async fn the_fetch_goes_on_when_all_readers_are_gone() {
     let reader = cache.open(&world.manifest, &path(), options).await.unwrap();
     world.hub.stalled(1).await;
     drop(reader);
-    assert_eq!(cache.arrivals()[0].readers, 0);
+    assert_eq!(cache.in_flight()[0].readers, 0);
     world.hub.release();
     bell.0.notified().await;
     world.check_all(&world.open(&cache).await).await.unwrap();
@@ -256,7 +256,7 @@ async fn what_an_earlier_run_has_left_is_read_at_once() {
     let reader = world.open(&cache).await;
     let error = reader.read_at(MEDIUM - 1, 1).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
-    assert!(cache.arrivals().is_empty());
+    assert!(cache.in_flight().is_empty());
     drop(reader);
     world.hub.clear_trouble();
     world.stall(2 << 20);
@@ -375,7 +375,7 @@ fn a_lost_task_is_an_error_and_no_wait_for_ever() {
 
 /// Waits until nothing is under way: a file opened before then shares the failure.
 async fn ended(cache: &Cache) {
-    while !cache.arrivals().is_empty() {
+    while !cache.in_flight().is_empty() {
         tokio::task::yield_now().await;
     }
 }

@@ -131,7 +131,7 @@ fn digests_of_an_entry_are_held_to_before_anything_is_fetched() {
 }
 
 #[test]
-fn a_fallback_is_taken_with_a_warning_and_never_for_wrong_bytes() {
+fn fallback_is_used_with_a_warning() {
     let world = World::new();
     world.run(&["registry", "add", "m", "org/gone", "--fallback", "org/gone-too", "--fallback", MODEL]).ok();
     let run = world.run(&["get", "m"]).ok();

@@ -25,7 +25,7 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
         output.json(&json!({
             "kind": report.kind.as_str(),
             "dry_run": report.dry_run,
-            "sound": report.is_sound(),
+            "sound": report.is_ok(),
             "models": report.models.iter().map(entry).collect::<Vec<_>>(),
             "refused": report
                 .refused
@@ -44,7 +44,7 @@ pub(super) fn run(cache: &Cache, args: &AdoptArgs, output: &Output) -> Result<u8
         output.status(summary(&report));
     }
     // Damage is a failure of integrity, whatever it looks like.
-    Ok(if report.is_sound() { 0 } else { ErrorKind::Integrity.exit_code() })
+    Ok(if report.is_ok() { 0 } else { ErrorKind::Integrity.exit_code() })
 }
 
 fn print_refused(report: &AdoptReport, output: &Output) {
@@ -73,7 +73,7 @@ fn is_copy(file: &AdoptedFile) -> bool {
 }
 
 fn is_here(file: &AdoptedFile) -> bool {
-    matches!(file.state, AdoptState::Here)
+    matches!(file.state, AdoptState::AlreadyStored)
 }
 
 fn row(model: &AdoptedModel, dry_run: bool) -> Vec<String> {
@@ -126,7 +126,7 @@ fn file(file: &AdoptedFile) -> Value {
     let (state, error) = match &file.state {
         AdoptState::Linked => ("linked", None),
         AdoptState::Copied => ("copied", None),
-        AdoptState::Here => ("here", None),
+        AdoptState::AlreadyStored => ("here", None),
         AdoptState::Planned(_) => ("planned", None),
         AdoptState::Refused(error) => ("refused", Some(failure::json(error))),
         _ => ("", None),
@@ -136,7 +136,7 @@ fn file(file: &AdoptedFile) -> Value {
         AdoptState::Planned(AdoptPlan::Copy(_)) => Some("copy"),
         _ => None,
     };
-    let apart = file.apart.map(|apart| apart.to_string());
+    let apart = file.copy_reason.map(|reason| reason.to_string());
     json!({
         "path": file.path,
         "bytes": file.size,

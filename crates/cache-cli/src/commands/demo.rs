@@ -94,16 +94,16 @@ impl Stage<'_> {
         acts.push(Act { title: "changed one byte on the disk, as a bad disk would", outcome: place, took });
 
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default())).await?;
-        expect(report.bad.len() == 1, "verify did not find the changed byte")?;
-        let outcome = format!("{} read, {} corrupted: {WEIGHTS}", Size(report.bytes), report.bad.len());
+        expect(report.corrupted.len() == 1, "verify did not find the changed byte")?;
+        let outcome = format!("{} read, {} corrupted: {WEIGHTS}", Size(report.bytes), report.corrupted.len());
         acts.push(Act { title: "verify: found the corrupted file", outcome, took });
 
         let before = self.hub.total_bytes_sent();
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default().repair(true))).await?;
-        if let Some(Err(error)) = report.bad.iter().find_map(|bad| bad.repaired.as_ref()) {
+        if let Some(Err(error)) = report.corrupted.iter().find_map(|bad| bad.repaired.as_ref()) {
             self.output.status(format_args!("the repair failed: {error}"));
         }
-        expect(report.is_sound(), "the repair failed")?;
+        expect(report.is_ok(), "the repair failed")?;
         let sent = self.hub.total_bytes_sent() - before;
         let weights = snapshot.files().iter().find(|file| file.path.as_str() == WEIGHTS).map_or(0, |file| file.size);
         let outcome =
@@ -111,7 +111,7 @@ impl Stage<'_> {
         acts.push(Act { title: "verify --repair: repaired it", outcome, took });
 
         let (report, took) = timed(self.cache.verify(None, VerifyOptions::default())).await?;
-        expect(report.bad.is_empty(), "a file is still corrupted")?;
+        expect(report.corrupted.is_empty(), "a file is still corrupted")?;
         acts.push(Act { title: "verify: no errors", outcome: format!("{} read", Size(report.bytes)), took });
         Ok(acts)
     }

@@ -1,6 +1,6 @@
 //! `doctor`: finds problems, and how to fix them.
 
-use cache_lib::{Cache, CacheBuilder, Finding, Level, Result};
+use cache_lib::{Cache, CacheBuilder, Finding, Result, Severity};
 use serde_json::json;
 
 use crate::args::{DoctorArgs, Shared};
@@ -17,13 +17,13 @@ pub(super) fn run(shared: &Shared, args: &DoctorArgs, output: &Output) -> Result
         }
     };
     // Not even an opened store is as bad as it gets.
-    let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Level::Bad);
+    let worst = findings.iter().map(|finding| finding.level).max().unwrap_or(Severity::Bad);
     if output.is_json() {
-        output.json(&json!({ "findings": findings, "healthy": worst != Level::Bad }));
+        output.json(&json!({ "findings": findings, "healthy": worst != Severity::Bad }));
     } else {
         findings.iter().for_each(|finding| output.write(&paragraph(finding)));
     }
-    Ok(u8::from(worst == Level::Bad))
+    Ok(u8::from(worst == Severity::Bad))
 }
 
 #[cfg(feature = "http")]
@@ -39,11 +39,11 @@ fn network(_: &Cache, _: &DoctorArgs) -> Result<Vec<Finding>> {
 
 fn paragraph(finding: &Finding) -> String {
     let mark = match finding.level {
-        Level::Ok => "ok  ",
-        Level::Warn => "warn",
-        Level::Bad => "BAD ",
+        Severity::Ok => "ok  ",
+        Severity::Warn => "warn",
+        Severity::Bad => "BAD ",
     };
-    let mend = match &finding.mend {
+    let mend = match &finding.fix {
         Some(mend) => format!("{:16}{mend}\n", ""),
         None => String::new(),
     };

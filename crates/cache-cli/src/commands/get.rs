@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 
 use cache_config::DigestPolicy;
 use cache_lib::units::{Size, Span};
-use cache_lib::{Cache, Chosen, Error, ErrorKind, ExportOptions, Exported, Get, Lock, Outcome, Result, Snapshot};
+use cache_lib::{
+    Cache, Error, ErrorKind, ExportOptions, ExportReport, FallbackKind, FallbackReport, Get, Lockfile, Outcome, Result,
+    Snapshot,
+};
 use futures::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -25,7 +28,7 @@ const MAX_PARALLEL: usize = 8;
 
 struct Downloaded {
     snapshot: Snapshot,
-    exported: Option<Exported>,
+    exported: Option<ExportReport>,
     /// Whether its warnings were not shown yet.
     new_warnings: bool,
     elapsed: Duration,
@@ -51,7 +54,7 @@ pub(super) fn run(shared: &Shared, args: &GetArgs, output: &Output) -> Result<u8
         return Err(Error::new(ErrorKind::Usage, "--fallback with a URL is for one file, and several are requested")
             .with_hint("run the command once for each file"));
     }
-    let lock = args.locked.as_deref().map(Lock::read).transpose()?;
+    let lock = args.locked.as_deref().map(Lockfile::read).transpose()?;
     if let Some(lock) = lock.as_ref().filter(|_| requests.is_empty()) {
         requests = lock.models().map(|model| DownloadRequest::of(model.reference.as_str().into(), args)).collect();
     }
@@ -69,11 +72,11 @@ struct Batch<'a> {
     /// For each reference as it was given, which of the requests it is.
     given: Vec<usize>,
     args: &'a GetArgs,
-    lock: Option<&'a Lock>,
+    lock: Option<&'a Lockfile>,
 }
 
 impl<'a> Batch<'a> {
-    fn new(given: Vec<DownloadRequest>, args: &'a GetArgs, lock: Option<&'a Lock>) -> Self {
+    fn new(given: Vec<DownloadRequest>, args: &'a GetArgs, lock: Option<&'a Lockfile>) -> Self {
         let mut batch = Self { requests: Vec::new(), given: Vec::with_capacity(given.len()), args, lock };
         let mut known = HashMap::new();
         for request in given {
@@ -99,7 +102,7 @@ impl<'a> Batch<'a> {
     }
 
     fn try_local(&self, cache: &Cache, request: &DownloadRequest) -> Result<Option<Downloaded>> {
-        match self.get(cache, request).without_request()? {
+        match self.get(cache, request).try_local()? {
             None => Ok(None),
             Some(snapshot) => {
                 let exported = self.export(request, &snapshot)?;
@@ -108,7 +111,7 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn export(&self, request: &DownloadRequest, snapshot: &Snapshot) -> Result<Option<Exported>> {
+    fn export(&self, request: &DownloadRequest, snapshot: &Snapshot) -> Result<Option<ExportReport>> {
         let options = ExportOptions::default().hard_link(self.args.hard_link);
         request.to.as_ref().map(|to| snapshot.export_to(to, options)).transpose()
     }
@@ -163,7 +166,7 @@ async fn export(
     request: &DownloadRequest,
     hard_link: bool,
     snapshot: Snapshot,
-) -> Result<(Snapshot, Option<Exported>)> {
+) -> Result<(Snapshot, Option<ExportReport>)> {
     let Some(to) = request.to.clone() else { return Ok((snapshot, None)) };
     let options = ExportOptions::default().hard_link(hard_link);
     let exported = tokio::task::spawn_blocking(move || {
@@ -246,8 +249,8 @@ fn summary(output: &Output, request: &DownloadRequest, got: &Downloaded, several
         let of = if several { format!("{}: ", request.reference.public()) } else { String::new() };
         got.snapshot.warnings().iter().for_each(|warning| output.status(format_args!("warning: {of}{warning}")));
     }
-    if let Some(choice) = got.snapshot.choice().filter(|choice| choice.is_other()) {
-        output.status(format_args!("{}: {choice}", got.snapshot.version().model));
+    if let Some(report) = report_of(&got.snapshot).filter(|report| report.is_fallback()) {
+        output.status(format_args!("{}: {report}", got.snapshot.version().model));
     }
     let files = got.snapshot.files();
     let unverified = files.iter().filter(|file| !file.verified).count();
@@ -276,6 +279,11 @@ fn summary(output: &Output, request: &DownloadRequest, got: &Downloaded, several
         Size(new),
         self::seconds(got.elapsed),
     ));
+}
+
+/// The report of another variant or source. That another model is used, a warning says.
+fn report_of(snapshot: &Snapshot) -> Option<&FallbackReport> {
+    snapshot.fallback_report().filter(|report| report.kind != FallbackKind::Model)
 }
 
 fn fetched(snapshot: &Snapshot) -> u64 {
@@ -315,9 +323,9 @@ fn entry(request: &DownloadRequest, result: &Result<Downloaded>) -> Value {
         "evicted": snapshot.evicted().iter().map(super::gc::step).collect::<Vec<_>>(),
         "files": super::path::files(snapshot),
     });
-    if let (Some(choice), Some(object)) = (snapshot.choice(), value.as_object_mut()) {
-        let key = if choice.of == Chosen::Variant { "variant" } else { "source" };
-        object.insert(key.to_owned(), json!(choice));
+    if let (Some(report), Some(object)) = (report_of(snapshot), value.as_object_mut()) {
+        let key = if report.kind == FallbackKind::Variant { "variant" } else { "source" };
+        object.insert(key.to_owned(), json!(report));
     }
     if let (Some(exported), Some(object)) = (&got.exported, value.as_object_mut()) {
         object.insert(

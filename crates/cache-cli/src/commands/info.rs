@@ -1,7 +1,7 @@
 //! `info`: files and variants of a model, and which are local.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Digest, Look, RepoPath, Result, Variant};
+use cache_lib::{Cache, Digest, RepoPath, Resolution, Result, Variant};
 use serde_json::{Value, json};
 
 use crate::args::RefArgs;
@@ -13,14 +13,14 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
     if let Some(revision) = &args.revision {
         get = get.revision(revision);
     }
-    let (look, variants) = signals::run(async {
-        let look = get.look().await?;
-        let mut variants = cache.variants(&look).await?;
-        let selected = |path: &RepoPath| look.files().iter().any(|state| state.file.path == *path);
+    let (resolution, variants) = signals::run(async {
+        let resolution = get.resolve().await?;
+        let mut variants = cache.variants(&resolution).await?;
+        let selected = |path: &RepoPath| resolution.files().iter().any(|state| state.file.path == *path);
         variants.retain(|variant| variant.files.iter().any(selected));
-        Ok((look, variants))
+        Ok((resolution, variants))
     })?;
-    let version = look.version();
+    let version = resolution.version();
     let refs: Vec<String> = cache
         .store()
         .refs(&version.model)?
@@ -28,24 +28,24 @@ pub(super) fn run(cache: &Cache, args: &RefArgs, output: &Output) -> Result<u8> 
         .filter(|(_, commit)| *commit == version.commit)
         .map(|(revision, _)| revision.to_string())
         .collect();
-    look.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
+    resolution.warnings().iter().for_each(|warning| output.status(format_args!("warning: {warning}")));
     if output.is_json() {
-        output.json(&value(cache, &look, &variants, &refs));
+        output.json(&value(cache, &resolution, &variants, &refs));
     } else {
-        print(cache, &look, &variants, &refs, output);
+        print(cache, &resolution, &variants, &refs, output);
     }
     Ok(0)
 }
 
 /// Bytes of all files, and of those in the store.
-fn sizes(look: &Look) -> (u64, u64) {
-    let total = look.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
-    (total, look.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum())
+fn sizes(resolution: &Resolution) -> (u64, u64) {
+    let total = resolution.files().iter().filter_map(|state| state.file.size).fold(0, u64::saturating_add);
+    (total, resolution.files().iter().filter_map(|state| state.blob.as_ref()).map(|blob| blob.size).sum())
 }
 
-fn value(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String]) -> Value {
-    let (version, (total, local)) = (look.version(), sizes(look));
-    let files: Vec<Value> = look
+fn value(cache: &Cache, resolution: &Resolution, variants: &[Variant], refs: &[String]) -> Value {
+    let (version, (total, local)) = (resolution.version(), sizes(resolution));
+    let files: Vec<Value> = resolution
         .files()
         .iter()
         .map(|state| {
@@ -67,24 +67,29 @@ fn value(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String]) -> V
         "cached_bytes": local,
         "path": cache.store().snapshot_path(version),
         "files": files,
-        "variants": super::variants::values(look, variants),
+        "variants": super::variants::values(resolution, variants),
     })
 }
 
-fn print(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String], output: &Output) {
-    let (version, (total, local)) = (look.version(), sizes(look));
-    let cached = look.files().iter().filter(|state| state.blob.is_some()).count();
+fn print(cache: &Cache, resolution: &Resolution, variants: &[Variant], refs: &[String], output: &Output) {
+    let (version, (total, local)) = (resolution.version(), sizes(resolution));
+    let cached = resolution.files().iter().filter(|state| state.blob.is_some()).count();
     output.line(format_args!("{}", version.model));
     output.line(format_args!("commit   {}", version.commit));
     if !refs.is_empty() {
         output.line(format_args!("refs     {}", refs.join(", ")));
     }
-    output.line(format_args!("files    {} ({}), {cached} local ({})", look.files().len(), Size(total), Size(local)));
+    output.line(format_args!(
+        "files    {} ({}), {cached} local ({})",
+        resolution.files().len(),
+        Size(total),
+        Size(local)
+    ));
     if cached > 0 {
         output.line(format_args!("path     {}", cache.store().snapshot_path(version).display()));
     }
     let mut rows = vec![["STATE", "SIZE", "CHECKSUM", "FILE"].map(str::to_owned).to_vec()];
-    rows.extend(look.files().iter().map(|state| {
+    rows.extend(resolution.files().iter().map(|state| {
         let size = state.file.size.or_else(|| state.blob.as_ref().map(|blob| blob.size));
         vec![
             if state.blob.is_some() { "local" } else { "remote" }.to_owned(),
@@ -97,7 +102,7 @@ fn print(cache: &Cache, look: &Look, variants: &[Variant], refs: &[String], outp
     output.write(&table(&rows));
     if !variants.is_empty() {
         output.line("");
-        output.write(&super::variants::text(look, variants));
+        output.write(&super::variants::text(resolution, variants));
     }
 }
 

@@ -1,6 +1,6 @@
 //! `lock`: commits and digests of models, written down.
 
-use cache_lib::{Cache, Error, ErrorKind, Lock, LockedModel, RefText, Result};
+use cache_lib::{Cache, Error, ErrorKind, LockedModel, Lockfile, RefText, Result};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
@@ -11,13 +11,13 @@ use crate::progress::ProgressUi;
 use crate::{failure, signals};
 
 pub(super) fn run(cache: &Cache, args: &LockArgs, output: &Output) -> Result<u8> {
-    let before = match Lock::read(&args.file) {
+    let before = match Lockfile::read(&args.file) {
         Ok(lock) => lock,
-        Err(error) if error.kind() == ErrorKind::NotFound => Lock::default(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Lockfile::default(),
         Err(error) => return Err(error),
     };
     let refs = wanted(args, &before)?;
-    let mut lock = if args.from.is_some() { Lock::default() } else { before.clone() };
+    let mut lock = if args.from.is_some() { Lockfile::default() } else { before.clone() };
     let ui = ProgressUi::start(output.is_quiet());
     let locked = signals::run(async {
         let one = |reference: &RefText| cache.get(reference).progress(ui.progress(&reference.public())).lock();
@@ -67,7 +67,7 @@ fn answer(args: &LockArgs, output: &Output, rows: &[(String, LockedModel)], erro
     }
 }
 
-fn moved(before: &Lock, model: &LockedModel) -> String {
+fn moved(before: &Lockfile, model: &LockedModel) -> String {
     match before.models().find(|known| known.reference == model.reference) {
         None => "new".to_owned(),
         Some(known) if known == model => "unchanged".to_owned(),
@@ -77,7 +77,7 @@ fn moved(before: &Lock, model: &LockedModel) -> String {
 }
 
 /// The references to lock: those given, those in the list, or those in the file.
-fn wanted(args: &LockArgs, before: &Lock) -> Result<Vec<RefText>> {
+fn wanted(args: &LockArgs, before: &Lockfile) -> Result<Vec<RefText>> {
     let mut refs: Vec<RefText> = match &args.from {
         Some(list) => {
             let text = super::registry::read(list)?;

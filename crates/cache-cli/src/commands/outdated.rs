@@ -1,7 +1,7 @@
 //! `outdated` and `update`: newer commits at the source, and downloading them.
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Error, Moving, Outcome, Result, Snapshot, UpdatePlan};
+use cache_lib::{Cache, Error, Outcome, Result, Snapshot, UpdateCheck, UpdatePlan};
 use serde_json::{Value, json};
 
 use super::text::{count, short};
@@ -16,7 +16,7 @@ const NO_VALIDATOR: &str = "no validator: the server gives no checksum, ETag or 
 
 pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> Result<u8> {
     let found = signals::run(cache.outdated(&args.refs))?;
-    let moved = found.iter().filter(|moving| moving.moved()).count();
+    let moved = found.iter().filter(|check| check.is_outdated()).count();
     if output.is_json() {
         output.json(&json!({ "moved": moved, "models": found.iter().map(entry).collect::<Vec<_>>() }));
     } else if found.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> R
         rows.extend(found.iter().map(row));
         output.write(&table(&rows));
         output.status(format_args!("{moved} of {} outdated", found.len()));
-        if found.iter().any(|moving| moving.no_validator) {
+        if found.iter().any(|check| check.no_validator) {
             output.status(NO_VALIDATOR);
         }
     }
@@ -35,77 +35,75 @@ pub(super) fn outdated(cache: &Cache, args: &OutdatedArgs, output: &Output) -> R
 }
 
 /// What could not be asked; the exit code of it.
-fn tell(output: &Output, found: &[Moving]) -> u8 {
-    let errors: Vec<&Error> = found.iter().filter_map(|moving| moving.there.as_ref().err()).collect();
+fn tell(output: &Output, found: &[UpdateCheck]) -> u8 {
+    let errors: Vec<&Error> = found.iter().filter_map(|check| check.latest.as_ref().err()).collect();
     errors.iter().for_each(|error| output.error(error));
     failure::worst(errors.iter().map(|error| error.kind()))
 }
 
-fn state(moving: &Moving) -> &'static str {
-    match (&moving.there, &moving.here) {
+fn state(check: &UpdateCheck) -> &'static str {
+    match (&check.latest, &check.current) {
         (Err(_), _) => "failed",
         (Ok(_), None) => "not local",
-        (Ok(_), Some(_)) if !moving.moved() && moving.no_validator => "no validator",
-        (Ok(_), Some(_)) if !moving.moved() => "current",
-        (Ok(_), Some(_)) if moving.held => "outdated, pinned by the registry",
+        (Ok(_), Some(_)) if !check.is_outdated() && check.no_validator => "no validator",
+        (Ok(_), Some(_)) if !check.is_outdated() => "current",
+        (Ok(_), Some(_)) if check.pinned => "outdated, pinned by the registry",
         (Ok(_), Some(_)) => "outdated",
     }
 }
 
-fn row(moving: &Moving) -> Vec<String> {
-    let name = moving.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
-    let changed = moving.published.as_deref().unwrap_or("-");
+fn row(check: &UpdateCheck) -> Vec<String> {
+    let name = check.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
+    let changed = check.published.as_deref().unwrap_or("-");
     vec![
-        format!("{}{name}", moving.model),
-        moving.revision.to_string(),
-        moving.here.as_ref().map_or("-", short).to_owned(),
-        moving.there.as_ref().map_or("?", short).to_owned(),
+        format!("{}{name}", check.model),
+        check.revision.to_string(),
+        check.current.as_ref().map_or("-", short).to_owned(),
+        check.latest.as_ref().map_or("?", short).to_owned(),
         changed.split('T').next().unwrap_or(changed).to_owned(),
-        state(moving).to_owned(),
+        state(check).to_owned(),
     ]
 }
 
-fn entry(moving: &Moving) -> Value {
+fn entry(check: &UpdateCheck) -> Value {
     json!({
-        "name": moving.name,
-        "model": moving.model,
-        "revision": moving.revision,
-        "here": moving.here,
-        "there": moving.there.as_ref().ok(),
-        "changed": moving.published,
-        "held": moving.held,
-        "no_validator": moving.no_validator,
-        "moved": moving.moved(),
-        "error": moving.there.as_ref().err().map(failure::json),
+        "name": check.name,
+        "model": check.model,
+        "revision": check.revision,
+        "here": check.current,
+        "there": check.latest.as_ref().ok(),
+        "changed": check.published,
+        "held": check.pinned,
+        "no_validator": check.no_validator,
+        "moved": check.is_outdated(),
+        "error": check.latest.as_ref().err().map(failure::json),
     })
 }
 
 pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Result<u8> {
     let found = signals::run(cache.outdated(&args.refs))?;
     let mut plans = Vec::new();
-    for moving in &found {
-        if let Some(plan) = cache.update(moving)? {
-            plans.push((moving, plan));
-        } else if moving.moved() {
+    for check in &found {
+        if let Some(plan) = cache.update(check)? {
+            plans.push((check, plan));
+        } else if check.is_outdated() {
             output.status(format_args!(
                 "{} is pinned at {} by the registry; run `model-cache registry add … --pin --replace` to update it",
-                moving.name.as_deref().unwrap_or_default(),
-                moving.here.as_ref().map_or("", short)
+                check.name.as_deref().unwrap_or_default(),
+                check.current.as_ref().map_or("", short)
             ));
         }
     }
     let not_asked = tell(output, &found);
     let mut kinds = Vec::new();
     let mut done = Vec::new();
-    for (moving, plan) in plans {
-        match one(moving, plan, args.dry_run, output) {
+    for (check, plan) in plans {
+        match one(check, plan, args.dry_run, output) {
             Ok(value) => done.push(value),
             Err(error) => {
                 output.error(&error);
                 kinds.push(error.kind());
-                done.push(
-                    json!({ "model": moving.model, "revision": moving.revision, "error": failure::json(&error) }),
-                );
+                done.push(json!({ "model": check.model, "revision": check.revision, "error": failure::json(&error) }));
             }
         }
     }
@@ -118,37 +116,37 @@ pub(super) fn update(cache: &Cache, args: &UpdateArgs, output: &Output) -> Resul
     Ok(if failed == 0 { not_asked } else { failed })
 }
 
-fn one(moving: &Moving, plan: UpdatePlan, dry_run: bool, output: &Output) -> Result<Value> {
+fn one(check: &UpdateCheck, plan: UpdatePlan, dry_run: bool, output: &Output) -> Result<Value> {
     let whole = plan.only.is_none();
     let part = match &plan.only {
         Some(only) => format!("{} as before", count(only.len(), "file")),
         None => "all files".to_owned(),
     };
     let (paths, bytes): (Vec<String>, u64) = if dry_run {
-        let look = signals::run(plan.get.look())?;
+        let look = signals::run(plan.get.resolve())?;
         let missing: Vec<_> = look.missing().collect();
         let bytes = missing.iter().filter_map(|file| file.size).sum();
         (missing.iter().map(|file| file.path.to_string()).collect(), bytes)
     } else {
-        let snapshot = fetch(moving, plan, output)?;
+        let snapshot = fetch(check, plan, output)?;
         let new: Vec<_> = snapshot.files().iter().filter(|file| file.outcome == Outcome::Fetched).collect();
         let bytes = new.iter().map(|file| file.size).sum();
         (new.iter().map(|file| file.path.to_string()).collect(), bytes)
     };
-    let (here, there) = (moving.here.as_ref().map_or("-", short), moving.there.as_ref().map_or("?", short));
+    let (here, there) = (check.current.as_ref().map_or("-", short), check.latest.as_ref().map_or("?", short));
     if !output.is_json() {
         let verb = if dry_run { "would update" } else { "updated" };
-        output.line(format_args!("{} {here} -> {there}", moving.reference()));
+        output.line(format_args!("{} {here} -> {there}", check.reference()));
         output.status(format_args!("  {verb} {part}: {} to download ({})", count(paths.len(), "file"), Size(bytes)));
     }
     Ok(json!({
-        "model": moving.model, "revision": moving.revision, "from": moving.here, "to": moving.there.as_ref().ok(),
+        "model": check.model, "revision": check.revision, "from": check.current, "to": check.latest.as_ref().ok(),
         "whole": whole, "fetched": paths, "fetched_bytes": bytes,
     }))
 }
 
-fn fetch(moving: &Moving, plan: UpdatePlan, output: &Output) -> Result<Snapshot> {
-    let label = moving.reference().to_string();
+fn fetch(check: &UpdateCheck, plan: UpdatePlan, output: &Output) -> Result<Snapshot> {
+    let label = check.reference().to_string();
     let ui = ProgressUi::start(output.is_quiet());
     let get = plan.get.progress(ui.progress(&label));
     let result = signals::run(async { get.await });

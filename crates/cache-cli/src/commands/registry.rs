@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use cache_lib::registry::{Discovered, Name, Search};
+use cache_lib::registry::{DiscoveredModel, HubSearch, Name};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Entry, EntryVersion, Error, ErrorKind, RefText, Registry, Result, semver};
 use serde_json::{Value, json};
@@ -172,12 +172,12 @@ fn remove(cache: &Cache, names: &[String], output: &Output) -> Result<u8> {
 
 fn discover(cache: &Cache, args: &DiscoverArgs, output: &Output) -> Result<u8> {
     let found = if let Some(folder) = &args.folder {
-        cache.discover_in(folder)?
+        cache.discover_in_folder(folder)?
     } else if args.author.is_some() || args.search.is_some() {
-        let search = Search::default().author(args.author.clone()).words(args.search.clone());
+        let search = HubSearch::default().author(args.author.clone()).words(args.search.clone());
         signals::run(cache.discover_hub(&search, args.limit.into()))?
     } else {
-        cache.discover_here()?
+        cache.discover_in_store()?
     };
     let added = if args.add { signals::run(cache.register_discovered(found.clone()))? } else { Vec::new() };
     if output.is_json() {
@@ -206,7 +206,7 @@ fn discover(cache: &Cache, args: &DiscoverArgs, output: &Output) -> Result<u8> {
     Ok(0)
 }
 
-fn found_row(found: &Discovered) -> Vec<String> {
+fn found_row(found: &DiscoveredModel) -> Vec<String> {
     vec![
         found.name.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string),
         found.size.map_or_else(|| "-".to_owned(), |size| Size(size).to_string()),

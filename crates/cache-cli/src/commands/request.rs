@@ -54,7 +54,7 @@ impl DownloadRequest {
             get = get.fallback(fallback);
         }
         for source in args.fallback.sources() {
-            get = get.or_from(source.clone());
+            get = get.fallback_source(source.clone());
         }
         for companion in &args.fallback.with {
             get = get.with(companion);

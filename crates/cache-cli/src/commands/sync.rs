@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cache_lib::units::Size;
-use cache_lib::{Cache, Error, ErrorKind, Fallen, FallenState, Result, SyncList, SyncReport, SyncState, Synced};
+use cache_lib::{Cache, Error, ErrorKind, OrphanState, Orphaned, Result, SyncList, SyncReport, SyncResult, SyncState};
 use serde_json::{Value, json};
 
 use super::text::short;
@@ -66,8 +66,8 @@ fn errors(report: &SyncReport) -> impl Iterator<Item = &Error> {
         SyncState::Failed(error) => Some(error),
         _ => None,
     });
-    models.chain(report.fallen.iter().filter_map(|fallen| match &fallen.state {
-        FallenState::Failed(error) => Some(error),
+    models.chain(report.orphaned.iter().filter_map(|fallen| match &fallen.state {
+        OrphanState::Failed(error) => Some(error),
         _ => None,
     }))
 }
@@ -83,14 +83,14 @@ fn tell(report: &SyncReport, prune: bool, output: &Output) {
         output.json(&json!({
             "dry_run": report.dry_run,
             "models": report.models.iter().map(entry).collect::<Vec<_>>(),
-            "fallen": report.fallen.iter().map(fallen).collect::<Vec<_>>(),
+            "fallen": report.orphaned.iter().map(fallen).collect::<Vec<_>>(),
             "warnings": report.warnings,
         }));
         return;
     }
-    let rows: Vec<Vec<String>> = report.models.iter().map(row).chain(report.fallen.iter().map(fallen_row)).collect();
+    let rows: Vec<Vec<String>> = report.models.iter().map(row).chain(report.orphaned.iter().map(fallen_row)).collect();
     output.write(&table(&rows));
-    if !prune && report.fallen.iter().any(|fallen| matches!(fallen.state, FallenState::WouldGo)) {
+    if !prune && report.orphaned.iter().any(|fallen| matches!(fallen.state, OrphanState::WouldRemove)) {
         output.status("  hint: add --prune to remove what is no longer listed");
     }
 }
@@ -98,9 +98,9 @@ fn tell(report: &SyncReport, prune: bool, output: &Output) {
 fn word(state: &SyncState) -> &'static str {
     match state {
         SyncState::New => "new",
-        SyncState::Moved { .. } => "moved",
+        SyncState::Updated { .. } => "moved",
         SyncState::Completed => "completed",
-        SyncState::Same => "same",
+        SyncState::UpToDate => "same",
         SyncState::Stale => "stale",
         _ => "failed",
     }
@@ -116,18 +116,18 @@ fn shown(word: &'static str) -> &'static str {
     }
 }
 
-fn row(model: &Synced) -> Vec<String> {
+fn row(model: &SyncResult) -> Vec<String> {
     let commit = model.version.as_ref().map_or("-", |version| short(&version.commit)).to_owned();
     let commit = match &model.state {
-        SyncState::Moved { from } => format!("{} -> {commit}", short(from)),
+        SyncState::Updated { from } => format!("{} -> {commit}", short(from)),
         _ => commit,
     };
     vec![shown(word(&model.state)).to_owned(), Size(model.bytes).to_string(), model.reference.public(), commit]
 }
 
-fn entry(model: &Synced) -> Value {
+fn entry(model: &SyncResult) -> Value {
     let (from, error) = match &model.state {
-        SyncState::Moved { from } => (Some(from), None),
+        SyncState::Updated { from } => (Some(from), None),
         SyncState::Failed(error) => (None, Some(failure::json(error))),
         _ => (None, None),
     };
@@ -143,24 +143,24 @@ fn entry(model: &Synced) -> Value {
     })
 }
 
-fn fate(fallen: &Fallen) -> (&'static str, u64, Option<&str>) {
+fn fate(fallen: &Orphaned) -> (&'static str, u64, Option<&str>) {
     match &fallen.state {
-        FallenState::WouldGo => ("would go", 0, None),
-        FallenState::Removed { freed } => ("removed", *freed, None),
-        FallenState::Kept(why) => ("kept", 0, Some(why)),
-        FallenState::Failed(error) => ("failed", 0, Some(error.message())),
+        OrphanState::WouldRemove => ("would go", 0, None),
+        OrphanState::Removed { freed } => ("removed", *freed, None),
+        OrphanState::Kept(why) => ("kept", 0, Some(why)),
+        OrphanState::Failed(error) => ("failed", 0, Some(error.message())),
         _ => ("", 0, None),
     }
 }
 
-fn fallen_row(fallen: &Fallen) -> Vec<String> {
+fn fallen_row(fallen: &Orphaned) -> Vec<String> {
     let (word, bytes, why) = fate(fallen);
     let why = why.map_or_else(|| "no longer listed".to_owned(), |why| format!("no longer listed, but {why}"));
     let commit = short(&fallen.version.commit).to_owned();
     vec![shown(word).to_owned(), Size(bytes).to_string(), fallen.version.model.to_string(), commit, why]
 }
 
-fn fallen(fallen: &Fallen) -> Value {
+fn fallen(fallen: &Orphaned) -> Value {
     let (word, bytes, why) = fate(fallen);
     json!({ "model": fallen.version.model, "commit": fallen.version.commit, "state": word, "freed_bytes": bytes, "why": why })
 }

@@ -1,19 +1,19 @@
 //! The variants of a model, as `info` shows them.
 
 use cache_lib::units::Size;
-use cache_lib::{Look, Variant, machine_memory};
+use cache_lib::{Resolution, Variant, machine_memory};
 use serde_json::{Value, json};
 
 use super::text::count;
 use crate::output::table;
 
 /// Whether all files of a variant are in the store.
-fn here(look: &Look, variant: &Variant) -> bool {
+fn here(resolution: &Resolution, variant: &Variant) -> bool {
     variant.missing_parts == 0
         && variant
             .files
             .iter()
-            .all(|path| look.files().iter().any(|state| state.file.path == *path && state.blob.is_some()))
+            .all(|path| resolution.files().iter().any(|state| state.file.path == *path && state.blob.is_some()))
 }
 
 fn fits(variant: &Variant) -> Option<bool> {
@@ -21,7 +21,7 @@ fn fits(variant: &Variant) -> Option<bool> {
 }
 
 /// The variants, for programs.
-pub(super) fn values(look: &Look, variants: &[Variant]) -> Vec<Value> {
+pub(super) fn values(resolution: &Resolution, variants: &[Variant]) -> Vec<Value> {
     let value = |variant: &Variant| {
         json!({
             "name": variant.name,
@@ -29,7 +29,7 @@ pub(super) fn values(look: &Look, variants: &[Variant]) -> Vec<Value> {
             "files": variant.files,
             "missing_parts": variant.missing_parts,
             "named_by": variant.named_by,
-            "cached": here(look, variant),
+            "cached": here(resolution, variant),
             "memory_estimate": variant.memory(),
             "fits_memory": fits(variant),
         })
@@ -38,11 +38,11 @@ pub(super) fn values(look: &Look, variants: &[Variant]) -> Vec<Value> {
 }
 
 /// The variants, for people.
-pub(super) fn text(look: &Look, variants: &[Variant]) -> String {
+pub(super) fn text(resolution: &Resolution, variants: &[Variant]) -> String {
     let mut rows = vec![["STATE", "SIZE", "VARIANT", "FILES", "MEMORY"].map(str::to_owned).to_vec()];
     rows.extend(variants.iter().map(|variant| {
         vec![
-            if here(look, variant) { "local" } else { "remote" }.to_owned(),
+            if here(resolution, variant) { "local" } else { "remote" }.to_owned(),
             variant.size.map_or_else(|| "?".to_owned(), |size| Size(size).to_string()),
             variant.name.clone(),
             match variant.missing_parts {

@@ -1,7 +1,7 @@
 //! `verify`: checks stored files, and repairs corrupted ones.
 
 use cache_lib::units::Size;
-use cache_lib::{BadFile, Cache, Error, ErrorKind, ModelRef, Result, Trouble, VerifyOptions, VerifyReport};
+use cache_lib::{Cache, CorruptFile, Error, ErrorKind, FileProblem, ModelRef, Result, VerifyOptions, VerifyReport};
 use serde_json::{Value, json};
 
 use super::text::count;
@@ -25,7 +25,7 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
             let report = cache.verify(reference, options).await?;
             whole.checked += report.checked;
             whole.bytes += report.bytes;
-            whole.bad.extend(report.bad);
+            whole.corrupted.extend(report.corrupted);
         }
         Ok(whole)
     });
@@ -35,30 +35,30 @@ pub(super) fn run(cache: &Cache, args: &VerifyArgs, output: &Output) -> Result<u
         output.json(&json!({
             "checked": report.checked,
             "bytes": report.bytes,
-            "sound": report.is_sound(),
-            "bad": report.bad.iter().map(entry).collect::<Vec<_>>(),
+            "sound": report.is_ok(),
+            "bad": report.corrupted.iter().map(entry).collect::<Vec<_>>(),
         }));
     } else {
-        report.bad.iter().for_each(|bad| output.line(line(bad)));
+        report.corrupted.iter().for_each(|bad| output.line(line(bad)));
         output.line(summary(&report));
     }
-    if report.bad.iter().any(|bad| matches!(bad.trouble, Trouble::Unreadable(_))) {
+    if report.corrupted.iter().any(|bad| matches!(bad.problem, FileProblem::Unreadable(_))) {
         output.status("  hint: check the permissions of the store, and the disk");
     }
-    if !args.repair && report.bad.iter().any(|bad| !matches!(bad.trouble, Trouble::Unreadable(_))) {
+    if !args.repair && report.corrupted.iter().any(|bad| !matches!(bad.problem, FileProblem::Unreadable(_))) {
         output.status("  hint: run `model-cache verify --repair` to download corrupted files again");
     }
     Ok(code(&report))
 }
 
 fn code(report: &VerifyReport) -> u8 {
-    if report.is_sound() {
+    if report.is_ok() {
         return 0;
     }
     if report
-        .bad
+        .corrupted
         .iter()
-        .all(|bad| matches!(bad.trouble, Trouble::Unreadable(_)) || matches!(bad.repaired, Some(Ok(()))))
+        .all(|bad| matches!(bad.problem, FileProblem::Unreadable(_)) || matches!(bad.repaired, Some(Ok(()))))
     {
         return ErrorKind::Storage.exit_code();
     }
@@ -66,7 +66,7 @@ fn code(report: &VerifyReport) -> u8 {
     ErrorKind::Integrity.exit_code()
 }
 
-fn names(bad: &BadFile) -> String {
+fn names(bad: &CorruptFile) -> String {
     match &bad.files[..] {
         [] => format!("blob {}", bad.blob),
         [(version, file)] => format!("{}/{}", version.model, file.path),
@@ -74,14 +74,14 @@ fn names(bad: &BadFile) -> String {
     }
 }
 
-fn line(bad: &BadFile) -> String {
-    let trouble = match &bad.trouble {
-        Trouble::Missing => "missing".to_owned(),
-        Trouble::Damaged { actual, quarantine } => {
+fn line(bad: &CorruptFile) -> String {
+    let trouble = match &bad.problem {
+        FileProblem::Missing => "missing".to_owned(),
+        FileProblem::Corrupted { actual, quarantine } => {
             let moved = quarantine.as_ref().map(|id| format!("; moved to quarantine as {id}")).unwrap_or_default();
             format!("corrupted: checksum mismatch: expected sha256:{}, got sha256:{actual}{moved}", bad.blob)
         }
-        Trouble::Unreadable(reason) => format!("unreadable: {reason}"),
+        FileProblem::Unreadable(reason) => format!("unreadable: {reason}"),
         _ => "corrupted".to_owned(),
     };
     let repair = match &bad.repaired {
@@ -96,9 +96,9 @@ fn line(bad: &BadFile) -> String {
 }
 
 fn summary(report: &VerifyReport) -> String {
-    let repaired = report.bad.iter().filter(|bad| matches!(bad.repaired, Some(Ok(())))).count();
+    let repaired = report.corrupted.iter().filter(|bad| matches!(bad.repaired, Some(Ok(())))).count();
     let all = format!("{} verified ({})", count(report.checked, "file"), Size(report.bytes));
-    match (report.bad.len(), repaired) {
+    match (report.corrupted.len(), repaired) {
         (0, _) => format!("{all}, no errors"),
         (bad, 0) => format!("{all}, {bad} corrupted"),
         (bad, repaired) if bad == repaired => format!("{all}, {bad} corrupted and repaired"),
@@ -106,20 +106,20 @@ fn summary(report: &VerifyReport) -> String {
     }
 }
 
-fn entry(bad: &BadFile) -> Value {
+fn entry(bad: &CorruptFile) -> Value {
     let files: Vec<Value> = bad
         .files
         .iter()
         .map(|(version, file)| json!({ "model": version.model, "commit": version.commit, "path": file.path }))
         .collect();
-    let (trouble, actual, quarantine) = match &bad.trouble {
-        Trouble::Damaged { actual, quarantine } => ("damaged", Some(actual), quarantine.as_ref()),
-        Trouble::Unreadable(_) => ("unreadable", None, None),
+    let (trouble, actual, quarantine) = match &bad.problem {
+        FileProblem::Corrupted { actual, quarantine } => ("damaged", Some(actual), quarantine.as_ref()),
+        FileProblem::Unreadable(_) => ("unreadable", None, None),
         _ => ("missing", None, None),
     };
     let repair = bad.repaired.as_ref().and_then(|repaired| repaired.as_ref().err()).map(failure::json);
-    let error = match &bad.trouble {
-        Trouble::Unreadable(reason) => Some(failure::json(&Error::new(ErrorKind::Storage, reason.as_str()))),
+    let error = match &bad.problem {
+        FileProblem::Unreadable(reason) => Some(failure::json(&Error::new(ErrorKind::Storage, reason.as_str()))),
         _ => repair,
     };
     json!({

@@ -1,4 +1,4 @@
-//! [`Lock`]: which commits and digests some models have, written down so that another machine gets exactly those.
+//! [`Lockfile`]: commits and digests of models, so that another machine gets exactly those.
 //!
 //! ```toml
 //! format = 1
@@ -16,16 +16,13 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::registry::expected::{Expected, ExpectedFile};
-use crate::registry::resolve::check_platforms;
-use crate::task::blocking;
 use crate::{
-    Cache, Commit, Digests, Error, ErrorKind, Event, Get, GitSha1, Look, ModelId, ModelRef, RepoPath, Result, Revision,
-    Sha256, place, redact_text,
+    Commit, Digests, Error, ErrorKind, GitSha1, ModelId, ModelRef, RepoPath, Result, Revision, Sha256, place,
+    redact_text,
 };
 
 /// The format that this build writes.
@@ -39,7 +36,7 @@ const HEADER: &str = "# Written by `model-cache lock`; `model-cache get --locked
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LockedFile {
-    /// Where it lies in the version.
+    /// Path of the file in the version.
     pub path: RepoPath,
     /// Its size in bytes, if it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,11 +54,11 @@ pub struct LockedFile {
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct LockedModel {
-    /// As the user wrote it, without secrets; a registered name, too.
+    /// The reference as the user wrote it, without secrets; may be a registered name.
     pub reference: String,
-    /// The model that it meant.
+    /// The model that was locked.
     pub model: ModelId,
-    /// The commit that it meant.
+    /// The commit that was locked.
     pub commit: Commit,
     /// The file or folder of the model, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,15 +73,15 @@ pub struct LockedModel {
     pub files: Vec<LockedFile>,
 }
 
-/// Models and what they were when they were locked.
+/// Models, each at the commit and with the files that were locked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Lock {
+pub struct Lockfile {
     models: BTreeMap<String, LockedModel>,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct LockfileText {
     format: u32,
     #[serde(default)]
     models: Vec<LockedModel>,
@@ -92,11 +89,11 @@ struct File {
 
 /// Read before the rest, so that a newer format is not taken for a mistake.
 #[derive(Deserialize)]
-struct Format {
+struct LockfileFormat {
     format: u32,
 }
 
-impl Lock {
+impl Lockfile {
     /// Reads a text and checks all of it. `whence` is the file, for errors.
     ///
     /// # Errors
@@ -107,13 +104,13 @@ impl Lock {
                 .with_hint("name a lock file")
                 .with_reason(crate::Reason::NotLockFile)
         };
-        let format = toml::from_str::<Format>(text).map_err(|error| wrong(&error.to_string()))?.format;
+        let format = toml::from_str::<LockfileFormat>(text).map_err(|error| wrong(&error.to_string()))?.format;
         if format > FORMAT {
             let text = format!("{whence} has format {format}, this build knows {FORMAT}");
             return Err(Error::new(ErrorKind::Unsupported, text).with_hint("update model-cache"));
         }
-        let file: File = toml::from_str(text).map_err(|error| wrong(&error.to_string()))?;
-        let mut lock = Self::default();
+        let file: LockfileText = toml::from_str(text).map_err(|error| wrong(&error.to_string()))?;
+        let mut lockfile = Self::default();
         for mut model in file.models {
             model.reference = redact_text(&model.reference).into_owned();
             if model.files.is_empty() {
@@ -125,17 +122,17 @@ impl Lock {
             if let Some(bare) = model.files.iter().find(|file| file.sha256.is_none() && file.git_sha1.is_none()) {
                 return Err(wrong(&format!("{} of {} has no digest", bare.path, model.reference)));
             }
-            if let Some(twice) = lock.models.insert(model.reference.clone(), model) {
+            if let Some(twice) = lockfile.models.insert(model.reference.clone(), model) {
                 return Err(wrong(&format!("{} is there twice", twice.reference)));
             }
         }
-        Ok(lock)
+        Ok(lockfile)
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// As [`Lock::parse`]; [`ErrorKind::NotFound`] when there is no such file.
+    /// As [`Lockfile::parse`]; [`ErrorKind::NotFound`] when there is no such file.
     pub fn read(path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| match error.kind() {
             std::io::ErrorKind::NotFound => {
@@ -168,7 +165,7 @@ impl Lock {
     /// # Errors
     /// [`ErrorKind::Storage`] when it cannot be written down.
     pub fn to_text(&self) -> Result<String> {
-        let file = File { format: FORMAT, models: self.models.values().cloned().collect() };
+        let file = LockfileText { format: FORMAT, models: self.models.values().cloned().collect() };
         let text = toml::to_string(&file)
             .map_err(|error| Error::new(ErrorKind::Storage, format!("the lock cannot be written down: {error}")))?;
         Ok(format!("{HEADER}{text}"))
@@ -205,40 +202,7 @@ impl Lock {
 }
 
 impl LockedModel {
-    fn of(reference: String, meant: &ModelRef, platforms: Vec<String>, look: &Look) -> Result<Self> {
-        let mut files = Vec::with_capacity(look.files().len());
-        for state in look.files() {
-            let blob = state.blob.as_ref();
-            let file = LockedFile {
-                path: state.file.path.clone(),
-                size: state.file.size.or(blob.map(|blob| blob.size)),
-                sha256: blob.map(|blob| blob.name).or(state.file.blob_name()),
-                git_sha1: state.file.digests.git_sha1,
-            };
-            if file.sha256.is_none() && file.git_sha1.is_none() {
-                return Err(Error::new(
-                    ErrorKind::Integrity,
-                    format!("{reference}: {} has no checksum to lock", file.path),
-                )
-                .with_hint("download it first: then its own checksum is locked")
-                .with_reason(crate::Reason::NothingToLock)
-                .with_subject(&reference));
-            }
-            files.push(file);
-        }
-        let version = look.version().clone();
-        Ok(Self {
-            reference,
-            model: version.model,
-            commit: version.commit,
-            path: meant.path.clone(),
-            variant: meant.variant.clone(),
-            platforms,
-            files,
-        })
-    }
-
-    /// What the lock file holds under a reference that means something else. A registered name means what it says here.
+    /// Why the locked model is not the one of its reference. A registered name may mean any model.
     fn contradiction(&self) -> Option<String> {
         // Only a text with a slash before any @ is no registered name.
         let is_name = !self.reference.split('@').next().unwrap_or_default().contains('/');
@@ -260,77 +224,12 @@ impl LockedModel {
         moved.then(|| format!("{} is locked to another path", self.reference))
     }
 
-    fn expected(&self) -> Expected {
+    pub(crate) fn expected(&self) -> Expected {
         let file = |file: &LockedFile| {
             let digests = Digests { sha256: file.sha256, git_sha1: file.git_sha1, ..Digests::default() };
             (file.path.clone(), ExpectedFile { size: file.size, digests })
         };
         Expected::new("the lock file".to_owned(), self.files.iter().map(file).collect())
-    }
-}
-
-impl Get {
-    /// What it is now, for a lock file. Asks the source as [`Get`] does, and fetches nothing. A registered name for other
-    /// machines is locked too: [`Get::locked`] checks the platforms.
-    ///
-    /// # Errors
-    /// As for getting it; [`ErrorKind::Integrity`] when a file has no digest, neither from its source nor in the store.
-    pub async fn lock(mut self) -> Result<LockedModel> {
-        let (reference, progress) = (self.name(), Arc::clone(&self.progress));
-        let platforms = std::mem::take(&mut self.besides.platforms);
-        self.besides.unsupported = None;
-        let meant = self.reference.clone()?;
-        let look = self.look().await?;
-        look.warnings().iter().for_each(|warning| progress.event(&Event::Warning(warning)));
-        blocking(move || LockedModel::of(reference, &meant, platforms, &look)).await
-    }
-
-    /// Exactly what was locked for this reference: the commit, the files and their digests. Anything that differs is
-    /// an error, as is a lock for other platforms, and nothing is looked up anew. Give it before patterns and the rest.
-    pub fn locked(mut self, lock: &Lock) -> Self {
-        match lock.find(&self.name()) {
-            Err(error) => self.reference = Err(error),
-            Ok(model) => {
-                let here = self.besides.unsupported.take().filter(|_| self.is_of(model));
-                let locked = check_platforms(&format!("{} (locked)", model.reference), &model.platforms);
-                self.besides.unsupported = locked.err().or(here);
-                // The secret parameters of a URL are the caller's: the lock has none.
-                let own = self.reference.as_ref().ok().map(|own| own.model.clone());
-                self.reference = model.commit.as_str().parse().map_err(Error::from).map(|revision| ModelRef {
-                    model: own.filter(|own| *own == model.model).unwrap_or_else(|| model.model.clone()),
-                    revision: Some(revision),
-                    path: model.path.clone(),
-                    variant: model.variant.clone(),
-                });
-                self.besides.sha256 = None;
-                self.besides.fallbacks = Vec::new();
-                self.besides.expected = Some(Arc::new(model.expected()));
-                self.besides.only = Some(Arc::new(model.files.iter().map(|file| file.path.clone()).collect()));
-            }
-        }
-        self
-    }
-
-    /// Whether the registry of this store means the locked version, too.
-    fn is_of(&self, locked: &LockedModel) -> bool {
-        self.reference.as_ref().is_ok_and(|reference| {
-            let commit = reference.revision.as_ref().and_then(Revision::as_commit);
-            reference.model == locked.model && commit.is_none_or(|commit| commit == locked.commit)
-        })
-    }
-}
-
-impl Cache {
-    /// Locks some models as they are now: see [`Get::lock`].
-    ///
-    /// # Errors
-    /// The first that cannot be locked.
-    pub async fn lock(&self, references: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Lock> {
-        let mut lock = Lock::default();
-        for reference in references {
-            lock.insert(self.get(reference.as_ref()).lock().await?);
-        }
-        Ok(lock)
     }
 }
 
@@ -348,11 +247,11 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_read_as_it_was_written() {
-        let lock = Lock::parse(&text(), "it").unwrap();
-        assert_eq!(lock.to_text().unwrap(), format!("{HEADER}{}", text()));
-        assert_eq!(lock.find("hf://o/n").unwrap().reference, "o/n");
-        assert_eq!(lock.find("o/m").unwrap_err().kind(), ErrorKind::NotFound);
+    fn lockfile_text_round_trips() {
+        let lockfile = Lockfile::parse(&text(), "it").unwrap();
+        assert_eq!(lockfile.to_text().unwrap(), format!("{HEADER}{}", text()));
+        assert_eq!(lockfile.find("hf://o/n").unwrap().reference, "o/n");
+        assert_eq!(lockfile.find("o/m").unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
@@ -372,14 +271,14 @@ mod tests {
             ("o/n/x", "o/n", "another path"),
         ] {
             let text = of(reference, model);
-            let error = Lock::parse(&text, "it").unwrap_err();
+            let error = Lockfile::parse(&text, "it").unwrap_err();
             assert!(error.message().contains(said), "{reference}: {error}");
         }
         for (reference, model) in
             [("mine", "o/n"), ("mine@2", "o/n"), ("./folder", "file:///b/folder"), ("hf://o/n", "o/n")]
         {
             let text = of(reference, model);
-            assert!(Lock::parse(&text, "it").is_ok(), "{reference}");
+            assert!(Lockfile::parse(&text, "it").is_ok(), "{reference}");
         }
     }
 
@@ -392,10 +291,10 @@ mod tests {
             ("format = 1", "format = 9", "format 9"),
             ("size", "siez", "siez"),
         ] {
-            let error = Lock::parse(&text().replace(from, to), "it").unwrap_err();
+            let error = Lockfile::parse(&text().replace(from, to), "it").unwrap_err();
             assert!(error.message().contains(part), "{to}: {error}");
         }
         let twice = format!("{}{}", text(), text().replace("format = 1", ""));
-        assert!(Lock::parse(&twice, "it").unwrap_err().message().contains("twice"));
+        assert!(Lockfile::parse(&twice, "it").unwrap_err().message().contains("twice"));
     }
 }

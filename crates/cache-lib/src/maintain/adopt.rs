@@ -24,7 +24,7 @@ pub use report::{AdoptReport, AdoptState, AdoptedFile, AdoptedModel};
 use crate::task::blocking;
 use crate::{AdoptKind, AdoptOptions, Cache, Error, ErrorKind, NoProgress, Progress, Result};
 
-/// A wish to adopt a folder. Await it.
+/// A pending adoption of a folder. Await it.
 #[must_use = "nothing is adopted until it is awaited"]
 pub struct Adopt {
     cache: Cache,
@@ -56,7 +56,7 @@ impl Cache {
 }
 
 impl Adopt {
-    /// Whose folder it is; found out by looking when not set.
+    /// The program of the folder; detected when not set.
     pub fn kind(mut self, kind: AdoptKind) -> Self {
         self.kind = Some(kind);
         self
@@ -74,7 +74,7 @@ impl Adopt {
         self
     }
 
-    /// Who hears of progress.
+    /// Receives progress events.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self

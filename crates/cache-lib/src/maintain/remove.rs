@@ -1,11 +1,11 @@
-//! Taking things out of the store, and keeping them in.
+//! Removal of versions from the store, and pins that prevent it.
 
 use cache_store::EvictReport;
 
 use crate::{Cache, Commit, Error, ErrorKind, IntoModelRef, ModelRef, Result, Version};
 
 impl Cache {
-    /// The versions in the store that a reference means: the named one, or all of the model's.
+    /// The stored versions of a reference: the named one, or all of the model's.
     ///
     /// # Errors
     /// [`ErrorKind::NotCached`] when there is none; [`ErrorKind::Usage`] when the reference names a part of a version.

@@ -1,4 +1,4 @@
-//! [`Stats`]: what the gets of a store did, and what each model takes up.
+//! [`Stats`]: usage of a store, and disk space of each model.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{Cache, Result};
 
-/// What the gets of a store did since its statistics began, by all processes together.
+/// Usage of a store since its statistics began, by all processes together.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -39,7 +39,7 @@ pub struct Stats {
     pub broken_lines: u64,
 }
 
-/// What one source gave.
+/// Downloads from one source.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct SourceStats {
@@ -55,7 +55,7 @@ pub struct SourceStats {
     pub bytes_per_second: Option<u64>,
 }
 
-/// What was got of one model, and what it takes up.
+/// Gets of one model, and its disk space.
 #[derive(Debug, Clone, Default, Serialize)]
 #[non_exhaustive]
 pub struct ModelStats {
@@ -74,7 +74,7 @@ pub struct ModelStats {
 }
 
 impl Cache {
-    /// What the gets of this store did, and what each model takes up. Reads the disk.
+    /// Usage of this store, and disk space of each model. Reads the disk.
     ///
     /// # Errors
     /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be read.
@@ -116,7 +116,7 @@ impl Cache {
         })
     }
 
-    /// Begins to count anew.
+    /// Resets the statistics.
     ///
     /// # Errors
     /// [`Storage`](crate::ErrorKind::Storage) when the store cannot be written.

@@ -1,7 +1,7 @@
-//! [`SyncRun`]: a list of models is mirrored into the store.
+//! [`SyncRun`]: mirrors a list of models into the store.
 //!
-//! The store remembers for each list which versions its syncs have brought: those that were not there before. Only
-//! these are removed when their model falls off the list, and only when told.
+//! The store records for each list the versions that its syncs have added. Only these are removed when their model is no
+//! longer on the list, and only with [`SyncRun::prune`].
 
 mod list;
 mod prune;
@@ -15,63 +15,63 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub use list::{SyncEntry, SyncList};
-pub use prune::{Fallen, FallenState};
+pub use prune::{OrphanState, Orphaned};
 
 use crate::task::blocking;
 use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, NoProgress, Outcome, Progress, RefText, Result, Version};
 
-/// How it stands with one line of the list.
+/// State of one list entry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum SyncState {
     /// The model was not in the store.
     New,
-    /// Its revision has moved since.
-    Moved {
-        /// The commit that it was at.
+    /// Its revision has a newer commit.
+    Updated {
+        /// The commit before.
         from: Commit,
     },
-    /// The commit was there, some of its files were not.
+    /// The commit was in the store, some of its files were not.
     Completed,
-    /// All was there.
-    Same,
-    /// The source could not be asked, and what was there is whole.
+    /// All files were in the store.
+    UpToDate,
+    /// The source is unreachable, and the stored version is complete.
     Stale,
-    /// It could not be had.
+    /// It failed.
     Failed(Error),
 }
 
-/// One line of the list, after the sync.
+/// Result of one list entry.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Synced {
+pub struct SyncResult {
     /// The reference as the list has it.
     pub reference: RefText,
-    /// How it stands.
+    /// State of the entry.
     pub state: SyncState,
     /// Model and commit, unless it failed.
     pub version: Option<Version>,
-    /// Bytes that were fetched; in a dry run, those that would be.
+    /// Bytes downloaded; in a dry run, those that would be.
     pub bytes: u64,
-    /// What the user should know although nothing failed.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// What a sync did.
+/// Result of a sync.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SyncReport {
     /// Whether nothing was changed.
     pub dry_run: bool,
     /// The lines of the list, in its order.
-    pub models: Vec<Synced>,
-    /// What earlier syncs of the list have brought and is no longer on it.
-    pub fallen: Vec<Fallen>,
-    /// What the user should know although nothing failed.
+    pub models: Vec<SyncResult>,
+    /// Versions from earlier syncs of the list that are no longer on it.
+    pub orphaned: Vec<Orphaned>,
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// A wish to mirror a list. Await it.
+/// A pending sync of a list. Await it.
 #[must_use = "nothing is fetched until it is awaited"]
 pub struct SyncRun {
     cache: Cache,
@@ -91,7 +91,8 @@ impl Cache {
 }
 
 impl SyncRun {
-    /// Whether versions that earlier syncs of this list have brought are removed once their model is no longer on it.
+    /// Whether versions from earlier syncs of this list are removed once their model is no longer on it.
+    ///
     /// Pinned ones stay, and so do those of models that another list has.
     pub fn prune(mut self, prune: bool) -> Self {
         self.prune = prune;
@@ -104,7 +105,7 @@ impl SyncRun {
         self
     }
 
-    /// Who hears of progress. The models are fetched one after another.
+    /// Receives progress events. The models are fetched one after another.
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
         self
@@ -135,7 +136,7 @@ impl SyncRun {
             };
             models.push(synced);
         }
-        let mut report = SyncReport { dry_run: self.dry_run, models, fallen: Vec::new(), warnings: Vec::new() };
+        let mut report = SyncReport { dry_run: self.dry_run, models, orphaned: Vec::new(), warnings: Vec::new() };
         if !unclear.is_empty() {
             let text = format!("cannot tell which model is meant by {}: nothing is removed", unclear.join(", "));
             report.warnings.push(text);
@@ -144,20 +145,20 @@ impl SyncRun {
         let Some(key) = self.list.key() else { return Ok(report) };
         let (cache, name, remove) = (self.cache.clone(), self.list.name().to_owned(), self.prune && !self.dry_run);
         let dry_run = self.dry_run;
-        report.fallen = blocking(move || {
+        report.orphaned = blocking(move || {
             if !dry_run {
                 record::put_models(&cache, &key, &name, &listed)?;
             }
-            prune::fallen(&cache, &key, &listed, remove)
+            prune::orphaned(&cache, &key, &listed, remove)
         })
         .await?;
         Ok(report)
     }
 
-    async fn one(&self, entry: &SyncEntry, model: &ModelId) -> Result<Synced> {
+    async fn one(&self, entry: &SyncEntry, model: &ModelId) -> Result<SyncResult> {
         let get = entry.get(&self.cache).progress(Arc::clone(&self.progress));
         let (cache, own) = (self.cache.clone(), model.clone());
-        let revision = get.wanted().map(|wanted| wanted.revision);
+        let revision = get.spec().map(|spec| spec.revision);
         let (known, at) = blocking(move || {
             let at = match &revision {
                 Ok(revision) => cache.store().resolve_ref(&own, revision)?,
@@ -170,21 +171,21 @@ impl SyncRun {
         if !self.dry_run {
             self.remember(model, known.clone(), fetched.as_ref().ok().map(|fetched| fetched.version.clone())).await?;
         }
-        let Fetched { version, bytes, stale, warnings } = match fetched {
+        let SyncedVersion { version, bytes, stale, warnings } = match fetched {
             Ok(fetched) => fetched,
             Err(error) => return Ok(failed(entry, error)),
         };
         let state = match at {
             _ if stale => SyncState::Stale,
-            Some(from) if from != version.commit => SyncState::Moved { from },
+            Some(from) if from != version.commit => SyncState::Updated { from },
             _ if !known.contains(&version) => SyncState::New,
             _ if bytes > 0 => SyncState::Completed,
-            _ => SyncState::Same,
+            _ => SyncState::UpToDate,
         };
-        Ok(Synced { reference: entry.reference.clone(), state, version: Some(version), bytes, warnings })
+        Ok(SyncResult { reference: entry.reference.clone(), state, version: Some(version), bytes, warnings })
     }
 
-    /// Notes the version as brought by this list if it was not there before; after a failure, what there is of it.
+    /// Records the version as added by this list if it was not in the store before; after a failure, a part of it.
     async fn remember(&self, model: &ModelId, known: Vec<Version>, version: Option<Version>) -> Result<()> {
         let Some(key) = self.list.key() else { return Ok(()) };
         let (cache, name, model) = (self.cache.clone(), self.list.name().to_owned(), model.clone());
@@ -200,17 +201,17 @@ impl SyncRun {
     }
 }
 
-struct Fetched {
+struct SyncedVersion {
     version: Version,
     bytes: u64,
     stale: bool,
     warnings: Vec<String>,
 }
 
-async fn fetched(get: Get) -> Result<Fetched> {
+async fn fetched(get: Get) -> Result<SyncedVersion> {
     let snapshot = get.await?;
     let new = snapshot.files().iter().filter(|file| file.outcome != Outcome::Hit);
-    Ok(Fetched {
+    Ok(SyncedVersion {
         version: snapshot.version().clone(),
         bytes: new.map(|file| file.size).fold(0, u64::saturating_add),
         stale: snapshot.is_stale(),
@@ -218,19 +219,19 @@ async fn fetched(get: Get) -> Result<Fetched> {
     })
 }
 
-async fn planned(get: Get) -> Result<Fetched> {
-    let look = get.look().await?;
-    Ok(Fetched {
-        version: look.version().clone(),
-        bytes: look.missing().filter_map(|file| file.size).fold(0, u64::saturating_add),
-        stale: look.is_stale(),
-        warnings: look.warnings().to_vec(),
+async fn planned(get: Get) -> Result<SyncedVersion> {
+    let resolution = get.resolve().await?;
+    Ok(SyncedVersion {
+        version: resolution.version().clone(),
+        bytes: resolution.missing().filter_map(|file| file.size).fold(0, u64::saturating_add),
+        stale: resolution.is_stale(),
+        warnings: resolution.warnings().to_vec(),
     })
 }
 
-fn failed(entry: &SyncEntry, error: Error) -> Synced {
+fn failed(entry: &SyncEntry, error: Error) -> SyncResult {
     let reference = entry.reference.clone();
-    Synced { reference, state: SyncState::Failed(error), version: None, bytes: 0, warnings: Vec::new() }
+    SyncResult { reference, state: SyncState::Failed(error), version: None, bytes: 0, warnings: Vec::new() }
 }
 
 impl IntoFuture for SyncRun {

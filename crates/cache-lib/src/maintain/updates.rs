@@ -1,4 +1,4 @@
-//! What has moved at its source since it was fetched, and fetching that.
+//! [`UpdateCheck`]: newer commits at the sources of stored models, and plans to download them.
 
 use std::collections::{BTreeSet, HashMap};
 use std::future::Future;
@@ -10,80 +10,79 @@ use futures::StreamExt as _;
 use tokio::sync::OnceCell;
 
 use crate::registry::resolve::ResolvedName;
-use crate::sources::compressed::Told;
+use crate::sources::compressed::DigestOptions;
 use crate::task::blocking;
 use crate::{Cache, Commit, Error, ErrorKind, Get, ModelId, ModelRef, RefText, RepoPath, Result, Revision, Version};
 
 /// Questions asked side by side.
 const LANES: usize = 8;
-/// Longest time for one question, where no deadline is configured.
+/// Longest time for one request, where no deadline is configured.
 const MAX_TIME: Duration = Duration::from_secs(30);
 
-/// A moving name, what it is here and what it is at its source.
+/// A moving name, its commit in the store, and its latest commit at the source.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Moving {
-    /// The registered name and version (`llama@1.2.0`) that means it, if it was found through one.
+pub struct UpdateCheck {
+    /// The registered name and version (`llama@1.2.0`) that it was found through.
     pub name: Option<String>,
     /// The model.
     pub model: ModelId,
     /// The moving name.
     pub revision: Revision,
-    /// The commit that is here, or that the registered name is held at; `None` when nothing is here.
-    pub here: Option<Commit>,
-    /// Whether a registered name is held at `here`: an update leaves it there.
-    pub held: bool,
-    /// The commit at the source, or why it could not be asked.
-    pub there: Result<Commit>,
-    /// When the repository was last changed, as its source writes it, if it says so.
+    /// Commit in the store, or the one that the registry pins; `None` when none is stored.
+    pub current: Option<Commit>,
+    /// Whether the registry pins `current`: an update leaves it there.
+    pub pinned: bool,
+    /// Latest commit at the source, or why it could not be asked.
+    pub latest: Result<Commit>,
+    /// Last change of the repository, as its source writes it, if it does.
     pub published: Option<String>,
-    /// Whether a change that keeps the size is not seen: the URL has no digest, `ETag` or date.
+    /// Whether a change of the same size stays unseen: the URL has no digest, `ETag` or date.
     pub no_validator: bool,
 }
 
-impl Moving {
-    /// Whether the source has another commit than the one that is here.
+impl UpdateCheck {
+    /// Whether the source has another commit than the store.
     #[must_use]
-    pub fn moved(&self) -> bool {
-        match (&self.here, &self.there) {
-            (Some(here), Ok(there)) => here != there,
+    pub fn is_outdated(&self) -> bool {
+        match (&self.current, &self.latest) {
+            (Some(current), Ok(latest)) => current != latest,
             _ => false,
         }
     }
 
-    /// The reference that means it.
+    /// Reference of the moving name.
     #[must_use]
     pub fn reference(&self) -> ModelRef {
         ModelRef { revision: Some(self.revision.clone()), ..ModelRef::of(self.model.clone()) }
     }
 }
 
-/// What an update of one moving name takes.
+/// Download of the latest commit of one moving name.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct UpdatePlan {
-    /// The wish for it: await it, or look at it.
+    /// The request: await or resolve it.
     pub get: Get,
-    /// The files that are here of the old commit, and are taken of the new one; `None` when all of it is here, and
-    /// all is taken.
+    /// The stored files of the old commit, which are downloaded of the new one; `None` for all files.
     pub only: Option<BTreeSet<RepoPath>>,
 }
 
-/// A moving name before anybody was asked.
-struct Question {
+/// A moving name before its source was asked.
+struct TrackedName {
     name: Option<String>,
     model: ModelId,
     revision: Revision,
-    here: Option<Commit>,
-    held: bool,
+    current: Option<Commit>,
+    pinned: bool,
 }
 
-/// The hosts of one round of questions. Of an unreachable one a single question finds that out.
+/// The hosts of one check. An unreachable one is found by a single request.
 #[derive(Default)]
-struct Hosts(Mutex<HashMap<String, Arc<OnceCell<Option<Error>>>>>);
+struct HostsAsked(Mutex<HashMap<String, Arc<OnceCell<Option<Error>>>>>);
 
-impl Hosts {
-    /// Asks, unless the first question to the same host has found it unreachable: then that error.
+impl HostsAsked {
+    /// Asks, unless the first request to the same host has found it unreachable: then that error.
     async fn ask<T, F>(&self, model: &ModelId, ask: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -110,7 +109,7 @@ impl Hosts {
     }
 }
 
-/// What tells hosts apart, as far as the models do.
+/// Identity of a model's host.
 fn host_of(model: &ModelId) -> String {
     match model {
         ModelId::Url(url) => url.public().origin().ascii_serialization(),
@@ -120,48 +119,52 @@ fn host_of(model: &ModelId) -> String {
 }
 
 impl Cache {
-    /// What some references, or with none all moving names in the store and the registry, are here and at their
-    /// sources. One small request for each, and one alone to a host that turns out unreachable; a source that cannot be
-    /// asked is no error but in its line.
+    /// Checks references for newer commits; without any, all moving names in the store and the registry.
+    ///
+    /// One small request for each, and one alone to a host that turns out unreachable. A source that cannot be asked is an
+    /// error of its check alone.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] when a text is no reference or never moves; those of the registry and the store.
-    pub async fn outdated(&self, references: &[RefText]) -> Result<Vec<Moving>> {
+    /// [`ErrorKind::Usage`] when a text is no reference or names a commit; those of the registry and the store.
+    pub async fn outdated(&self, references: &[RefText]) -> Result<Vec<UpdateCheck>> {
         let (cache, references) = (self.clone(), references.to_vec());
-        let questions = blocking(move || {
+        let names = blocking(move || {
             if references.is_empty() {
-                return cache.everything_moving();
+                return cache.tracked_names();
             }
-            let mut questions = Vec::new();
+            let mut names = Vec::new();
             for text in &references {
-                questions.extend(cache.moving(text)?);
+                names.extend(cache.names_of(text)?);
             }
-            Ok(questions)
+            Ok(names)
         })
         .await?;
-        let hosts = Hosts::default();
+        let hosts = HostsAsked::default();
         let hosts = &hosts;
-        let ask = |question: Question| async move {
-            let Question { name, model, revision, here, held } = question;
-            let no_validator = self.has_no_validator(&model, here.as_ref()).await;
-            let (there, published) = match hosts.ask(&model, || self.newest_in_time(&model, &revision)).await {
+        let ask = |tracked: TrackedName| async move {
+            let TrackedName { name, model, revision, current, pinned } = tracked;
+            let no_validator = self.has_no_validator(&model, current.as_ref()).await;
+            let (latest, published) = match hosts.ask(&model, || self.newest_in_time(&model, &revision)).await {
                 Ok((commit, published)) => (Ok(commit), published),
                 Err(error) => (Err(error), None),
             };
-            Moving { name, model, revision, here, held, there, published, no_validator }
+            UpdateCheck { name, model, revision, current, pinned, latest, published, no_validator }
         };
-        Ok(futures::stream::iter(questions).map(ask).buffered(LANES).collect().await)
+        Ok(futures::stream::iter(names).map(ask).buffered(LANES).collect().await)
     }
 
-    /// What an update takes: the same files that are here of the old commit. `None` when it has not moved, is held by
-    /// the registry, or could not be asked. Reads the disk.
+    /// The update of a moving name: the files that are stored of its old commit.
+    ///
+    /// `None` when it is current, pinned by the registry, or could not be asked. Reads the disk.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] of the store.
-    pub fn update(&self, moving: &Moving) -> Result<Option<UpdatePlan>> {
-        let Some(here) = moving.here.clone().filter(|_| moving.moved() && !moving.held) else { return Ok(None) };
-        let version = Version { model: moving.model.clone(), commit: here };
-        let mut get = self.get(moving.reference());
+    pub fn update(&self, check: &UpdateCheck) -> Result<Option<UpdatePlan>> {
+        let Some(commit) = check.current.clone().filter(|_| check.is_outdated() && !check.pinned) else {
+            return Ok(None);
+        };
+        let version = Version { model: check.model.clone(), commit };
+        let mut get = self.get(check.reference());
         let Some(manifest) = self.store().manifest(&version)? else { return Ok(Some(UpdatePlan { get, only: None })) };
         let mut present = BTreeSet::new();
         for file in &manifest.files {
@@ -172,49 +175,49 @@ impl Cache {
         if present.len() == manifest.files.len() || present.is_empty() {
             return Ok(Some(UpdatePlan { get, only: None }));
         }
-        get.besides.only = Some(Arc::new(present.clone()));
+        get.constraints.only = Some(Arc::new(present.clone()));
         Ok(Some(UpdatePlan { get, only: Some(present) }))
     }
 
     /// The moving names in the store, then those that only the registry knows.
-    fn everything_moving(&self) -> Result<Vec<Question>> {
-        let mut questions = Vec::new();
+    fn tracked_names(&self) -> Result<Vec<TrackedName>> {
+        let mut names = Vec::new();
         for model in self.store().models()? {
             for (revision, commit) in self.store().refs(&model)? {
-                let here = Some(commit);
-                questions.push(Question { name: None, model: model.clone(), revision, here, held: false });
+                let current = Some(commit);
+                names.push(TrackedName { name: None, model: model.clone(), revision, current, pinned: false });
             }
         }
         for (name, entry) in self.registry()?.iter() {
             for version in entry.versions.keys() {
                 // One that is written at a commit never moves, and is passed over.
-                let named = self.moving(&RefText::new(format!("{name}@{version}"))).unwrap_or_default();
-                for question in named {
-                    let same = |known: &&mut Question| {
-                        !question.held && known.model == question.model && known.revision == question.revision
+                let named = self.names_of(&RefText::new(format!("{name}@{version}"))).unwrap_or_default();
+                for tracked in named {
+                    let same = |known: &&mut TrackedName| {
+                        !tracked.pinned && known.model == tracked.model && known.revision == tracked.revision
                     };
-                    match questions.iter_mut().find(same) {
-                        Some(known) => known.name = known.name.take().or(question.name),
-                        None => questions.push(question),
+                    match names.iter_mut().find(same) {
+                        Some(known) => known.name = known.name.take().or(tracked.name),
+                        None => names.push(tracked),
                     }
                 }
             }
         }
-        Ok(questions)
+        Ok(names)
     }
 
-    /// The moving names that a text means.
-    fn moving(&self, text: &RefText) -> Result<Vec<Question>> {
+    /// The moving names of a text.
+    fn names_of(&self, text: &RefText) -> Result<Vec<TrackedName>> {
         let never = || {
             Error::new(ErrorKind::Usage, format!("{text} is a commit, which never changes"))
                 .with_hint("name the model, or a branch of it")
         };
-        let ResolvedName { reference, entry: name, pinned, .. } = self.resolve_name(text)?;
+        let ResolvedName { reference, entry: name, pinned: held, .. } = self.resolve_name(text)?;
         let model = reference.model;
-        if let Some((commit, revision)) = pinned {
+        if let Some((commit, revision)) = held {
             let revision = revision.unwrap_or_else(Revision::main);
-            let question = Question { name, model, revision, here: Some(commit), held: true };
-            return if question.revision.as_commit().is_some() { Err(never()) } else { Ok(vec![question]) };
+            let tracked = TrackedName { name, model, revision, current: Some(commit), pinned: true };
+            return if tracked.revision.as_commit().is_some() { Err(never()) } else { Ok(vec![tracked]) };
         }
         let known = self.store().refs(&model)?;
         let revisions = match reference.revision {
@@ -223,16 +226,16 @@ impl Cache {
             None if known.is_empty() || name.is_some() => vec![Revision::main()],
             None => known.iter().map(|(revision, _)| revision.clone()).collect(),
         };
-        let question = |revision: Revision| {
-            let here = known.iter().find(|(known, _)| *known == revision).map(|(_, commit)| commit.clone());
-            Question { name: name.clone(), model: model.clone(), revision, here, held: false }
+        let tracked = |revision: Revision| {
+            let current = known.iter().find(|(known, _)| *known == revision).map(|(_, commit)| commit.clone());
+            TrackedName { name: name.clone(), model: model.clone(), revision, current, pinned: false }
         };
-        Ok(revisions.into_iter().map(question).collect())
+        Ok(revisions.into_iter().map(tracked).collect())
     }
 
-    /// Whether the version of a URL that is here has nothing by which the next one could be told.
-    async fn has_no_validator(&self, model: &ModelId, here: Option<&Commit>) -> bool {
-        let (ModelId::Url(_), Some(commit)) = (model, here) else { return false };
+    /// Whether the stored version of a URL has no validator: a newer one would look the same.
+    async fn has_no_validator(&self, model: &ModelId, current: Option<&Commit>) -> bool {
+        let (ModelId::Url(_), Some(commit)) = (model, current) else { return false };
         let version = Version { model: model.clone(), commit: commit.clone() };
         let store = self.store().clone();
         let manifest = blocking(move || store.manifest(&version)).await;
@@ -261,7 +264,7 @@ impl Cache {
             let newest = self.0.sources.hub()?.newest(model, revision, &budget).await?;
             return Ok((newest.commit, newest.changed));
         }
-        let manifest = self.0.sources.of(model, Told::default())?.resolve(model, revision, &budget).await?;
+        let manifest = self.0.sources.of(model, DigestOptions::default())?.resolve(model, revision, &budget).await?;
         Ok((manifest.version.commit, None))
     }
 }
@@ -273,7 +276,7 @@ mod tests {
     use super::*;
 
     async fn ask_thrice(error: &Error) -> u32 {
-        let (hosts, asked) = (Hosts::default(), AtomicU32::new(0));
+        let (hosts, asked) = (HostsAsked::default(), AtomicU32::new(0));
         let models = ["o/a", "o/b", "o/c"].map(|name| ModelId::hub(name).unwrap());
         let ask = || async {
             asked.fetch_add(1, Ordering::Relaxed);

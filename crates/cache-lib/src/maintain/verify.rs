@@ -1,4 +1,4 @@
-//! Reading what is stored again, and mending what is broken.
+//! [`Cache::verify`]: checks stored files against their digests, and repairs corrupted ones.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,22 +7,22 @@ use cache_store::{Store, Verified, VerifyMode};
 use cache_transfer::{FetchJob, guard_progress};
 use futures::StreamExt as _;
 
-use crate::sources::compressed::Told;
+use crate::sources::compressed::DigestOptions;
 use crate::task::blocking;
 use crate::{
     Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelRef, NoProgress, Outcome, Progress, Result, Sha256,
     Version, task,
 };
 
-/// How to verify.
+/// Options of [`Cache::verify`].
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct VerifyOptions {
-    /// Trust the record of an earlier check where the file has not been touched since. Finds no bit rot.
+    /// Trust the record of an earlier check where the file was not touched since. Finds no bit rot.
     pub quick: bool,
-    /// Fetch again what is broken: only the broken blocks, where the source can serve ranges.
+    /// Download corrupted files again: only the corrupted blocks, where the source serves ranges.
     pub repair: bool,
-    /// Who hears of progress.
+    /// Receives progress events.
     pub progress: Arc<dyn Progress>,
 }
 
@@ -40,14 +40,14 @@ impl VerifyOptions {
         self
     }
 
-    /// Fetches again what is broken.
+    /// Downloads corrupted files again.
     #[must_use]
     pub fn repair(mut self, yes: bool) -> Self {
         self.repair = yes;
         self
     }
 
-    /// Who hears of progress.
+    /// Receives progress events.
     #[must_use]
     pub fn progress(mut self, progress: Arc<dyn Progress>) -> Self {
         self.progress = progress;
@@ -64,40 +64,40 @@ impl std::fmt::Debug for VerifyOptions {
     }
 }
 
-/// What is wrong with a stored file.
+/// A problem of a stored file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Trouble {
-    /// The store should have it and has not.
+pub enum FileProblem {
+    /// The file is not in the store.
     Missing,
-    /// Its bytes have another digest than its name says. It was taken out of use: the next get downloads it again.
-    Damaged {
+    /// Its bytes do not match its digest. It was taken out of use: the next get downloads it again.
+    Corrupted {
         /// The digest of the bytes.
         actual: Sha256,
-        /// The id under which they are in quarantine; `None` in a read-only store.
+        /// Id of the quarantined bytes; `None` in a read-only store.
         quarantine: Option<String>,
     },
-    /// It could not be checked; why. It stays as it is, and a repair does not replace it.
+    /// It could not be read, and why. It stays as it is, and a repair does not replace it.
     Unreadable(String),
 }
 
-/// A stored file that is not as it should be.
+/// A corrupted, missing or unreadable file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct BadFile {
+pub struct CorruptFile {
     /// The blob.
     pub blob: Sha256,
-    /// The versions' files that are this blob.
+    /// The versions' files with this blob.
     pub files: Vec<(Version, FileEntry)>,
-    /// What is wrong.
-    pub trouble: Trouble,
-    /// How the repair went; `None` when none was asked for.
+    /// The problem.
+    pub problem: FileProblem,
+    /// Result of the repair; `None` without one.
     pub repaired: Option<Result<()>>,
     /// Warnings of the repair: which mirror sent wrong bytes.
     pub warnings: Vec<String>,
 }
 
-/// What a verification found.
+/// Result of a verification.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct VerifyReport {
@@ -105,32 +105,37 @@ pub struct VerifyReport {
     pub checked: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// What is not as it should be.
-    pub bad: Vec<BadFile>,
+    /// Corrupted, missing and unreadable files.
+    pub corrupted: Vec<CorruptFile>,
 }
 
 impl VerifyReport {
-    /// Whether all is well now: nothing was wrong, or everything was mended.
+    /// Whether all files are intact now: no problem was found, or each was repaired.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
-        self.bad.iter().all(|bad| matches!(bad.repaired, Some(Ok(()))))
+    pub fn is_ok(&self) -> bool {
+        self.corrupted.iter().all(|bad| matches!(bad.repaired, Some(Ok(()))))
     }
 }
 
 type Uses = Vec<(Version, FileEntry)>;
 
-/// What a check of a blob found, or why it could not be checked.
+/// Result of a blob's check, or why it could not be checked.
 type Check = std::result::Result<Verified, Error>;
 
-/// A blob that should be there.
-struct Stored {
+/// A blob that the store should have.
+struct ExpectedBlob {
     blob: Sha256,
     files: Uses,
     size: u64,
 }
 
 /// Checks a blob. `None` when it was removed or evicted since it was listed.
-fn check(store: &Store, mut one: Stored, mode: VerifyMode, progress: &dyn Progress) -> Result<Option<(Stored, Check)>> {
+fn check(
+    store: &Store,
+    mut one: ExpectedBlob,
+    mode: VerifyMode,
+    progress: &dyn Progress,
+) -> Result<Option<(ExpectedBlob, Check)>> {
     let path = one.files.first().map(|(_, file)| file.path.clone());
     if let Some(path) = &path {
         progress.event(&Event::Started { path, size: Some(one.size), resumed: 0, source: "store" });
@@ -190,14 +195,14 @@ fn is_expected(
 }
 
 impl Cache {
-    /// Reads what is stored of a model, or of everything, and compares it with its digests; several files side by side.
+    /// Verifies the stored files of a model, or all, against their digests; several files at once.
     ///
     /// A repair asks the model's source first, then its mirrors; none after the source said that there is no such file, or
     /// that it may not be read.
     ///
     /// # Errors
-    /// [`ErrorKind::NotCached`] when the model is not in the store. A broken or unreadable file is no error but in the
-    /// report.
+    /// [`ErrorKind::NotCached`] when the model is not in the store. A corrupted or unreadable file is an error in the
+    /// report alone.
     pub async fn verify(&self, reference: Option<ModelRef>, options: VerifyOptions) -> Result<VerifyReport> {
         task::check()?;
         guard_progress(Arc::clone(&options.progress), |progress| {
@@ -223,45 +228,44 @@ impl Cache {
             })
             .buffer_unordered(lanes);
         while let Some(result) = found.next().await {
-            let Some((Stored { blob, files, size }, verified)) = result? else { continue };
+            let Some((ExpectedBlob { blob, files, size }, verified)) = result? else { continue };
             report.checked += 1;
             report.bytes += size;
-            let trouble = match verified {
+            let problem = match verified {
                 Ok(Verified::Intact) => continue,
-                Ok(Verified::Missing) => Trouble::Missing,
+                Ok(Verified::Missing) => FileProblem::Missing,
                 Ok(Verified::Corrupted(damage)) => {
-                    Trouble::Damaged { actual: damage.actual, quarantine: damage.quarantine }
+                    FileProblem::Corrupted { actual: damage.actual, quarantine: damage.quarantine }
                 }
-                Err(error) => Trouble::Unreadable(error.message().to_owned()),
+                Err(error) => FileProblem::Unreadable(error.message().to_owned()),
             };
-            report.bad.push(BadFile { blob, files, trouble, repaired: None, warnings: Vec::new() });
+            report.corrupted.push(CorruptFile { blob, files, problem, repaired: None, warnings: Vec::new() });
         }
         if options.repair {
-            for mut bad in std::mem::take(&mut report.bad) {
+            for mut bad in std::mem::take(&mut report.corrupted) {
                 let (store, blob, files) = (self.store().clone(), bad.blob, bad.files.clone());
                 let expected = blocking(move || still_expected(&store, &blob, &files)).await?;
-                if expected.is_empty() && bad.trouble == Trouble::Missing {
+                if expected.is_empty() && bad.problem == FileProblem::Missing {
                     // It was removed since it was checked.
                     continue;
                 }
-                if matches!(bad.trouble, Trouble::Unreadable(_)) {
+                if matches!(bad.problem, FileProblem::Unreadable(_)) {
                     // The blob still has its name, so there is nothing to fetch.
-                    report.bad.push(bad);
+                    report.corrupted.push(bad);
                     continue;
                 }
-                let heard = Arc::new(Warnings { next: Arc::clone(&options.progress), texts: Mutex::default() });
-                let progress = Arc::clone(&heard) as Arc<dyn Progress>;
+                let warnings = Arc::new(Warnings { next: Arc::clone(&options.progress), texts: Mutex::default() });
+                let progress = Arc::clone(&warnings) as Arc<dyn Progress>;
                 bad.repaired = Some(self.repair(&expected, &progress).await);
-                bad.warnings = std::mem::take(&mut *heard.texts.lock().unwrap_or_else(PoisonError::into_inner));
-                report.bad.push(bad);
+                bad.warnings = std::mem::take(&mut *warnings.texts.lock().unwrap_or_else(PoisonError::into_inner));
+                report.corrupted.push(bad);
             }
         }
         Ok(report)
     }
 
-    /// What should be there of a model, or of everything: the blobs that the manifests name and, for everything, also
-    /// blobs of no file.
-    fn stored(&self, reference: Option<ModelRef>) -> Result<Vec<Stored>> {
+    /// The expected blobs of a model, or all: those that the manifests name and, for all, also blobs of no file.
+    fn stored(&self, reference: Option<ModelRef>) -> Result<Vec<ExpectedBlob>> {
         let store = self.store();
         let mut uses: BTreeMap<Sha256, Uses> = BTreeMap::new();
         let (manifests, path): (Vec<Manifest>, _) = match reference {
@@ -288,7 +292,7 @@ impl Cache {
             }
         }
         let size = |blob: &Sha256| store.blob(blob).map(|blob| blob.map_or(0, |blob| blob.size));
-        uses.into_iter().map(|(blob, files)| Ok(Stored { size: size(&blob)?, blob, files })).collect()
+        uses.into_iter().map(|(blob, files)| Ok(ExpectedBlob { size: size(&blob)?, blob, files })).collect()
     }
 
     async fn repair(&self, files: &Uses, progress: &Arc<dyn Progress>) -> Result<()> {
@@ -321,8 +325,8 @@ impl Cache {
     }
 
     async fn fetch_again(&self, version: &Version, file: &FileEntry, progress: &Arc<dyn Progress>) -> Result<()> {
-        let told = Told { sha256: file.blob, compressed: None, keep: file.compressed.is_none() };
-        let sources = self.0.sources.entries(&version.model, told)?;
+        let digests = DigestOptions { sha256: file.blob, compressed: None, keep: file.compressed.is_none() };
+        let sources = self.0.sources.entries(&version.model, digests)?;
         let mut file = file.clone();
         // What was stored under this name is what is wanted again, even if the source gave no digest at the time.
         file.digests.sha256 = file.digests.sha256.or(file.blob);
@@ -332,7 +336,7 @@ impl Cache {
         self.0.engine.fetch(job).await.map(drop)
     }
 
-    /// Makes the view lead to the mended files.
+    /// Makes the view lead to the repaired files.
     fn relink(&self, versions: &[Version]) -> Result<()> {
         for version in versions {
             if let Some(manifest) = self.store().manifest(version)? {

@@ -1,4 +1,4 @@
-//! How far the fetch of an opened file is, for people.
+//! Progress of the fetch of an opened file.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,55 +7,56 @@ use crate::{Event, Progress, RepoPath, Version};
 /// A file that [`Cache::open`](crate::Cache::open) is fetching.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Arrival {
-    /// The version it belongs to.
+pub struct InFlight {
+    /// Version of the file.
     pub version: Version,
-    /// The file.
+    /// Path of the file in the version.
     pub path: RepoPath,
-    /// Its size in bytes, if known already.
+    /// Size in bytes; `None` until it is known.
     pub size: Option<u64>,
-    /// Bytes of it that are there, those of an earlier run included.
-    pub landed: u64,
-    /// Where it comes from, once that is known.
+    /// Bytes received, those of an earlier run included.
+    pub received: u64,
+    /// Source of the bytes; `None` until it is known.
     pub source: Option<String>,
-    /// How many have it open.
+    /// Number of open readers.
     pub readers: usize,
 }
 
-/// Notes what is heard of one file, and passes it on.
-pub(crate) struct Heard {
+/// Records the progress of one fetch, and forwards it.
+pub(crate) struct FetchState {
     next: Option<Arc<dyn Progress>>,
-    notes: Mutex<Notes>,
+    current: Mutex<FetchedSoFar>,
 }
 
+/// A point-in-time sample of one fetch.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Notes {
+pub(crate) struct FetchedSoFar {
     pub(crate) size: Option<u64>,
-    pub(crate) landed: u64,
+    pub(crate) received: u64,
     pub(crate) source: Option<String>,
 }
 
-impl Heard {
+impl FetchState {
     pub(crate) fn new(size: Option<u64>, next: Option<Arc<dyn Progress>>) -> Self {
-        Self { next, notes: Mutex::new(Notes { size, ..Notes::default() }) }
+        Self { next, current: Mutex::new(FetchedSoFar { size, ..FetchedSoFar::default() }) }
     }
 
-    pub(crate) fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn current(&self) -> MutexGuard<'_, FetchedSoFar> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Progress for Heard {
+impl Progress for FetchState {
     fn event(&self, event: &Event<'_>) {
         {
-            let mut notes = self.notes();
+            let mut current = self.current();
             match *event {
                 Event::Started { size, resumed, source, .. } => {
-                    notes.size = size.or(notes.size);
-                    notes.landed = resumed;
-                    notes.source = Some(source.to_owned());
+                    current.size = size.or(current.size);
+                    current.received = resumed;
+                    current.source = Some(source.to_owned());
                 }
-                Event::Advanced { bytes, .. } => notes.landed = notes.landed.saturating_add_signed(bytes),
+                Event::Advanced { bytes, .. } => current.received = current.received.saturating_add_signed(bytes),
                 _ => {}
             }
         }
@@ -65,8 +66,8 @@ impl Progress for Heard {
     }
 }
 
-impl std::fmt::Debug for Heard {
+impl std::fmt::Debug for FetchState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.notes().fmt(f)
+        self.current().fmt(f)
     }
 }

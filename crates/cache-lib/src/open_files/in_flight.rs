@@ -1,208 +1,190 @@
-//! [`Flight`]: one file on its way into the store, for all in this process who opened it.
+//! [`InFlightTable`]: files that are being fetched for readers of this process, each once.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cache_store::Store;
 use cache_transfer::LiveFile;
 use tokio::sync::watch;
 
-use crate::open_files::fetch_state::{Arrival, Heard};
-use crate::open_files::streaming::{Streaming, Streams};
-use crate::read::reader::{Held, get};
-use crate::request::resolution::Look;
-use crate::task::blocking;
-use crate::{Cache, Error, ErrorKind, FileEntry, Progress, RepoPath, Result, Version};
+use crate::open_files::fetch_state::{FetchState, InFlight};
+use crate::open_files::open_blob::OpenBlob;
+use crate::open_files::streaming::{StreamingMark, StreamingMarks};
+use crate::{Error, ErrorKind, RepoPath, Result, Sha256, Version};
 
-type Key = (Version, RepoPath);
-type End = Result<Arc<Held>>;
+/// One file of one version.
+pub(crate) type FileKey = (Version, RepoPath);
+/// The file in the store, or why it could not be fetched.
+pub(crate) type FetchOutcome = Result<Arc<OpenBlob>>;
 
-/// The files that are on their way.
-#[derive(Debug, Default)]
-pub(crate) struct Flights {
-    flights: Mutex<BTreeMap<Key, Arc<Flight>>>,
-    streams: Streams,
+/// A requester of a file, identified by its token.
+pub(crate) trait Requester: Clone {
+    /// Digest of the token that its requests carry, if it is not the configured one.
+    fn bearer(&self) -> Option<Sha256>;
 }
 
-/// A file on its way. It lands or fails whether or not anybody waits for it, and is forgotten then.
-#[derive(Debug)]
-pub(crate) struct Flight {
-    /// The bytes that are there already.
+/// The files in flight.
+pub(crate) struct InFlightTable<R> {
+    fetches: Mutex<BTreeMap<FileKey, Arc<FileFetch<R>>>>,
+    marks: StreamingMarks,
+}
+
+/// The fetch of one file. It ends whether or not a reader waits, and is forgotten then.
+pub(crate) struct FileFetch<R> {
+    /// The bytes received so far.
     pub(crate) live: LiveFile,
-    pub(crate) streaming: Arc<Streaming>,
-    end: watch::Receiver<Option<End>>,
-    heard: Arc<Heard>,
-    /// Who asked for it: a cache for each token, in the order they came.
-    asking: Mutex<Vec<Cache>>,
+    pub(crate) mark: Arc<StreamingMark>,
+    pub(crate) state: Arc<FetchState>,
+    outcome: watch::Receiver<Option<FetchOutcome>>,
+    /// One for each token, in the order of their requests.
+    requesters: Mutex<Vec<R>>,
 }
 
-impl Flights {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Flight>>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+/// Parts of a fetch that is about to start.
+pub(crate) struct NewFetch {
+    pub(crate) live: LiveFile,
+    pub(crate) mark: Arc<StreamingMark>,
+    pub(crate) state: FetchState,
+}
+
+/// Publishes the outcome of a fetch.
+pub(crate) type OutcomeSender = watch::Sender<Option<FetchOutcome>>;
+
+impl<R: Requester> InFlightTable<R> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<FileKey, Arc<FileFetch<R>>>> {
+        self.fetches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The flight of a file, if there is one.
-    pub(crate) fn join(&self, cache: &Cache, version: &Version, path: &RepoPath) -> Option<Arc<Flight>> {
-        let flights = self.lock();
-        let flight = flights.get(&(version.clone(), path.clone()))?;
-        flight.asked_by(cache);
-        Some(Arc::clone(flight))
+    /// The fetch of a file, if there is one; `requester` becomes one of its requesters.
+    pub(crate) fn join(&self, key: &FileKey, requester: &R) -> Option<Arc<FileFetch<R>>> {
+        let fetches = self.lock();
+        let fetch = fetches.get(key)?;
+        fetch.add_requester(requester);
+        Some(Arc::clone(fetch))
     }
 
-    /// Starts the flight of a file, unless somebody was faster.
-    pub(crate) fn start(
-        self: &Arc<Self>,
-        cache: &Cache,
-        look: Look,
-        file: &FileEntry,
-        poisoned: bool,
-        progress: Option<Arc<dyn Progress>>,
-    ) -> Arc<Flight> {
-        let key = (look.version().clone(), file.path.clone());
-        let mut flights = self.lock();
-        if let Some(flight) = flights.get(&key) {
-            flight.asked_by(cache);
-            return Arc::clone(flight);
+    /// Joins the fetch of a file, or adds a new one: then the caller runs it and publishes its outcome.
+    pub(crate) fn join_or_add(
+        &self,
+        key: &FileKey,
+        requester: &R,
+        new: impl FnOnce(&StreamingMarks) -> NewFetch,
+    ) -> (Arc<FileFetch<R>>, Option<OutcomeSender>) {
+        let mut fetches = self.lock();
+        if let Some(fetch) = fetches.get(key) {
+            fetch.add_requester(requester);
+            return (Arc::clone(fetch), None);
         }
-        let (sender, end) = watch::channel(None);
-        let live = cache.0.engine.live(&key.0, file);
-        live.forget_received();
-        let flight = Arc::new(Flight {
-            live,
-            streaming: self.streams.of(cache.store(), Store::partial_key(&key.0, file), poisoned),
-            end,
-            heard: Arc::new(Heard::new(file.size, progress)),
-            asking: Mutex::new(vec![cache.clone()]),
-        });
-        flights.insert(key.clone(), Arc::clone(&flight));
-        drop(flights);
-        let pilot = Pilot { flights: Arc::clone(self), key, flight: Arc::clone(&flight), end: sender };
-        tokio::spawn(pilot.fly(look));
-        flight
+        let (sender, outcome) = watch::channel(None);
+        let NewFetch { live, mark, state } = new(&self.marks);
+        let requesters = Mutex::new(vec![requester.clone()]);
+        let fetch = Arc::new(FileFetch { live, mark, state: Arc::new(state), outcome, requesters });
+        fetches.insert(key.clone(), Arc::clone(&fetch));
+        (fetch, Some(sender))
     }
 
-    pub(crate) fn arrivals(&self) -> Vec<Arrival> {
-        let flights = self.lock();
-        let arrivals = flights.iter().map(|((version, path), flight)| {
-            let notes = flight.heard.notes().clone();
-            Arrival {
+    /// Removes a fetch after its `tried` first requesters, unless `retry` and there are more. Whether it was removed.
+    pub(crate) fn remove_unless_joined(&self, key: &FileKey, fetch: &FileFetch<R>, tried: usize, retry: bool) -> bool {
+        // No requester joins while the table is locked.
+        let mut fetches = self.lock();
+        if retry && fetch.requesters().len() > tried {
+            return false;
+        }
+        fetches.remove(key);
+        true
+    }
+
+    /// Removes a fetch that was dropped.
+    pub(crate) fn remove(&self, key: &FileKey, fetch: &Arc<FileFetch<R>>) {
+        let mut fetches = self.lock();
+        if fetches.get(key).is_some_and(|known| Arc::ptr_eq(known, fetch)) {
+            fetches.remove(key);
+        }
+    }
+
+    /// A sample of each fetch, sorted by version and path.
+    pub(crate) fn sample(&self) -> Vec<InFlight> {
+        let sample = |((version, path), fetch): (&FileKey, &Arc<FileFetch<R>>)| {
+            let current = fetch.state.current().clone();
+            InFlight {
                 version: version.clone(),
                 path: path.clone(),
-                size: notes.size,
-                landed: notes.landed,
-                source: notes.source,
-                // The list and the pilot have it, too.
-                readers: Arc::strong_count(flight).saturating_sub(2),
+                size: current.size,
+                received: current.received,
+                source: current.source,
+                // The table and the fetch task have it, too.
+                readers: Arc::strong_count(fetch).saturating_sub(2),
             }
-        });
-        arrivals.collect()
+        };
+        self.lock().iter().map(sample).collect()
     }
 }
 
-impl Flight {
-    /// Waits for the end.
-    pub(crate) async fn landed(&self) -> End {
-        let mut end = self.end.clone();
-        let ended = end.wait_for(Option::is_some).await.ok().and_then(|end| end.clone());
+impl<R> Default for InFlightTable<R> {
+    fn default() -> Self {
+        Self { fetches: Mutex::default(), marks: StreamingMarks::default() }
+    }
+}
+
+impl<R> fmt::Debug for InFlightTable<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InFlightTable").finish_non_exhaustive()
+    }
+}
+
+impl<R: Requester> FileFetch<R> {
+    /// Waits for the outcome.
+    pub(crate) async fn finished(&self) -> FetchOutcome {
+        let mut outcome = self.outcome.clone();
+        let ended = outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| outcome.clone());
         ended.unwrap_or_else(|| Err(Error::new(ErrorKind::Interrupted, "the task that fetched the file was lost")))
     }
 
-    /// Waits while an attempt has failed and neither another has begun nor the flight ended. False when it has failed.
-    pub(crate) async fn goes_on(&self) -> bool {
+    /// Waits while an attempt has failed and no other has begun. False when the fetch has failed.
+    pub(crate) async fn is_running(&self) -> bool {
         tokio::select! {
             biased;
-            end = self.landed() => end.is_ok(),
+            outcome = self.finished() => outcome.is_ok(),
             () = self.live.resumed() => true,
         }
     }
 
-    /// Takes the mark back when what was given out was verified, or notes that it is kept to go on from.
-    async fn settle(&self, end: &End) {
-        let wrong = end.as_ref().is_err_and(|error| error.kind() == ErrorKind::Integrity);
+    /// Takes the mark back when the served bytes were verified, or records that they are kept for resuming.
+    pub(crate) async fn settle(&self, outcome: &FetchOutcome) {
+        let wrong = outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::Integrity);
         if wrong || self.live.is_discarded() {
-            self.streaming.poison();
-        } else if end.is_ok() {
-            self.streaming.end().await;
+            self.mark.poison();
+        } else if outcome.is_ok() {
+            self.mark.end().await;
         } else {
-            self.streaming.keep().await;
+            self.mark.keep().await;
         }
     }
 
-    fn asking(&self) -> MutexGuard<'_, Vec<Cache>> {
-        self.asking.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The requester at a position in the order of their requests.
+    pub(crate) fn requester(&self, at: usize) -> Option<R> {
+        self.requesters().get(at).cloned()
     }
 
-    fn asked_by(&self, cache: &Cache) {
-        let mut asking = self.asking();
-        if asking.iter().all(|other| other.0.sources.bearer != cache.0.sources.bearer) {
-            asking.push(cache.clone());
-        }
-    }
-}
-
-/// What runs a flight. Dropped, it takes the flight off the list, and who waits is told.
-struct Pilot {
-    flights: Arc<Flights>,
-    key: Key,
-    flight: Arc<Flight>,
-    end: watch::Sender<Option<End>>,
-}
-
-impl Pilot {
-    /// Fetches the file with the first token that was given; when that may not, with the next.
-    async fn fly(self, look: Look) {
-        let mut nth = 0;
-        let end = loop {
-            let asking = self.flight.asking().get(nth).cloned();
-            let Some(cache) = asking else { break Err(Error::interrupted()) };
-            let end = self.fetch(&cache, &look).await;
-            nth += 1;
-            // Before the flight is off the list: whoever comes then finds the mark as it will stay.
-            self.flight.settle(&end).await;
-            // Nobody joins while the list is locked.
-            let mut flights = self.flights.lock();
-            let others = self.flight.asking().len() > nth;
-            if !others || !end.as_ref().is_err_and(is_personal) {
-                flights.remove(&self.key);
-                break end;
-            }
-        };
-        self.flight.asking().clear();
-        // Its lease goes before the end is published.
-        drop(look);
-        self.end.send_replace(Some(end));
+    /// Forgets the requesters of a fetch that has ended.
+    pub(crate) fn clear_requesters(&self) {
+        self.requesters().clear();
     }
 
-    async fn fetch(&self, cache: &Cache, look: &Look) -> End {
-        let get =
-            get(cache, look.manifest(), &self.key.1)?.progress(Arc::clone(&self.flight.heard) as Arc<dyn Progress>);
-        let wanted = get.wanted()?;
-        let snapshot = get.run_of(wanted, look).await?;
-        let cache = cache.clone();
-        blocking(move || {
-            let name = snapshot.files().first().map(|file| file.blob.name);
-            let held = Held::of(&cache, name)?;
-            // Only now: without a gap between the two leases nobody evicts it.
-            drop(snapshot);
-            held.map(Arc::new).ok_or_else(|| Error::new(ErrorKind::Storage, "what was fetched is gone again"))
-        })
-        .await
+    fn requesters(&self) -> MutexGuard<'_, Vec<R>> {
+        self.requesters.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Drop for Pilot {
-    fn drop(&mut self) {
-        if !self.flight.live.is_discarded() {
-            self.flight.streaming.keep_at_drop();
-        }
-        let mut flights = self.flights.lock();
-        if flights.get(&self.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight)) {
-            flights.remove(&self.key);
+    fn add_requester(&self, requester: &R) {
+        let mut requesters = self.requesters();
+        if requesters.iter().all(|other| other.bearer() != requester.bearer()) {
+            requesters.push(requester.clone());
         }
     }
 }
 
-/// Whether another token might fare better.
-fn is_personal(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::NotFound)
+impl<R> fmt::Debug for FileFetch<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileFetch").field("state", &self.state).finish_non_exhaustive()
+    }
 }

@@ -82,6 +82,11 @@ impl Drop for Buffer {
     }
 }
 
+/// `max`, or the bytes that are available if they are fewer.
+pub(crate) fn limited(max: usize, available: u64) -> usize {
+    usize::try_from(available).map_or(max, |available| available.min(max))
+}
+
 /// Up to `wanted` bytes of a file that has them, from `at` on; none only if none are wanted. Fewer while memory is short.
 pub(crate) async fn read(file: &Arc<File>, at: u64, wanted: usize) -> Result<Bytes> {
     if wanted == 0 {
@@ -100,7 +105,7 @@ pub(crate) async fn read(file: &Arc<File>, at: u64, wanted: usize) -> Result<Byt
     Ok(Bytes::from_owner(buffer))
 }
 
-/// What can be had without waiting for the disk; 0 where that cannot be told.
+/// Reads what the page cache has, without waiting for the disk; 0 bytes where that is unknown.
 #[cfg(target_os = "linux")]
 fn cached(file: &File, at: u64, into: &mut [u8]) -> usize {
     let mut parts = [std::io::IoSliceMut::new(into)];

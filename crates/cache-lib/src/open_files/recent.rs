@@ -1,10 +1,10 @@
-//! Files that were opened just now: the next who asks shares them, and costs the disk nothing.
+//! [`RecentFiles`]: files opened just now, shared with the next reader at no cost of the disk.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::read::reader::Held;
+use crate::open_files::open_blob::OpenBlob;
 use crate::{RepoPath, Version};
 
 /// How long a file stays open, and leased, after it was opened.
@@ -13,28 +13,29 @@ const TIME: Duration = Duration::from_secs(1);
 const MOST: usize = 256;
 
 /// By version and path: looked up without making a key.
-type Files = HashMap<Version, HashMap<RepoPath, Arc<Held>>>;
+type Files = HashMap<Version, HashMap<RepoPath, Arc<OpenBlob>>>;
 
+/// Files that stay open for a second after they were opened.
 #[derive(Debug, Default)]
-pub(crate) struct Recent(Mutex<Files>);
+pub(crate) struct RecentFiles(Mutex<Files>);
 
-impl Recent {
-    pub(crate) fn get(&self, version: &Version, path: &RepoPath) -> Option<Arc<Held>> {
-        let held = self.lock().get(version)?.get(path).cloned()?;
-        if held.is_unchanged() {
-            return Some(held);
+impl RecentFiles {
+    pub(crate) fn get(&self, version: &Version, path: &RepoPath) -> Option<Arc<OpenBlob>> {
+        let blob = self.lock().get(version)?.get(path).cloned()?;
+        if blob.is_unchanged() {
+            return Some(blob);
         }
         self.forget(version, path);
         None
     }
 
     /// Keeps a file for a while. Needs a runtime.
-    pub(crate) fn keep(self: &Arc<Self>, version: &Version, path: &RepoPath, held: &Arc<Held>) {
+    pub(crate) fn keep(self: &Arc<Self>, version: &Version, path: &RepoPath, blob: &Arc<OpenBlob>) {
         let mut files = self.lock();
         if files.values().map(HashMap::len).sum::<usize>() >= MOST {
             return;
         }
-        files.entry(version.clone()).or_default().insert(path.clone(), Arc::clone(held));
+        files.entry(version.clone()).or_default().insert(path.clone(), Arc::clone(blob));
         drop(files);
         let (recent, version, path) = (Arc::clone(self), version.clone(), path.clone());
         tokio::spawn(async move {

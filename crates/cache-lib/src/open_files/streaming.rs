@@ -1,4 +1,4 @@
-//! [`Streaming`]: the mark of a content whose bytes are given out before they are verified.
+//! [`StreamingMark`]: the store's mark of a content whose bytes are served before they are verified.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,9 +9,9 @@ use cache_store::{PartialKey, Store};
 use crate::Result;
 use crate::task::blocking;
 
-/// A content on its way. The flights of all its names share one.
+/// The mark of one content. In-flight fetches of all its names share it.
 #[derive(Debug)]
-pub(crate) struct Streaming {
+pub(crate) struct StreamingMark {
     store: Store,
     content: PartialKey,
     /// Whether discarded bytes of an earlier transfer may have been given out.
@@ -19,12 +19,12 @@ pub(crate) struct Streaming {
     marked: tokio::sync::Mutex<bool>,
 }
 
-impl Streaming {
+impl StreamingMark {
     pub(crate) fn is_poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Acquire)
     }
 
-    /// The mark stays.
+    /// Makes the mark permanent.
     pub(crate) fn poison(&self) {
         self.poisoned.store(true, Ordering::Release);
     }
@@ -48,7 +48,7 @@ impl Streaming {
         self.settle(Store::end_streaming).await;
     }
 
-    /// Notes that what was given out is kept to go on from.
+    /// Records that the served bytes are kept, so that a later fetch resumes from them.
     pub(crate) async fn keep(&self) {
         self.settle(Store::keep_streaming).await;
     }
@@ -60,7 +60,7 @@ impl Streaming {
         }
         let (store, content) = (self.store.clone(), self.content.clone());
         if let Err(error) = blocking(move || how(&store, &content)).await {
-            tracing::debug!(%error, "clients that go on with this file will have to begin anew");
+            tracing::debug!(%error, "clients that resume this file have to start over");
         }
     }
 
@@ -75,19 +75,19 @@ impl Streaming {
     }
 }
 
-/// The contents that are on their way.
+/// The marks of all contents in flight.
 #[derive(Debug, Default)]
-pub(crate) struct Streams(Mutex<HashMap<PartialKey, Weak<Streaming>>>);
+pub(crate) struct StreamingMarks(Mutex<HashMap<PartialKey, Weak<StreamingMark>>>);
 
-impl Streams {
-    /// The one of a content; `poisoned` is what the store says of one that is new.
-    pub(crate) fn of(&self, store: &Store, content: PartialKey, poisoned: bool) -> Arc<Streaming> {
+impl StreamingMarks {
+    /// The mark of a content; `poisoned` is the store's record, used for a new mark.
+    pub(crate) fn of(&self, store: &Store, content: PartialKey, poisoned: bool) -> Arc<StreamingMark> {
         let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(streaming) = streams.get(&content).and_then(Weak::upgrade) {
             return streaming;
         }
         streams.retain(|_, streaming| streaming.strong_count() > 0);
-        let streaming = Arc::new(Streaming {
+        let streaming = Arc::new(StreamingMark {
             store: store.clone(),
             content: content.clone(),
             poisoned: AtomicBool::new(poisoned),

@@ -1,4 +1,4 @@
-//! Models that could be given a name: in the store, in a folder, on the Hub.
+//! Models that can be registered: in the store, in a folder, on the Hub.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,37 +13,37 @@ const DEPTH: usize = 8;
 /// Most files and folders that are looked at: more is a home folder, or a disk.
 const MOST: usize = 200_000;
 
-/// A model that was found.
+/// A model that can be registered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Discovered {
-    /// The name it could have, made of its own; `None` where that gives none.
+pub struct DiscoveredModel {
+    /// A name derived from its own; `None` where that gives none.
     pub name: Option<Name>,
     /// The reference to register.
     pub reference: String,
-    /// Bytes that are here of it, if that is known.
+    /// Its bytes on this machine, if known.
     pub size: Option<u64>,
 }
 
-impl Discovered {
+impl DiscoveredModel {
     fn new(reference: String, size: Option<u64>) -> Self {
         let model = reference.split(['@', ':']).next().filter(|_| !reference.contains("://")).unwrap_or(&reference);
         Self { name: Name::derived(model), reference, size }
     }
 }
 
-/// What is looked for on the Hub.
+/// Search terms for models on the Hub.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
-pub struct Search {
-    /// Whose models.
+pub struct HubSearch {
+    /// User or organization.
     pub author: Option<String>,
     /// Words in their names.
     pub words: Option<String>,
 }
 
-impl Search {
-    /// Only models of this user or organisation.
+impl HubSearch {
+    /// Only models of this user or organization.
     #[must_use]
     pub fn author(mut self, author: Option<String>) -> Self {
         self.author = author;
@@ -59,11 +59,11 @@ impl Search {
 }
 
 impl Cache {
-    /// The models in the store that no registered name means. Blocks.
+    /// The models in the store without a registered name. Blocks.
     ///
     /// # Errors
     /// [`ErrorKind::Storage`] of the store; those of the registry.
-    pub fn discover_here(&self) -> Result<Vec<Discovered>> {
+    pub fn discover_in_store(&self) -> Result<Vec<DiscoveredModel>> {
         let registry = self.registry()?;
         let named: BTreeSet<String> = registry
             .iter()
@@ -71,14 +71,14 @@ impl Cache {
             .filter_map(|version| Some(version.target().ok()?.model.to_string()))
             .collect();
         let inventory = self.store().inventory()?;
-        let mut found: Vec<Discovered> = Vec::new();
+        let mut found: Vec<DiscoveredModel> = Vec::new();
         for version in &inventory.versions {
             let model = version.version.model.to_string();
             let blobs: BTreeSet<_> = version.files.iter().map(|file| file.blob).collect();
             let size = blobs.iter().filter_map(|name| inventory.blobs.get(name)).map(|blob| blob.size).sum();
             match found.iter_mut().find(|known| known.reference == model) {
                 Some(known) => known.size = known.size.max(Some(size)),
-                None if !named.contains(&model) && size > 0 => found.push(Discovered::new(model, Some(size))),
+                None if !named.contains(&model) && size > 0 => found.push(DiscoveredModel::new(model, Some(size))),
                 None => {}
             }
         }
@@ -88,8 +88,8 @@ impl Cache {
     /// The models below a folder: Hugging Face cache folders, and folders that hold GGUF or safetensors files. Blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is no such folder, [`ErrorKind::Usage`] when it holds too much to be meant.
-    pub fn discover_in(&self, folder: &Path) -> Result<Vec<Discovered>> {
+    /// [`ErrorKind::NotFound`] when there is no such folder, [`ErrorKind::Usage`] when it holds too many files.
+    pub fn discover_in_folder(&self, folder: &Path) -> Result<Vec<DiscoveredModel>> {
         let folder = fs_err::canonicalize(folder).map_err(|error| {
             Error::new(ErrorKind::NotFound, format!("look for models: {error}")).with_hint("name an existing folder")
         })?;
@@ -104,13 +104,13 @@ impl Cache {
     /// # Errors
     /// [`ErrorKind::NotCached`] when offline, [`ErrorKind::Network`] and [`ErrorKind::Unauthorized`] of the Hub,
     /// [`ErrorKind::Unsupported`] when the Hub is not built in.
-    pub async fn discover_hub(&self, search: &Search, limit: usize) -> Result<Vec<Discovered>> {
+    pub async fn discover_hub(&self, search: &HubSearch, limit: usize) -> Result<Vec<DiscoveredModel>> {
         #[cfg(feature = "hf")]
         {
             let (author, words) = (search.author.as_deref(), search.words.as_deref());
             let budget = cache_core::RetryBudget::new(self.0.config.retries);
             let found = self.0.sources.hub()?.search(author, words, limit, &budget).await?;
-            Ok(found.into_iter().map(|found| Discovered::new(found.model.to_string(), None)).collect())
+            Ok(found.into_iter().map(|found| DiscoveredModel::new(found.model.to_string(), None)).collect())
         }
         #[cfg(not(feature = "hf"))]
         {
@@ -125,7 +125,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Cache::change_registry`].
-    pub async fn register_discovered(&self, found: Vec<Discovered>) -> Result<Vec<(Name, String)>> {
+    pub async fn register_discovered(&self, found: Vec<DiscoveredModel>) -> Result<Vec<(Name, String)>> {
         let cache = self.clone();
         blocking(move || {
             cache.change_registry(|registry| {
@@ -150,7 +150,7 @@ impl Cache {
     }
 }
 
-fn walk(folder: &Path, depth: usize, looked: &mut usize, found: &mut Vec<Discovered>) -> Result<()> {
+fn walk(folder: &Path, depth: usize, looked: &mut usize, found: &mut Vec<DiscoveredModel>) -> Result<()> {
     let mut folders = Vec::new();
     let mut size = 0;
     // What may not be read is passed over: it cannot be registered either.
@@ -184,9 +184,9 @@ fn walk(folder: &Path, depth: usize, looked: &mut usize, found: &mut Vec<Discove
     Ok(())
 }
 
-fn discovered(folder: &Path, name: Option<Name>, size: u64) -> Option<Discovered> {
+fn discovered(folder: &Path, name: Option<Name>, size: u64) -> Option<DiscoveredModel> {
     let reference: ModelRef = folder.to_str()?.parse().ok()?;
-    let mut found = Discovered::new(reference.to_string(), Some(size));
+    let mut found = DiscoveredModel::new(reference.to_string(), Some(size));
     found.name = name.or(found.name);
     Some(found)
 }
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn folders_of_models_are_found_and_registered_once() {
+    async fn discovered_folders_are_registered_once() {
         let dir = tempfile::tempdir().unwrap();
         let models = dir.path().join("disk");
         for path in [
@@ -232,7 +232,7 @@ mod tests {
             fs_err::write(path, "12345").unwrap();
         }
         let cache = Cache::builder().root(dir.path().join("store")).offline(true).build().unwrap();
-        let found = cache.discover_in(&models).unwrap();
+        let found = cache.discover_in_folder(&models).unwrap();
         let names: Vec<&str> = found.iter().map(|found| found.name.as_ref().unwrap().as_str()).collect();
         assert_eq!(names, ["tiny-llama", "tiny-llama", "big"]);
         assert!(found.iter().all(|found| found.size == Some(5)), "{found:?}");
@@ -240,6 +240,6 @@ mod tests {
         let names: Vec<&str> = added.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["tiny-llama", "tiny-llama-2", "big"]);
         assert!(cache.register_discovered(found).await.unwrap().is_empty());
-        assert_eq!(cache.discover_in(Path::new("/no/such")).unwrap_err().kind(), ErrorKind::NotFound);
+        assert_eq!(cache.discover_in_folder(Path::new("/no/such")).unwrap_err().kind(), ErrorKind::NotFound);
     }
 }

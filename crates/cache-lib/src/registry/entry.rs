@@ -1,15 +1,15 @@
-//! What the registry says of a name.
+//! Entries of the registry: the versions of a name.
 
 use std::collections::BTreeMap;
 
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-use crate::registry::name::{Name, Which, check_tag};
+use crate::registry::name::{Name, VersionSelector, check_tag};
 use crate::registry::platform;
 use crate::{Commit, Error, ErrorKind, ModelId, ModelRef, RefText, RepoPath, Result, Sha256};
 
-/// One version of a name: where it is, what it must be, and where it may be used.
+/// One version of a name: reference, digests and platforms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -22,10 +22,10 @@ pub struct EntryVersion {
     /// The digest of the one file, for a reference to one file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sha256: Option<Sha256>,
-    /// Words that say which machines it is for: see `registry add --platform`. Empty: for any.
+    /// Machines that it is for: see `registry add --platform`. Empty: for any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub platforms: Vec<String>,
-    /// What to take instead, in this order, if it is not to be had: references, or `:Q5_K_M` for another quantisation.
+    /// Fallbacks in order, if it is not available: references, or `:Q5_K_M` for another quantization.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fallbacks: Vec<RefText>,
     /// Moving names of this version, such as `stable`. A tag is on one version of a name.
@@ -104,7 +104,7 @@ impl EntryVersion {
         }
     }
 
-    /// Whether everything in it makes sense.
+    /// Checks all fields.
     pub(crate) fn check(&self) -> Result<()> {
         let target = self.target()?;
         let written = self.reference.parse()?.revision;
@@ -133,19 +133,21 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The version that is meant when none is named: the highest that is no pre-release, else the highest.
+    /// The default version: the highest that is no pre-release, else the highest.
     #[must_use]
     pub fn latest(&self) -> Option<&Version> {
         let released = self.versions.keys().rev().find(|version| version.pre.is_empty());
         released.or_else(|| self.versions.keys().next_back())
     }
 
-    pub(crate) fn choose(&self, which: &Which) -> Option<(&Version, &EntryVersion)> {
+    pub(crate) fn choose(&self, which: &VersionSelector) -> Option<(&Version, &EntryVersion)> {
         match which {
-            Which::Latest => self.latest().and_then(|version| self.versions.get_key_value(version)),
-            Which::Exact(version) => self.versions.get_key_value(version),
-            Which::Requirement(wanted) => self.versions.iter().rev().find(|(version, _)| wanted.matches(version)),
-            Which::Tag(tag) => self.versions.iter().find(|(_, version)| version.tags.contains(tag)),
+            VersionSelector::Latest => self.latest().and_then(|version| self.versions.get_key_value(version)),
+            VersionSelector::Exact(version) => self.versions.get_key_value(version),
+            VersionSelector::Requirement(wanted) => {
+                self.versions.iter().rev().find(|(version, _)| wanted.matches(version))
+            }
+            VersionSelector::Tag(tag) => self.versions.iter().find(|(_, version)| version.tags.contains(tag)),
         }
     }
 
@@ -188,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_that_is_meant() {
+    fn version_requirements_choose_the_highest() {
         let mut entry = entry(&["1.0.0", "1.2.0", "1.10.1", "2.0.0-rc.1"]);
         entry.versions.get_mut(&"1.2.0".parse().unwrap()).unwrap().tags.push("stable".to_owned());
         for (which, version) in [
@@ -204,7 +206,7 @@ mod tests {
             ("a@^2", ""),
             ("a@main", ""),
         ] {
-            let which_text = crate::registry::name::Written::read(which).unwrap();
+            let which_text = crate::registry::name::NameText::read(which).unwrap();
             let chosen = entry.choose(&which_text.which).map(|(version, _)| version.to_string());
             assert_eq!(chosen.unwrap_or_default(), version, "{which}");
         }
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn fallbacks_are_references_or_quantisations() {
+    fn fallbacks_are_references_or_variants() {
         let mut version = EntryVersion::new("org/name:Q4_K_M");
         version.commit = Some(Commit::parse(&"a".repeat(40)).unwrap());
         version.fallbacks = vec![":Q5_K_M".into(), "other/name".into()];

@@ -1,10 +1,10 @@
-//! What files must be, said by a registry entry or a lock file rather than by their source.
+//! [`Expected`]: sizes and digests of files that a registry entry or a lock file requires.
 
 use std::collections::BTreeMap;
 
 use crate::{Digests, Error, ErrorKind, FileEntry, Manifest, RepoPath, Result, Sha256};
 
-/// What one file must be.
+/// Expected size and digests of one file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct ExpectedFile {
     pub(crate) size: Option<u64>,
@@ -17,17 +17,17 @@ impl From<Sha256> for ExpectedFile {
     }
 }
 
-/// What some files of a version must be.
+/// Expected files of a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Expected {
-    /// Who says so, for errors.
-    who: String,
+    /// Name of the entry or lock file, for errors.
+    origin: String,
     files: BTreeMap<RepoPath, ExpectedFile>,
 }
 
 impl Expected {
-    pub(crate) fn new(who: String, files: BTreeMap<RepoPath, ExpectedFile>) -> Self {
-        Self { who, files }
+    pub(crate) fn new(origin: String, files: BTreeMap<RepoPath, ExpectedFile>) -> Self {
+        Self { origin, files }
     }
 
     /// Refuses a listing that differs, before any byte is fetched.
@@ -36,7 +36,7 @@ impl Expected {
             let file = manifest.file(path).ok_or_else(|| {
                 Error::new(
                     ErrorKind::NotFound,
-                    format!("{} has no file {path}, which {} lists", manifest.version, self.who),
+                    format!("{} has no file {path}, which {} lists", manifest.version, self.origin),
                 )
                 .with_hint("it was locked or registered at another version: do it again for this one")
             })?;
@@ -63,7 +63,7 @@ impl Expected {
         let differ = |expected: &dyn std::fmt::Display, actual: &dyn std::fmt::Display| {
             Error::new(
                 ErrorKind::Integrity,
-                format!("{}: checksum mismatch: {} has {expected}, the source has {actual}", file.path, self.who),
+                format!("{}: checksum mismatch: {} has {expected}, the source has {actual}", file.path, self.origin),
             )
             .with_hint("nothing was downloaded: the file at the source or the local record of it has changed")
         };
@@ -85,7 +85,7 @@ impl Expected {
         Ok(())
     }
 
-    /// Gives a file the digest that it must have, where its source gives none or a weaker one.
+    /// Sets the expected digest of a file, where its source gives none or a weaker one.
     pub(crate) fn fill(&self, file: &mut FileEntry) {
         let Some(expected) = self.files.get(&file.path) else { return };
         file.size = file.size.or(expected.size);
@@ -100,7 +100,7 @@ mod tests {
     use crate::{Commit, ModelId, Version};
 
     #[test]
-    fn a_listing_that_differs_is_refused_and_a_bare_one_filled_in() {
+    fn listing_is_checked_or_filled_in() {
         let digest = |c: &str| c.repeat(64).parse::<Sha256>().unwrap();
         let path = |text| RepoPath::parse(text).unwrap();
         let mut file = FileEntry::new(path("x.bin"));

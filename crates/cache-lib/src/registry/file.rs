@@ -1,4 +1,4 @@
-//! [`Registry`]: names and what they mean, and how that is written down.
+//! [`Registry`]: names of models, and the file they are kept in.
 //!
 //! ```toml
 //! format = 1
@@ -23,7 +23,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::registry::entry::{Entry, EntryVersion};
-use crate::registry::name::{Name, Written};
+use crate::registry::name::{Name, NameText};
 use crate::{Error, ErrorKind, Result, redact_text};
 
 /// The format that this build writes.
@@ -38,7 +38,7 @@ pub struct Registry {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct RegistryText {
     format: u32,
     #[serde(default)]
     models: BTreeMap<Name, Entry>,
@@ -46,7 +46,7 @@ struct File {
 
 /// Read where the whole cannot be, so that a newer format is not taken for a mistake.
 #[derive(Deserialize)]
-struct Format {
+struct RegistryFormat {
     format: u32,
 }
 
@@ -63,7 +63,7 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Reads a text, and leaves what entries say to whoever uses them: a look for one name must be quick.
+    /// Reads a text without checking its entries: a lookup of one name must be quick.
     pub(crate) fn parse_unchecked(text: &str, whence: &str) -> Result<Self> {
         let wrong = |error: &dyn std::fmt::Display| {
             Error::new(
@@ -76,11 +76,11 @@ impl Registry {
             Error::new(ErrorKind::Unsupported, format!("{whence} has format {format}, this build knows {FORMAT}"))
                 .with_hint("update model-cache")
         };
-        match toml::from_str::<File>(text) {
+        match toml::from_str::<RegistryText>(text) {
             Ok(file) if file.format > FORMAT => Err(newer(file.format)),
             Ok(file) => Ok(Self { models: file.models }),
-            Err(error) => match toml::from_str::<Format>(text) {
-                Ok(Format { format }) if format > FORMAT => Err(newer(format)),
+            Err(error) => match toml::from_str::<RegistryFormat>(text) {
+                Ok(RegistryFormat { format }) if format > FORMAT => Err(newer(format)),
                 _ => Err(wrong(&error)),
             },
         }
@@ -91,7 +91,7 @@ impl Registry {
     /// # Errors
     /// [`ErrorKind::Storage`] when it cannot be written down.
     pub fn to_text(&self) -> Result<String> {
-        let text = toml::to_string(&File { format: FORMAT, models: self.models.clone() })
+        let text = toml::to_string(&RegistryText { format: FORMAT, models: self.models.clone() })
             .map_err(|error| Error::new(ErrorKind::Storage, format!("the registry cannot be written: {error}")))?;
         Ok(format!("{HEADER}{text}"))
     }
@@ -107,7 +107,7 @@ impl Registry {
         self.models.is_empty()
     }
 
-    /// What a name means.
+    /// The entry of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Entry> {
         self.models.iter().find(|(known, _)| known.as_str() == name).map(|(_, entry)| entry)
@@ -118,7 +118,7 @@ impl Registry {
     /// # Errors
     /// [`ErrorKind::NotFound`] with the names or versions there are.
     pub fn find(&self, text: &str) -> Result<(&Name, &Version, &EntryVersion)> {
-        let written = Written::read(text).ok_or_else(|| self.unknown(text))?;
+        let written = NameText::read(text).ok_or_else(|| self.unknown(text))?;
         let (name, entry) = self.entry(&written).ok_or_else(|| self.unknown(text))?;
         let (version, found) = entry.choose(&written.which).ok_or_else(|| {
             Error::new(ErrorKind::NotFound, format!("the registered name {name} has no version {}", written.which))
@@ -131,7 +131,7 @@ impl Registry {
         Ok((name, version, found))
     }
 
-    pub(crate) fn entry(&self, written: &Written<'_>) -> Option<(&Name, &Entry)> {
+    pub(crate) fn entry(&self, written: &NameText<'_>) -> Option<(&Name, &Entry)> {
         self.models.iter().find(|(name, _)| name.as_str() == written.name)
     }
 

@@ -1,4 +1,4 @@
-//! Names, and what is written behind them: `NAME[:VARIANT][@WHICH[/PATH]]`.
+//! Names, and the text after them: `NAME[:VARIANT][@WHICH[/PATH]]`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -73,9 +73,9 @@ impl From<Name> for String {
     }
 }
 
-/// What was written behind a name's `@`.
+/// Selects a version of a name: the text after `@`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Which {
+pub(crate) enum VersionSelector {
     /// Nothing, or `latest`: the highest version that is no pre-release, else the highest.
     Latest,
     /// One version.
@@ -86,7 +86,7 @@ pub(crate) enum Which {
     Tag(String),
 }
 
-impl Which {
+impl VersionSelector {
     fn parse(text: &str) -> Self {
         if text == "latest" {
             return Self::Latest;
@@ -98,7 +98,7 @@ impl Which {
     }
 }
 
-impl fmt::Display for Which {
+impl fmt::Display for VersionSelector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Latest => f.write_str("latest"),
@@ -109,35 +109,35 @@ impl fmt::Display for Which {
     }
 }
 
-/// A tag is told from versions and requirements by what it looks like.
+/// Refuses a tag that reads as a version or a requirement.
 ///
 /// # Errors
 /// [`ErrorKind::Usage`] when it could be taken for one of them.
 pub(crate) fn check_tag(tag: &str) -> Result<()> {
-    if is_name(tag) && matches!(Which::parse(tag), Which::Tag(_)) {
+    if is_name(tag) && matches!(VersionSelector::parse(tag), VersionSelector::Tag(_)) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::Usage, format!("{tag:?} cannot be a tag"))
         .with_hint("a tag is a word such as stable; latest, versions and requirements are taken"))
 }
 
-/// A text that is a registered name if there is such a name.
+/// A text that may be a registered name, in its parts.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Written<'a> {
+pub(crate) struct NameText<'a> {
     pub(crate) name: &'a str,
     pub(crate) variant: Option<&'a str>,
-    pub(crate) which: Which,
+    pub(crate) which: VersionSelector,
     pub(crate) path: Option<&'a str>,
 }
 
-impl<'a> Written<'a> {
+impl<'a> NameText<'a> {
     /// Reads a text. `None` when it can only be something else. Costs nothing for `org/name`.
     pub(crate) fn read(text: &'a str) -> Option<Self> {
         let (head, which, path) = match text.split_once('@') {
-            None => (text, Which::Latest, None),
+            None => (text, VersionSelector::Latest, None),
             Some((head, rest)) => {
                 let (which, path) = rest.split_once('/').map_or((rest, None), |(which, path)| (which, Some(path)));
-                (head, Which::parse(which), path)
+                (head, VersionSelector::parse(which), path)
             }
         };
         let (name, variant) = head.split_once(':').map_or((head, None), |(name, variant)| (name, Some(variant)));
@@ -157,15 +157,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_that_can_be_names() {
-        let read = |text| Written::read(text).map(|w| (w.name, w.variant, w.which.to_string(), w.path));
+    fn name_texts_are_parsed() {
+        let read = |text| NameText::read(text).map(|w| (w.name, w.variant, w.which.to_string(), w.path));
         assert_eq!(read("llama"), Some(("llama", None, "latest".to_owned(), None)));
         assert_eq!(read("llama@1.2.0"), Some(("llama", None, "1.2.0".to_owned(), None)));
         assert_eq!(read("a:Q4_K_M@^1.2/x/y"), Some(("a", Some("Q4_K_M"), "^1.2".to_owned(), Some("x/y"))));
-        assert_eq!(Written::read("a@>=1,<2").unwrap().which, Which::Requirement(">=1, <2".parse().unwrap()));
-        assert_eq!(Written::read("a@stable").unwrap().which, Which::Tag("stable".to_owned()));
+        assert_eq!(NameText::read("a@>=1,<2").unwrap().which, VersionSelector::Requirement(">=1, <2".parse().unwrap()));
+        assert_eq!(NameText::read("a@stable").unwrap().which, VersionSelector::Tag("stable".to_owned()));
         for text in ["org/name", "org/name@1.0.0", "./x", "https://h/x", "hf://gpt2", "GPT", "", "-a", "/a", "a b"] {
-            assert!(Written::read(text).is_none(), "{text}");
+            assert!(NameText::read(text).is_none(), "{text}");
         }
     }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_are_no_versions() {
+    fn tags_that_read_as_versions_are_refused() {
         for tag in ["stable", "v2-rc", "prod.eu"] {
             check_tag(tag).unwrap();
         }

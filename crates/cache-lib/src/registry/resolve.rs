@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::registry::entry::{Entry, EntryVersion};
 use crate::registry::expected::Expected;
 use crate::registry::file::Registry;
-use crate::registry::name::Written;
+use crate::registry::name::NameText;
 use crate::registry::platform::Machine;
 use crate::{Cache, Commit, Error, ErrorKind, IntoModelRef, ModelRef, Result, Revision, Sha256, redact_text};
 
@@ -68,7 +68,7 @@ impl Cache {
         })
     }
 
-    /// The reference that a text means: the registry's, if the text is a registered name, else the text itself.
+    /// The reference of a text: the registry's, if the text is a registered name, else the text itself.
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] when it is no reference, [`ErrorKind::NotFound`] when the name has no such version.
@@ -85,7 +85,7 @@ impl Cache {
     }
 
     fn registered(&self, text: Option<&str>) -> Result<Option<ResolvedName>> {
-        let Some((text, written)) = text.and_then(|text| Some((text, Written::read(text)?))) else { return Ok(None) };
+        let Some((text, written)) = text.and_then(|text| Some((text, NameText::read(text)?))) else { return Ok(None) };
         let Some(bytes) = self.store().registry()? else { return Ok(None) };
         if !may_name(&bytes, written.name) {
             return Ok(None);

@@ -13,7 +13,7 @@ fn add(cache: &Cache, name: &str, version: &str, entry: EntryVersion) {
 }
 
 #[test]
-fn names_lead_to_references_and_the_rest_is_left_alone() {
+fn registered_names_resolve_other_texts_stay() {
     let (_dir, cache) = cache();
     let means = |text: &str| cache.reference(text).map(|reference| reference.to_string());
     assert_eq!(means("gpt2").unwrap(), "gpt2");
@@ -33,7 +33,7 @@ fn names_lead_to_references_and_the_rest_is_left_alone() {
 }
 
 #[test]
-fn what_is_written_is_read_again_and_what_is_not_known_is_refused_with_its_line() {
+fn registry_text_round_trips_unknown_keys_refused() {
     let (_dir, cache) = cache();
     let mut entry = EntryVersion::new("org/name");
     entry.platforms.push("linux".to_owned());

@@ -1,47 +1,48 @@
-//! One file at one place, for programs that want no more than that.
+//! [`Cache::ensure`]: one verified file at one path.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::cache::Inner;
-use crate::request::fallback::{check_size, goes_on, none_left};
-use crate::sources::compressed::is_packed;
-use crate::task::blocking;
-use crate::{Cache, Candidate, Error, ErrorKind, Get, IntoModelRef, NoProgress, Progress, Result, Sha256, place, task};
+use crate::request::fallback::{Attempts, Candidate};
+use crate::request::get::Get;
+use crate::sources::compressed;
+use crate::task::{self, blocking};
+use crate::{Cache, Error, IntoModelRef, Progress, Result, Sha256, place};
 
-/// How [`Cache::ensure`] found the file.
+/// Result of [`Cache::ensure`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ensured {
-    /// It was fetched, or taken from the store, and placed.
+pub enum EnsureOutcome {
+    /// The file was downloaded, or taken from the store, and placed.
     Downloaded,
-    /// It was there with the right bytes.
+    /// The target had the right bytes.
     AlreadyPresent,
 }
 
-/// How [`Cache::ensure_any`] found the file, and where.
+/// Result of [`Cache::ensure_any`].
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct EnsuredAny {
-    /// How.
-    pub ensured: Ensured,
-    /// The candidate whose file it is, by its place in the list.
-    pub taken: usize,
-    /// Why none of those before it, by their places in the list.
-    pub passed: Vec<(usize, Error)>,
+pub struct EnsureReport {
+    /// Whether the file was placed or already present.
+    pub outcome: EnsureOutcome,
+    /// Position of the candidate that was used.
+    pub candidate: usize,
+    /// Positions of the candidates before it, and their errors.
+    pub skipped: Vec<(usize, Error)>,
 }
 
 impl Cache {
-    /// Makes sure that the right file lies at `target`.
+    /// Ensures that `target` is the right file.
     ///
-    /// A target that is there is checked against `sha256` and `size`, as far as they are given, and kept when it is
-    /// right. Otherwise the file is fetched into the store, going on from what an earlier run has left, checked, and
-    /// placed in one step: the target is never half-written. `url` may be any reference to one file; a compressed one is
-    /// kept as it is if the target's name says so too. All that a registered name pins is checked, also on a target that
-    /// is there; its fallbacks are taken when it is absent.
+    /// An existing target is checked against `sha256` and `size`, as far as they are given, and kept if it matches.
+    /// Otherwise the file is downloaded into the store, resuming an earlier run, verified, and placed in one step: the
+    /// target is never half-written. `url` may be any reference to one file; a compressed one is kept as it is if the
+    /// target's name says so too. All that a registered name pins is checked, also on an existing target; its fallbacks
+    /// are used when it is not available.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] when the source's file has another digest or size, or the registry pins another digest;
-    /// and as for [`Cache::get`].
+    /// [`ErrorKind::Integrity`](crate::ErrorKind::Integrity) when the source's file has another digest or size, or the
+    /// registry pins another digest; and as for [`Cache::get`].
     pub async fn ensure(
         &self,
         url: impl IntoModelRef,
@@ -49,73 +50,51 @@ impl Cache {
         size: Option<u64>,
         target: impl AsRef<Path>,
         retries: u32,
-    ) -> Result<Ensured> {
-        self.ensure_watched(url, sha256, size, target, retries, Arc::new(NoProgress)).await
-    }
-
-    /// [`Cache::ensure`], with somebody to hear of progress.
-    ///
-    /// # Errors
-    /// As for [`Cache::ensure`].
-    pub async fn ensure_watched(
-        &self,
-        url: impl IntoModelRef,
-        sha256: Option<Sha256>,
-        size: Option<u64>,
-        target: impl AsRef<Path>,
-        retries: u32,
-        progress: Arc<dyn Progress>,
-    ) -> Result<Ensured> {
-        task::check()?;
-        let mut get = self.with_retries(retries).get(url).progress(progress);
-        get.told.sha256 = sha256;
+    ) -> Result<EnsureOutcome> {
+        let mut get = self.with_retries(retries).get(url);
+        get.digests.sha256 = sha256;
         get.size = size;
-        get.wanted()?;
-        let (there, digest) = (target.as_ref().to_path_buf(), get.digest()?);
-        if blocking(move || is_right(&there, digest, size)).await? {
-            return Ok(Ensured::AlreadyPresent);
-        }
-        place(get, target.as_ref()).await.map(|()| Ensured::Downloaded)
+        get.ensure_at(target).await
     }
 
-    /// [`Cache::ensure`] with several places to take the file from, each with its own digest and size. They are tried
-    /// in turn: the next when one is absent, fails, or has the wrong bytes.
+    /// [`Cache::ensure`] with several candidates, each with its own digest and size.
     ///
-    /// A target that is there and right for one of them is kept, and nobody is asked; but right for another than the
-    /// first is only what has its digest.
+    /// They are used in turn: the next when one is missing, out of reach, denied, too large, or has the wrong bytes. A
+    /// target that matches one of them is kept, and no source is asked; but one without a digest counts only if it is the
+    /// first.
     ///
     /// # Errors
-    /// When none can be had, an error that names each with its reason, of the kind of the first that is more than
-    /// absent. At once, without trying the others, what another place cannot help: [`ErrorKind::Unauthorized`],
-    /// [`ErrorKind::Storage`], [`ErrorKind::Usage`], [`ErrorKind::Interrupted`].
+    /// When none is available, an error that names each with its reason, of the kind of the first that is more than
+    /// missing. At once what another candidate cannot help: [`ErrorKind::Storage`](crate::ErrorKind::Storage),
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage), [`ErrorKind::Interrupted`](crate::ErrorKind::Interrupted).
     pub async fn ensure_any(
         &self,
         candidates: &[Candidate],
         target: impl AsRef<Path>,
         retries: u32,
         progress: Arc<dyn Progress>,
-    ) -> Result<EnsuredAny> {
+    ) -> Result<EnsureReport> {
         task::check()?;
         let target = target.as_ref();
-        let (there, all) = (target.to_path_buf(), candidates.to_vec());
-        if let Some(taken) = blocking(move || right_for(&there, &all)).await? {
-            return Ok(EnsuredAny { ensured: Ensured::AlreadyPresent, taken, passed: Vec::new() });
+        let (path, all) = (target.to_path_buf(), candidates.to_vec());
+        if let Some(candidate) = blocking(move || matching(&path, &all)).await? {
+            return Ok(EnsureReport { outcome: EnsureOutcome::AlreadyPresent, candidate, skipped: Vec::new() });
         }
         let cache = self.with_retries(retries);
-        let mut passed = Vec::new();
-        for (taken, candidate) in candidates.iter().enumerate() {
+        let mut attempts = Attempts::new("the file is not available from any source");
+        for (position, candidate) in candidates.iter().enumerate() {
             let mut get = cache.get(&candidate.reference).progress(Arc::clone(&progress));
-            get.told.sha256 = candidate.sha256;
+            get.digests.sha256 = candidate.sha256;
             get.size = candidate.size;
-            match place(get, target).await {
-                Ok(()) => return Ok(EnsuredAny { ensured: Ensured::Downloaded, taken, passed }),
-                Err(error) if goes_on(&error) && candidates.len() > 1 => passed.push((taken, error)),
-                Err(error) => return Err(error),
-            }
+            match get.place(target).await {
+                Ok(()) => {
+                    let skipped = attempts.into_errors().into_iter().enumerate().collect();
+                    return Ok(EnsureReport { outcome: EnsureOutcome::Downloaded, candidate: position, skipped });
+                }
+                Err(error) => attempts.skip(candidate.reference.to_string(), error)?,
+            };
         }
-        let named = |(at, error): (usize, Error)| (candidates[at].reference.to_string(), error);
-        let reasons: Vec<(String, Error)> = passed.into_iter().map(named).collect();
-        Err(none_left("the file is not available from any source", &reasons))
+        Err(attempts.into_error())
     }
 
     /// The same cache with another number of retries. Store, sources, connections and all limits are shared.
@@ -130,34 +109,45 @@ impl Cache {
     }
 }
 
-/// Fetches one file, checks it, and places it in one step.
-async fn place(get: Get, target: &Path) -> Result<()> {
-    // A target that is named as compressed is to be so.
-    let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(is_packed);
-    let (name, size) = (get.name(), get.size);
-    let snapshot = get.keep_compressed(keep).await?;
-    let [file] = snapshot.files() else {
-        return Err(Error::new(ErrorKind::Usage, format!("{name} has {} files, expected one", snapshot.files().len()))
-            .with_hint("name the file: org/name/path, or a URL"));
-    };
-    check_size(&snapshot, &name, size)?;
-    let (blob, target) = (file.blob.clone(), target.to_path_buf());
-    blocking(move || place::place_one(&blob, &target)).await?;
-    drop(snapshot);
-    Ok(())
+impl Get {
+    /// [`Cache::ensure`] for a request with options, such as [`Get::progress`].
+    ///
+    /// # Errors
+    /// As for [`Cache::ensure`].
+    pub async fn ensure_at(self, target: impl AsRef<Path>) -> Result<EnsureOutcome> {
+        task::check()?;
+        self.spec()?;
+        let (path, digest, size) = (target.as_ref().to_path_buf(), self.digest()?, self.size);
+        if blocking(move || matches(&path, digest, size)).await? {
+            return Ok(EnsureOutcome::AlreadyPresent);
+        }
+        self.place(target.as_ref()).await.map(|()| EnsureOutcome::Downloaded)
+    }
+
+    /// Gets one file, checks it, and places it in one step.
+    async fn place(self, target: &Path) -> Result<()> {
+        // A target with a compressed file's name keeps the compressed bytes.
+        let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(compressed::is_compressed);
+        let (name, size) = (self.name(), self.size);
+        let snapshot = self.keep_compressed(keep).await?;
+        let (blob, target) = (snapshot.single_file(&name, size)?.blob.clone(), target.to_path_buf());
+        blocking(move || place::place_one(&blob, &target)).await?;
+        drop(snapshot);
+        Ok(())
+    }
 }
 
-/// The candidate that the target is right for.
-fn right_for(target: &Path, candidates: &[Candidate]) -> Result<Option<usize>> {
+/// The position of the candidate that the target matches.
+fn matching(target: &Path, candidates: &[Candidate]) -> Result<Option<usize>> {
     for (at, candidate) in candidates.iter().enumerate() {
-        if (at == 0 || candidate.sha256.is_some()) && is_right(target, candidate.sha256, candidate.size)? {
+        if (at == 0 || candidate.sha256.is_some()) && matches(target, candidate.sha256, candidate.size)? {
             return Ok(Some(at));
         }
     }
     Ok(None)
 }
 
-fn is_right(target: &Path, sha256: Option<Sha256>, size: Option<u64>) -> Result<bool> {
+fn matches(target: &Path, sha256: Option<Sha256>, size: Option<u64>) -> Result<bool> {
     let Ok(metadata) = fs_err::metadata(target) else { return Ok(false) };
     if !metadata.is_file() || size.is_some_and(|size| size != metadata.len()) {
         return Ok(false);

@@ -1,15 +1,14 @@
-//! [`Evictions`]: what a get or an import evicted, by the quota and the time to live of the store.
+//! [`Evictions`]: versions and files evicted after a get or an import, by the quota and time to live of the store.
 
 use cache_store::Store;
 
-use crate::request::resolution::short;
 use crate::units::Size;
 use crate::{EvictStep, EvictTarget, Result, Sha256};
 
 /// Steps that a warning names.
 const NAMED: usize = 3;
 
-/// What was evicted, and the warnings that say so.
+/// Eviction steps, and the warnings about them.
 #[derive(Debug, Default)]
 pub(crate) struct Evictions {
     pub(crate) steps: Vec<EvictStep>,
@@ -59,7 +58,7 @@ fn list(store: &Store, steps: &[&EvictStep]) -> Result<Option<String>> {
 fn name(store: &Store, what: &EvictTarget) -> Result<String> {
     Ok(match what {
         EvictTarget::Version(version) if store.versions(&version.model)?.is_empty() => version.model.to_string(),
-        EvictTarget::Version(version) => format!("{}@{}", version.model, short(version.commit.as_str())),
+        EvictTarget::Version(version) => format!("{}@{}", version.model, version.commit.short()),
         EvictTarget::File { version, path } => format!("{}/{path}", version.model),
         _ => "an unreferenced blob".to_owned(),
     })

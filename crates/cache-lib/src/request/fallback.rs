@@ -1,51 +1,60 @@
-//! What is taken instead when what is wanted cannot be had: another variant, or the file from another place.
+//! Fallbacks: when another candidate is used, and the report of which one was.
+//!
+//! Variants of a model, other sources of a file, fallbacks of a registry entry and the candidates of
+//! [`Cache::ensure_any`](crate::Cache::ensure_any) are all used in turn, under one rule: [`is_fallback_eligible`].
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
-use cache_formats::variants::{self, QuantByPath, Variant};
 use serde::Serialize;
 
 use crate::request::fallback_policy::Fallback;
-use crate::request::get::Wanted;
-use crate::request::gguf_headers as headers;
-use crate::request::resolution::Look;
-use crate::{Cache, Error, ErrorKind, Get, ModelId, ModelRef, Result, Sha256, Snapshot};
+use crate::{Error, ErrorKind, ModelRef, Result, Sha256};
 
-/// What a [`Get`] may take instead of what it wants.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Instead {
-    variants: Option<Fallback>,
-    places: Vec<Candidate>,
+/// Whether the next candidate is used after this error.
+///
+/// Yes where another candidate can succeed: it is missing, out of reach, too large, corrupted, or access to it is
+/// denied. Wrong bytes are never used: they are kept in quarantine, and the mismatch is in the report. A gated candidate
+/// is like a missing one to this caller. No where the request, the machine, the store or the time is the cause, because
+/// the next candidate would meet it too.
+pub(crate) fn is_fallback_eligible(error: &Error) -> bool {
+    use ErrorKind as K;
+    matches!(error.kind(), K::NotFound | K::NotCached | K::Integrity | K::Network | K::NoSpace | K::Unauthorized)
 }
 
-impl Instead {
+/// Fallbacks that the caller of a [`Get`](crate::Get) allows.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Alternatives {
+    pub(crate) variants: Option<Fallback>,
+    pub(crate) sources: Vec<Candidate>,
+}
+
+impl Alternatives {
     pub(crate) fn is_empty(&self) -> bool {
-        self.variants.is_none() && self.places.is_empty()
+        self.variants.is_none() && self.sources.is_empty()
     }
 }
 
-/// One place of a file, and what its bytes must be.
+/// One source of a file, and the digest and size that its bytes must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where it is: a reference to one file.
+    /// Reference to one file.
     pub reference: ModelRef,
-    /// The digest it must have.
+    /// Expected SHA-256.
     pub sha256: Option<Sha256>,
-    /// Its size in bytes.
+    /// Expected size in bytes.
     pub size: Option<u64>,
 }
 
 impl Candidate {
-    /// A file of which only the place is known.
+    /// A candidate without a digest and a size.
     #[must_use]
     pub fn new(reference: ModelRef) -> Self {
         Self { reference, sha256: None, size: None }
     }
 }
 
-/// Written as `https://host/file#sha256=…&size=…`, both optional; the size in bytes.
+/// Parses `https://host/file#sha256=…&size=…`, both optional; the size in bytes.
 impl FromStr for Candidate {
     type Err = Error;
 
@@ -70,244 +79,144 @@ impl FromStr for Candidate {
     }
 }
 
-/// What there was to choose from.
+/// Kind of the candidates of a [`FallbackReport`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Chosen {
+#[non_exhaustive]
+pub enum FallbackKind {
     /// Variants of one model.
     Variant,
-    /// Places of one file.
+    /// Sources of one file.
     Source,
+    /// Models that a registry entry names.
+    Model,
 }
 
-/// Which of several was taken, and why none of those before it.
+/// The candidate that was used, and why those before it were skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Choice {
-    /// Whether variants or places were chosen from.
+pub struct FallbackReport {
+    /// Kind of the candidates.
     #[serde(skip)]
-    pub of: Chosen,
-    /// What was wanted in the first place; `None` where a policy was free to choose.
-    pub wanted: Option<String>,
-    /// What was taken.
-    pub taken: String,
-    /// What came before it and was passed over, in order.
-    pub passed: Vec<Passed>,
+    pub kind: FallbackKind,
+    /// The requested candidate; `None` where a policy was free to choose.
+    #[serde(rename = "wanted")]
+    pub requested: Option<String>,
+    /// The candidate that was used.
+    #[serde(rename = "taken")]
+    pub used: String,
+    /// The candidates before it, in order.
+    #[serde(rename = "passed")]
+    pub skipped: Vec<Skipped>,
 }
 
-impl Choice {
-    /// Whether it is another one than was wanted.
+impl FallbackReport {
+    /// Whether another candidate than the first was used.
     #[must_use]
-    pub fn is_other(&self) -> bool {
-        !self.passed.is_empty()
+    pub fn is_fallback(&self) -> bool {
+        !self.skipped.is_empty()
     }
 }
 
-/// For people: `using Q4_K_S; skipped Q4_K_M: …`.
-impl fmt::Display for Choice {
+/// Formats as `using Q4_K_S; skipped Q4_K_M: …`.
+impl fmt::Display for FallbackReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "using {}", self.taken)?;
-        self.passed.iter().try_for_each(|passed| write!(f, "; skipped {}: {}", passed.name, passed.reason))
+        write!(f, "using {}", self.used)?;
+        self.skipped.iter().try_for_each(|skipped| write!(f, "; skipped {}: {}", skipped.name, skipped.reason))
     }
 }
 
-/// Something that was passed over.
+/// A candidate that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Passed {
-    /// The variant, or the reference.
+pub struct Skipped {
+    /// The variant or the reference.
     pub name: String,
-    /// Why, for people.
+    /// Message of the error.
     pub reason: String,
-    /// The kind of trouble.
+    /// Kind of the error.
     pub kind: ErrorKind,
 }
 
-impl Get {
-    /// Takes another variant when the wanted one is absent, fails, or does not fit. [`Snapshot::choice`] says which.
-    /// [`Get::peek`] knows no fallback.
-    pub fn fallback(mut self, fallback: Fallback) -> Self {
-        self.instead.variants = Some(fallback);
-        self
-    }
-
-    /// Takes the file from another place when it is absent, fails, or is not what it should be. May be said several
-    /// times. A place without a digest of its own must have the digest of [`Get::sha256`], if that is given.
-    pub fn or_from(mut self, candidate: Candidate) -> Self {
-        self.instead.places.push(candidate);
-        self
-    }
-
-    /// Also files that belong to the wanted ones: `mmproj` for the projector of a model that sees or hears, else a
-    /// pattern as for [`Get::include`].
-    pub fn with(mut self, companion: impl Into<String>) -> Self {
-        self.with.push(companion.into());
-        self
-    }
-
-    /// The bytes that the one wanted file must have, where its source tells.
-    pub fn size(mut self, bytes: u64) -> Self {
-        self.size = Some(bytes);
-        self
-    }
+/// Warning that another model is used.
+pub(crate) fn fallback_warning(requested: &str, reason: &str, used: &str) -> String {
+    format!("{requested} is not available ({reason}); using {used} instead")
 }
 
-impl Cache {
-    /// The variants of a version, the largest first. Where names do not tell, headers are asked: those of files in
-    /// the store, and by a request for a few kilobytes those of the others.
+/// The candidates of one request that were tried and failed.
+#[derive(Debug)]
+pub(crate) struct Attempts {
+    /// Beginning of the error when all fail: `org/name is not available`.
+    subject: String,
+    skipped: Vec<(String, Error)>,
+}
+
+impl Attempts {
+    pub(crate) fn new(subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), skipped: Vec::new() }
+    }
+
+    /// Skips a candidate that failed.
     ///
     /// # Errors
-    /// When the store cannot be read. A header that cannot be had leaves a variant without its name.
-    pub async fn variants(&self, look: &Look) -> Result<Vec<Variant>> {
-        let reference = ModelRef::of(look.version().model.clone());
-        let wanted = self.get(reference).wanted()?;
-        let told = match headers::all(self, &wanted, look.manifest()).await {
-            Err(error) if error.kind() == ErrorKind::Storage => return Err(error),
-            told => told.unwrap_or_default(),
+    /// Its error where no other candidate is used after it.
+    pub(crate) fn skip(&mut self, name: impl Into<String>, error: Error) -> Result<&Error> {
+        if !is_fallback_eligible(&error) {
+            return Err(error);
+        }
+        self.skipped.push((name.into(), error));
+        Ok(&self.skipped[self.skipped.len() - 1].1)
+    }
+
+    pub(crate) fn report(&self, kind: FallbackKind, requested: Option<String>, used: String) -> FallbackReport {
+        let skipped = self.skipped.iter().map(|(name, error)| Skipped {
+            name: name.clone(),
+            reason: error.to_string(),
+            kind: error.kind(),
+        });
+        FallbackReport { kind, requested, used, skipped: skipped.collect() }
+    }
+
+    /// The errors of the skipped candidates, in order.
+    pub(crate) fn into_errors(self) -> Vec<Error> {
+        self.skipped.into_iter().map(|(_, error)| error).collect()
+    }
+
+    /// The error of the only candidate, or one that names each: of the kind of the first that is more than missing.
+    pub(crate) fn into_error(mut self) -> Error {
+        if self.skipped.len() == 1 {
+            return self.skipped.swap_remove(0).1;
+        }
+        let missing = |error: &Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotCached);
+        let worst = self.skipped.iter().map(|(_, error)| error).find(|error| !missing(error));
+        let Some(worst) = worst.or_else(|| self.skipped.first().map(|(_, error)| error)) else {
+            return Error::new(ErrorKind::NotFound, format!("{}: there is none to try", self.subject));
         };
-        Ok(variants::variants(look.manifest(), &told))
+        let reasons: Vec<String> = self.skipped.iter().map(|(name, error)| format!("{name}: {error}")).collect();
+        let mut error = Error::new(worst.kind(), format!("{}: {}", self.subject, reasons.join("; ")));
+        error = worst.hint().map_or(error.clone(), |hint| error.with_hint(hint));
+        error = worst.reason().map_or(error.clone(), |reason| error.with_reason(reason));
+        worst.subject().map_or(error.clone(), |subject| error.with_subject(subject))
     }
 }
 
-/// Whether something else may be tried after this. Not when the user or the store is what is wrong.
-pub(crate) fn goes_on(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::NotFound | ErrorKind::NotCached | ErrorKind::Integrity | ErrorKind::Network | ErrorKind::NoSpace
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Gets what is wanted, or what may be taken instead.
-pub(crate) async fn run(get: &Get, wanted: Wanted) -> Result<Snapshot> {
-    let name = wanted.reference.to_string();
-    let sha256 = wanted.told.sha256;
-    let first = match &get.instead.variants {
-        Some(fallback) => another_variant(get, wanted, fallback).await,
-        None => get.run_for(wanted, None).await,
-    };
-    let places = &get.instead.places;
-    let mut passed = match first {
-        Err(error) if goes_on(&error) && !places.is_empty() => vec![(name.clone(), error)],
-        Ok(snapshot) if get.instead.variants.is_none() => {
-            return Ok(chosen(snapshot, Chosen::Source, Some(name.clone()), name, &[]));
+    #[test]
+    fn wrong_bytes_and_denied_access_are_skipped() {
+        let mut attempts = Attempts::new("m is not available");
+        for kind in [ErrorKind::NotFound, ErrorKind::Integrity, ErrorKind::Unauthorized, ErrorKind::NoSpace] {
+            attempts.skip(kind.as_str(), Error::new(kind, "no")).unwrap();
         }
-        other => return other,
-    };
-    for place in places {
-        let taken = place.reference.to_string();
-        match from(get, place, sha256).await {
-            Ok(snapshot) => return Ok(chosen(snapshot, Chosen::Source, Some(name), taken, &passed)),
-            Err(error) if goes_on(&error) => passed.push((taken, error)),
-            Err(error) => return Err(error),
+        for kind in [ErrorKind::Usage, ErrorKind::Storage, ErrorKind::Interrupted, ErrorKind::TimedOut] {
+            assert_eq!(attempts.skip("x", Error::new(kind, "no")).unwrap_err().kind(), kind);
         }
-    }
-    Err(none_left(&format!("{name} is not available from any source"), &passed))
-}
-
-async fn from(get: &Get, place: &Candidate, sha256: Option<Sha256>) -> Result<Snapshot> {
-    let mut other = get.cache.get(&place.reference).progress(Arc::clone(&get.progress));
-    if let Some(sha256) = place.sha256.or(sha256) {
-        other = other.sha256(sha256);
-    }
-    other.size = place.size;
-    let snapshot = other.await?;
-    if !matches!(place.reference.model, ModelId::Url(_)) && snapshot.files().len() != 1 {
-        let files = snapshot.files().len();
-        return Err(Error::new(ErrorKind::Usage, format!("{} has {files} files, expected one", place.reference))
-            .with_hint("name the file: org/name/path, or a URL"));
-    }
-    check_size(&snapshot, &place.reference, place.size)?;
-    Ok(snapshot)
-}
-
-/// What a source did not tell beforehand.
-pub(crate) fn check_size(snapshot: &Snapshot, reference: &dyn fmt::Display, size: Option<u64>) -> Result<()> {
-    match size {
-        Some(size) if size != snapshot.size() => Err(Error::new(
-            ErrorKind::Integrity,
-            format!("{reference}: wrong size: expected {size} bytes, the source has {}", snapshot.size()),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// All variants are looked at in one version, so that one request for the listing does.
-async fn another_variant(get: &Get, wanted: Wanted, fallback: &Fallback) -> Result<Snapshot> {
-    let cache = &get.cache;
-    if wanted.selection.path.is_some() || matches!(wanted.reference.model, ModelId::Url(_)) {
-        return Err(Error::new(ErrorKind::Usage, format!("{} is one file and has no variants", wanted.reference))
-            .with_hint("leave out the file, or give a URL as fallback: https://host/file"));
-    }
-    let listing = Look::resolve(cache, &listing(&wanted)).await?;
-    let told = match headers::all(cache, &wanted, listing.manifest()).await {
-        // Those that names tell of may be had all the same.
-        Err(error) if goes_on(&error) => QuantByPath::new(),
-        told => told?,
-    };
-    let all = variants::variants(listing.manifest(), &told);
-    let model = &listing.version().model;
-    let plan = fallback.plan(wanted.selection.variant.as_deref(), &all)?;
-    let mut passed = Vec::new();
-    for (name, refused) in plan {
-        let tried = match refused {
-            Some(error) => Err(error),
-            None => get.run_for(of_variant(&wanted, &name, &told), Some(&listing)).await,
-        };
-        match tried {
-            Ok(snapshot) => {
-                return Ok(chosen(snapshot, Chosen::Variant, wanted.selection.variant.clone(), name, &passed));
-            }
-            Err(error) if goes_on(&error) => passed.push((name, error)),
-            Err(error) => return Err(error),
-        }
-    }
-    if all.is_empty() {
-        return Err(Error::new(ErrorKind::NotFound, format!("{model} has no GGUF variants"))
-            .with_hint("leave out the fallback")
-            .with_reason(crate::Reason::NoVariants));
-    }
-    Err(none_left(&format!("no variant of {model} is available"), &passed))
-}
-
-fn listing(wanted: &Wanted) -> Wanted {
-    let mut wish = wanted.clone();
-    wish.selection.listing = true;
-    wish.selection.variant = None;
-    wish.told.sha256 = None;
-    wish
-}
-
-fn of_variant(wanted: &Wanted, name: &str, told: &QuantByPath) -> Wanted {
-    let mut wish = wanted.clone();
-    wish.selection.variant = Some(name.to_owned());
-    wish.selection.told.clone_from(told);
-    wish.reference.variant = Some(name.to_owned());
-    wish
-}
-
-fn chosen(
-    snapshot: Snapshot,
-    of: Chosen,
-    wanted: Option<String>,
-    taken: String,
-    passed: &[(String, Error)],
-) -> Snapshot {
-    let told =
-        |(name, error): &(String, Error)| Passed { name: name.clone(), reason: error.to_string(), kind: error.kind() };
-    snapshot.chosen(Choice { of, wanted, taken, passed: passed.iter().map(told).collect() })
-}
-
-/// One error for all that was tried, each with its reason: of the kind of the first that is more than absent.
-pub(crate) fn none_left(what: &str, passed: &[(String, Error)]) -> Error {
-    let absent = |error: &Error| matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotCached);
-    let worst = passed.iter().map(|(_, error)| error).find(|error| !absent(error));
-    let Some(worst) = worst.or_else(|| passed.first().map(|(_, error)| error)) else {
-        return Error::new(ErrorKind::NotFound, format!("{what}: there is none to try"));
-    };
-    let reasons: Vec<String> = passed.iter().map(|(name, error)| format!("{name}: {error}")).collect();
-    let error = Error::new(worst.kind(), format!("{what}: {}", reasons.join("; ")));
-    match worst.hint() {
-        Some(hint) => error.with_hint(hint),
-        None => error,
+        let report = attempts.report(FallbackKind::Source, None, "d".to_owned());
+        assert_eq!(report.skipped.len(), 4);
+        let error = attempts.into_error();
+        assert_eq!(error.kind(), ErrorKind::Integrity, "the first that is more than missing");
+        assert!(error.message().starts_with("m is not available: not-found: no; integrity: no; "), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! [`Fallback`]: which variant is taken when the wanted one cannot be had.
+//! [`Fallback`]: the variants to use when the requested one is not available.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,37 +8,38 @@ use cache_formats::variants::{NamedBy, Variant};
 use crate::units::{self, Size};
 use crate::{Error, ErrorKind, Result, machine_memory};
 
-/// One way to find the next variant to try.
+/// A way to find the next variant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Policy {
+pub enum FallbackPolicy {
     /// The variant with this name.
     Variant(String),
     /// The next smaller ones, one by one.
     Smaller,
-    /// The largest that fits on the disk and in the quota, and is not above the wanted one.
+    /// The largest that fits on the disk and in the quota, and is not larger than the requested one.
     FitsDisk,
-    /// The largest that fits in so many bytes of memory, and is not above the wanted one; `None` for the memory of
-    /// this machine. Nothing larger is taken, the wanted variant included.
+    /// The largest that fits in this many bytes of memory, and is not larger than the requested one.
+    ///
+    /// `None` for the memory of this machine. Nothing larger is used, the requested variant included.
     FitsMemory(Option<u64>),
 }
 
-/// What is tried in turn when the wanted variant is absent, fails, or does not fit.
+/// Variants to use in turn when the requested one is missing, fails, or does not fit.
 ///
 /// Written as names and policies with commas between: `Q4_K_S,Q3_K_M`, `smaller`, `fits-disk`, `fits-memory:8GB`,
-/// `Q4_K_S,smaller`. Without a wanted variant a policy chooses among all.
+/// `Q4_K_S,smaller`. Without a requested variant a policy chooses among all.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fallback(Vec<Policy>);
+pub struct Fallback(Vec<FallbackPolicy>);
 
 impl Fallback {
     /// These, in turn.
-    pub fn new(policies: impl IntoIterator<Item = Policy>) -> Self {
+    pub fn new(policies: impl IntoIterator<Item = FallbackPolicy>) -> Self {
         Self(policies.into_iter().collect())
     }
 
     /// The policies, in turn.
     #[must_use]
-    pub fn policies(&self) -> &[Policy] {
+    pub fn policies(&self) -> &[FallbackPolicy] {
         &self.0
     }
 
@@ -46,7 +47,7 @@ impl Fallback {
     fn memory(&self) -> Result<Option<u64>> {
         let mut least: Option<u64> = None;
         for policy in &self.0 {
-            let Policy::FitsMemory(given) = policy else { continue };
+            let FallbackPolicy::FitsMemory(given) = policy else { continue };
             let bytes = given.or_else(machine_memory).ok_or_else(|| {
                 Error::new(ErrorKind::Usage, "the memory of this machine is unknown")
                     .with_hint("give the size: fits-memory:8GB")
@@ -56,14 +57,14 @@ impl Fallback {
         Ok(least)
     }
 
-    /// The names of the variants to try, in order, each with the reason why it is out of the question, if it is.
+    /// The variants to use, in order, each with the error that rules it out, if there is one.
     pub(crate) fn plan(&self, wanted: Option<&str>, variants: &[Variant]) -> Result<Vec<(String, Option<Error>)>> {
         let memory = self.memory()?;
         let mut names: Vec<String> = wanted.map(str::to_owned).into_iter().collect();
         for policy in &self.0 {
             match policy {
-                Policy::Variant(name) => names.push(name.clone()),
-                Policy::Smaller | Policy::FitsDisk | Policy::FitsMemory(_) => {
+                FallbackPolicy::Variant(name) => names.push(name.clone()),
+                FallbackPolicy::Smaller | FallbackPolicy::FitsDisk | FallbackPolicy::FitsMemory(_) => {
                     names.extend(below(wanted, variants).map(|variant| variant.name.clone()));
                 }
             }
@@ -80,7 +81,7 @@ impl Fallback {
     }
 }
 
-/// The variants that are not above the wanted one, the largest first.
+/// The variants that are not larger than the requested one, the largest first.
 fn below<'a>(wanted: Option<&'a str>, variants: &'a [Variant]) -> impl Iterator<Item = &'a Variant> {
     let size = wanted.and_then(|name| variants.iter().find(|variant| variant.is(name))).map(|variant| variant.size);
     let rank = wanted.and_then(rank);
@@ -131,18 +132,18 @@ impl FromStr for Fallback {
                 .with_hint("write Q4_K_S,Q3_K_M or smaller, fits-disk, fits-memory:8GB, or a URL")
         };
         let policy = |word: &str| match word {
-            "smaller" => Ok(Policy::Smaller),
-            "fits-disk" => Ok(Policy::FitsDisk),
-            "fits-memory" => Ok(Policy::FitsMemory(None)),
+            "smaller" => Ok(FallbackPolicy::Smaller),
+            "fits-disk" => Ok(FallbackPolicy::FitsDisk),
+            "fits-memory" => Ok(FallbackPolicy::FitsMemory(None)),
             _ => {
                 if let Some(size) = word.strip_prefix("fits-memory:") {
-                    return units::parse_size(size).map(|size| Policy::FitsMemory(Some(size)));
+                    return units::parse_size(size).map(|size| FallbackPolicy::FitsMemory(Some(size)));
                 }
                 let fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
                 if word.is_empty() || !word.chars().all(fine) {
                     return Err(nonsense(word));
                 }
-                Ok(Policy::Variant(word.to_owned()))
+                Ok(FallbackPolicy::Variant(word.to_owned()))
             }
         };
         text.split(',').map(|word| policy(word.trim())).collect::<Result<_>>().map(Self)
@@ -156,11 +157,11 @@ impl fmt::Display for Fallback {
                 f.write_str(",")?;
             }
             match policy {
-                Policy::Variant(name) => f.write_str(name)?,
-                Policy::Smaller => f.write_str("smaller")?,
-                Policy::FitsDisk => f.write_str("fits-disk")?,
-                Policy::FitsMemory(None) => f.write_str("fits-memory")?,
-                Policy::FitsMemory(Some(bytes)) => write!(f, "fits-memory:{bytes}")?,
+                FallbackPolicy::Variant(name) => f.write_str(name)?,
+                FallbackPolicy::Smaller => f.write_str("smaller")?,
+                FallbackPolicy::FitsDisk => f.write_str("fits-disk")?,
+                FallbackPolicy::FitsMemory(None) => f.write_str("fits-memory")?,
+                FallbackPolicy::FitsMemory(Some(bytes)) => write!(f, "fits-memory:{bytes}")?,
             }
         }
         Ok(())
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_one_comes_first_and_nothing_twice() {
+    fn plan_starts_with_the_requested_variant() {
         assert_eq!(plan("Q4_K_S,q4_k_m,Q9_X", Some("Q4_K_M")), ["Q4_K_M", "Q4_K_S", "Q9_X"]);
         assert_eq!(plan("smaller", Some("Q4_K_M")), ["Q4_K_M", "Q4_K_S", "IQ4_XS", "Q2_K"]);
         assert_eq!(plan("Q2_K,fits-disk", Some("q4_k_m")), ["q4_k_m", "Q2_K", "Q4_K_S", "IQ4_XS"]);
@@ -201,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_one_is_ranked_by_its_name() {
+    fn missing_variant_is_ranked_by_its_name() {
         assert_eq!(plan("smaller", Some("Q5_K_M")), ["Q5_K_M", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q2_K"]);
         assert_eq!(plan("smaller", Some("UD-Q4_K_L")), ["UD-Q4_K_L", "Q4_K_M", "Q4_K_S", "IQ4_XS", "Q2_K"]);
         assert_eq!(plan("smaller", Some("Q3_K_S")), ["Q3_K_S", "Q2_K"]);
     }
 
     #[test]
-    fn memory_bounds_them_all() {
+    fn memory_limit_rules_out_larger_variants() {
         assert_eq!(
             plan("fits-memory:50GB", Some("Q4_K_M")),
             ["no Q4_K_M", "Q4_K_S", "IQ4_XS", "Q2_K"],
@@ -218,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read_and_nonsense_refused() {
+    fn fallback_text_round_trips_or_is_refused() {
         for text in ["Q4_K_S,Q3_K_M", "smaller", "fits-disk", "fits-memory", "fits-memory:8000000000", "Q4_K_S,smaller"]
         {
             assert_eq!(text.parse::<Fallback>().unwrap().to_string(), text);

@@ -1,24 +1,22 @@
 //! The end of a get: manifest, then ref, then view; the lease; the quota.
 
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cache_store::{Blob, Store};
 use cache_transfer::Fetched;
 
 use crate::request::evictions::Evictions;
-use crate::request::get::Wanted;
-use crate::request::resolution::Look;
-use crate::request::snapshot::FetchedFile;
-use crate::units::Size;
+use crate::request::resolution::Resolution;
+use crate::request::snapshot::{FetchedFile, Snapshot};
+use crate::request::spec::FetchSpec;
 use crate::{
-    Bucket, Cache, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, NoProgress, Outcome, Progress, RepoPath,
-    Result, Sha256, Snapshot,
+    Bucket, Cache, Error, ErrorKind, Event, Manifest, ModelId, NoProgress, Outcome, Progress, RepoPath, Result, Sha256,
 };
 
-/// A file that was fetched just now.
+/// A file that was downloaded just now.
 #[derive(Debug)]
-pub(crate) struct Arrived {
+pub(crate) struct DownloadedFile {
     path: RepoPath,
     blob: Blob,
     outcome: Outcome,
@@ -28,7 +26,7 @@ pub(crate) struct Arrived {
     warnings: Vec<String>,
 }
 
-impl Arrived {
+impl DownloadedFile {
     pub(crate) fn new(path: RepoPath, fetched: Fetched) -> Self {
         let Fetched { blob, outcome, verified, source, shares, warnings } = fetched;
         Self { path, blob, outcome, verified, source, shares, warnings }
@@ -39,39 +37,39 @@ impl Arrived {
     }
 }
 
-/// What is to be finished.
-pub(crate) struct Finish<'a> {
-    wanted: &'a Wanted,
-    look: &'a Look,
-    arrived: Vec<Arrived>,
+/// A resolved request whose files are all in the store.
+pub(crate) struct Finalize<'a> {
+    spec: &'a FetchSpec,
+    resolution: &'a Resolution,
+    downloaded: Vec<DownloadedFile>,
     progress: &'a dyn Progress,
 }
 
-impl<'a> Finish<'a> {
-    pub(crate) fn hit(wanted: &'a Wanted, look: &'a Look) -> Self {
-        Self::fetched(wanted, look, Vec::new())
+impl<'a> Finalize<'a> {
+    pub(crate) fn hit(spec: &'a FetchSpec, resolution: &'a Resolution) -> Self {
+        Self::downloaded(spec, resolution, Vec::new())
     }
 
-    pub(crate) fn fetched(wanted: &'a Wanted, look: &'a Look, arrived: Vec<Arrived>) -> Self {
-        Self { wanted, look, arrived, progress: &NoProgress }
+    pub(crate) fn downloaded(spec: &'a FetchSpec, resolution: &'a Resolution, downloaded: Vec<DownloadedFile>) -> Self {
+        Self { spec, resolution, downloaded, progress: &NoProgress }
     }
 
-    /// The same, reporting what is evicted.
-    pub(crate) fn telling(self, progress: &'a dyn Progress) -> Self {
+    /// Receives warnings about evictions.
+    pub(crate) fn progress(self, progress: &'a dyn Progress) -> Self {
         Self { progress, ..self }
     }
 
     fn files(&self, folder: &Path) -> Result<Vec<FetchedFile>> {
-        let mut arrived = self.arrived.iter();
-        let mut files = Vec::with_capacity(self.look.files().len());
-        for state in self.look.files() {
+        let mut downloaded = self.downloaded.iter();
+        let mut files = Vec::with_capacity(self.resolution.files().len());
+        for state in self.resolution.files() {
             let path = state.file.path.clone();
             let link = path.below(folder);
-            // What was missing has arrived, in the same order.
+            // What was missing was downloaded, in the same order.
             let (blob, outcome, verified, source, shares) = match &state.blob {
                 Some(blob) => (blob.clone(), Outcome::Hit, state.file.is_verifiable(), None, Vec::new()),
                 None => {
-                    let new = arrived.find(|new| new.path == path).ok_or_else(|| vanish(&path))?;
+                    let new = downloaded.find(|new| new.path == path).ok_or_else(|| evicted_error(&path))?;
                     (new.blob.clone(), new.outcome, new.verified, new.source.clone(), new.shares.clone())
                 }
             };
@@ -79,129 +77,147 @@ impl<'a> Finish<'a> {
         }
         Ok(files)
     }
+
+    /// The commit that the requested moving name leads to in the store, written if the source has just resolved it.
+    fn write_ref(&self, store: &Store, writable: bool) -> Result<bool> {
+        let version = self.resolution.version();
+        if let Some(revision) = self.resolution.resolved_name().filter(|_| writable) {
+            store.put_ref(&version.model, revision, &version.commit)?;
+        }
+        match self.moving_name() {
+            Some(revision) => Ok(store.resolve_ref(&version.model, revision)?.as_ref() == Some(&version.commit)),
+            None => Ok(false),
+        }
+    }
+
+    fn moving_name(&self) -> Option<&'a crate::Revision> {
+        Some(&self.spec.revision).filter(|revision| revision.as_commit().is_none())
+    }
+
+    /// Writes the view, and checks that it shows each file.
+    fn write_view(&self, store: &Store, manifest: &Manifest, files: &[FetchedFile], named: bool) -> Result<()> {
+        let verified: HashSet<Sha256> = files.iter().map(|file| file.blob.name).collect();
+        let name = self.moving_name().filter(|_| named);
+        let absent = store.materialize_verified(manifest, name, &verified, self.resolution.records())?;
+        if let Some(file) = files.iter().find(|file| absent.contains(&file.path)) {
+            return Err(evicted_error(&file.path));
+        }
+        if store.read_only().is_none() {
+            return Ok(());
+        }
+        let links = |file: &&FetchedFile| same_file(&file.link, &file.blob.path).unwrap_or(false);
+        match files.iter().find(|file| !links(file)) {
+            None => Ok(()),
+            Some(file) => Err(Error::new(
+                ErrorKind::Storage,
+                format!("{} is stored, but {} does not link to it", file.path, file.link.display()),
+            )
+            .with_hint("check whether links work in the folder of the store")
+            .with_reason(crate::Reason::LinksFail)),
+        }
+    }
+
+    /// The path that stands for the snapshot: the one file if the request names one, else the folder.
+    fn path(&self, folder: &Path, files: &[FetchedFile]) -> PathBuf {
+        match (&self.resolution.version().model, &self.spec.selection.path, files) {
+            (_, Some(path), _) => path.below(folder),
+            (ModelId::Url(_), None, [file]) => file.link.clone(),
+            (ModelId::Bucket(bucket), None, [file]) if is_object(bucket, &file.path) => file.link.clone(),
+            (_, None, [file]) if self.spec.selection.variant.is_some() => file.link.clone(),
+            _ => folder.to_path_buf(),
+        }
+    }
 }
 
-/// A blob that was there is no longer: somebody evicted it between the look and the lease.
+/// Cause of an error: a blob was evicted between its resolution and its lease.
 #[derive(Debug)]
-struct Vanished;
+struct Evicted;
 
-impl std::fmt::Display for Vanished {
+impl std::fmt::Display for Evicted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("evicted meanwhile")
     }
 }
 
-impl std::error::Error for Vanished {}
+impl std::error::Error for Evicted {}
 
-pub(crate) fn vanish(path: &RepoPath) -> Error {
+fn evicted_error(path: &RepoPath) -> Error {
     Error::new(ErrorKind::Storage, format!("{path}: evicted by another process during the download"))
         .with_hint("the quota may be too small for parallel downloads: see MODEL_CACHE_QUOTA")
-        .with_source(Vanished)
+        .with_source(Evicted)
 }
 
-pub(crate) fn vanished(error: &Error) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<Vanished>())
+/// Whether an error is that of a file evicted meanwhile.
+pub(crate) fn is_evicted(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<Evicted>())
 }
 
-/// Looks again when something vanished between the look and the lease.
-pub(crate) fn retrying<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+/// Repeats work whose files were evicted between resolution and lease.
+pub(crate) fn retry_if_evicted<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
     for _ in 0..2 {
         match work() {
-            Err(error) if vanished(&error) => {}
+            Err(error) if is_evicted(&error) => {}
             other => return other,
         }
     }
     work()
 }
 
-pub(crate) fn finish(cache: &Cache, finish: &Finish<'_>) -> Result<Snapshot> {
-    let store = cache.store();
-    let version = finish.look.version().clone();
+/// Leases the files, writes manifest, ref and view, enforces the quota, and returns the snapshot.
+pub(crate) fn finalize(cache: &Cache, finalize: &Finalize<'_>) -> Result<Snapshot> {
+    let (store, resolution) = (cache.store(), finalize.resolution);
+    let version = resolution.version().clone();
     let folder = store.snapshot_path(&version);
-    let files = finish.files(&folder)?;
+    let files = finalize.files(&folder)?;
     let names: Vec<Sha256> = files.iter().map(|file| file.blob.name).collect();
     let lease = store.lease(&names)?;
-    let mut warnings = finish.look.warnings().to_vec();
-    warnings.extend(finish.arrived.iter().flat_map(|new| new.warnings.iter().cloned()));
-    let manifest = with_blobs(finish.look.manifest(), files.iter().map(|file| (&file.path, file.blob.name)));
+    let mut warnings = resolution.warnings().to_vec();
+    warnings.extend(finalize.downloaded.iter().flat_map(|new| new.warnings.iter().cloned()));
+    let mut manifest = resolution.manifest().clone();
+    files.iter().for_each(|file| manifest.set_blob(&file.path, file.blob.name));
     let writable = store.read_only().is_none();
-    let is_new = finish.look.stored() != Some(&manifest);
-    let moved = finish.look.moved();
-    if !writable || is_new || moved.is_some() {
+    let is_new = resolution.stored() != Some(&manifest);
+    if !writable || is_new || resolution.resolved_name().is_some() {
         // Before anything names them. Otherwise the view shows which are there.
         for file in &files {
             if store.blob(&file.blob.name)?.is_none() {
-                return Err(vanish(&file.path));
+                return Err(evicted_error(&file.path));
             }
         }
     }
     if writable && is_new {
         store.put_manifest(&manifest)?;
     }
-    let arrived = finish.arrived.iter().map(Arrived::path);
-    forget_flights(store, finish.look.manifest(), arrived);
-    let moving = Some(&finish.wanted.revision).filter(|revision| revision.as_commit().is_none());
-    if let Some(revision) = moved.filter(|_| writable) {
-        store.put_ref(&version.model, revision, &version.commit)?;
-    }
-    let here = match moving {
-        Some(revision) => store.resolve_ref(&version.model, revision)?.filter(|commit| *commit == version.commit),
-        None => None,
-    };
-    let sound: HashSet<Sha256> = names.iter().copied().collect();
-    let pointed = moving.filter(|_| here.is_some());
-    let absent = store.materialize_verified(&manifest, pointed, &sound, finish.look.records())?;
-    if let Some(file) = files.iter().find(|file| absent.contains(&file.path)) {
-        return Err(vanish(&file.path));
-    }
-    let leads = |file: &FetchedFile| same_file(&file.link, &file.blob.path).unwrap_or(false);
-    if let Some(file) = files.iter().find(|file| !writable && !leads(file)) {
-        return Err(Error::new(
-            ErrorKind::Storage,
-            format!("{} is stored, but {} does not link to it", file.path, file.link.display()),
-        )
-        .with_hint("check whether links work in the folder of the store")
-        .with_reason(crate::Reason::LinksFail));
-    }
+    let downloaded = finalize.downloaded.iter().map(DownloadedFile::path);
+    forget_fetch_status(store, resolution.manifest(), downloaded);
+    let named = finalize.write_ref(store, writable)?;
+    finalize.write_view(store, &manifest, &files, named)?;
     store.touch(&version)?;
     let mut evicted = Vec::new();
-    if writable && !finish.arrived.is_empty() {
+    if writable && !finalize.downloaded.is_empty() {
         let evictions = Evictions::make(store, &names)?;
-        evictions.warnings.iter().for_each(|warning| finish.progress.event(&Event::Warning(warning)));
+        evictions.warnings.iter().for_each(|warning| finalize.progress.event(&Event::Warning(warning)));
         warnings.extend(evictions.warnings);
         evicted = evictions.steps;
     }
-    let path = match (&version.model, &finish.wanted.selection.path, &files[..]) {
-        (_, Some(path), _) => path.below(&folder),
-        (ModelId::Url(_), None, [file]) => file.link.clone(),
-        (ModelId::Bucket(bucket), None, [file]) if is_object(bucket, &file.path) => file.link.clone(),
-        (_, None, [file]) if finish.wanted.selection.variant.is_some() => file.link.clone(),
-        _ => folder.clone(),
-    };
-    let fallback = finish.look.is_stale();
-    let revision = finish.wanted.revision.clone();
-    let snapshot = Snapshot::new(version, revision, folder, path, files, warnings, lease);
-    Ok(snapshot.with_stale(fallback).with_evicted(evicted))
+    let path = finalize.path(&folder, &files);
+    let snapshot = Snapshot::new(version, finalize.spec.revision.clone(), lease);
+    let snapshot = snapshot.with_files(folder, path, files).with_warnings(warnings);
+    Ok(snapshot.with_stale(resolution.is_stale()).with_evicted(evicted))
 }
 
-/// Removes what flights of files without a digest have left: their blobs are named by the stored manifest now.
-pub(crate) fn forget_flights<'a>(store: &Store, listed: &Manifest, arrived: impl Iterator<Item = &'a RepoPath>) {
-    for path in arrived {
+/// Removes the fetch status of files without a digest: the stored manifest names their blobs now.
+pub(crate) fn forget_fetch_status<'a>(
+    store: &Store,
+    listed: &Manifest,
+    downloaded: impl Iterator<Item = &'a RepoPath>,
+) {
+    for path in downloaded {
         let Some(file) = listed.file(path).filter(|file| file.digests.sha256.is_none()) else { continue };
         if let Err(error) = store.forget_ended(&Store::partial_key(&listed.version, file)) {
-            tracing::debug!(%error, %path, "the status of a flight stays");
+            tracing::debug!(%error, %path, "the status of a fetch was not removed");
         }
     }
-}
-
-fn with_blobs<'a>(manifest: &Manifest, blobs: impl Iterator<Item = (&'a RepoPath, Sha256)>) -> Manifest {
-    let mut manifest = manifest.clone();
-    for (path, blob) in blobs {
-        if let Ok(at) = manifest.files.binary_search_by(|file| file.path.cmp(path)) {
-            manifest.files[at].blob = Some(blob);
-        }
-    }
-    manifest
 }
 
 /// Whether a bucket's prefix is that of this one object, rather than of a folder that holds it.
@@ -211,37 +227,13 @@ fn is_object(bucket: &Bucket, path: &RepoPath) -> bool {
 
 /// Whether two paths lead to one file.
 #[cfg(unix)]
-pub(crate) fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
+fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::MetadataExt as _;
     let (a, b) = (fs_err::metadata(a)?, fs_err::metadata(b)?);
     Ok((a.dev(), a.ino()) == (b.dev(), b.ino()))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
+fn same_file(a: &Path, b: &Path) -> std::io::Result<bool> {
     Ok(fs_err::canonicalize(a)? == fs_err::canonicalize(b)?)
-}
-
-/// Whether there is room for all of it, before the first byte.
-pub(crate) fn preflight(cache: &Cache, missing: &[FileEntry]) -> Result<()> {
-    has_room(cache, missing.iter().filter_map(|file| file.size).fold(0, u64::saturating_add))
-}
-
-/// Whether there is room for so many bytes more.
-pub(crate) fn has_room(cache: &Cache, needed: u64) -> Result<()> {
-    let free = cache.store().free_space()?;
-    if needed <= free {
-        return Ok(());
-    }
-    // What an earlier run has begun has its room already.
-    let begun = cache.store().debris()?.partial.bytes;
-    if needed <= free.saturating_add(begun) {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorKind::NoSpace,
-        format!("disk full: {} needed, {} free in {}", Size(needed), Size(free), cache.store().root().display()),
-    )
-    .with_hint("free disk space, or choose another disk for the store")
-    .with_reason(crate::Reason::DiskFull))
 }

@@ -1,6 +1,6 @@
-//! Asking GGUF headers what file names do not tell.
+//! Quantizations from GGUF headers, for files whose names do not say.
 //!
-//! What was learnt over the network is not written down: once a file is in the store its header is read from there.
+//! Headers read over the network are not stored: once a file is in the store its header is read from there.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,65 +11,65 @@ use cache_formats::gguf::{Header, HeaderError};
 use cache_formats::variants::{self, QuantByPath};
 use futures::TryStreamExt as _;
 
-use crate::request::get::Wanted;
 use crate::request::selection::Selection;
+use crate::request::spec::FetchSpec;
 use crate::task::blocking;
 use crate::{ByteRange, Cache, Error, ErrorKind, FileEntry, Manifest, Result, Source, Version};
 
-/// Most files whose headers are asked for.
+/// Most files whose headers are read.
 const FILES: usize = 8;
 /// How much of a file is read first, in bytes: enough where the tokens come last.
 const FIRST: u64 = 64 << 10;
 /// How much of a file is read at most, in bytes.
 const MOST: u64 = 16 << 20;
 
-/// The wanted files. What names do not tell is read from the headers of the files that are in the store.
-pub(crate) fn choose(cache: &Cache, selection: &Selection, manifest: &Manifest) -> Result<Vec<usize>> {
+/// Selects the requested files, with the headers of files in the store where names do not say.
+pub(crate) fn select(cache: &Cache, selection: &Selection, manifest: &Manifest) -> Result<Vec<usize>> {
     let chosen = selection.choose(manifest);
     match &chosen {
         Err(error) if error.kind() == ErrorKind::NotFound && selection.variant.is_some() => {
-            let mut told = selection.told.clone();
-            for file in variants::unnamed(manifest, &told).into_iter().take(FILES).cloned().collect::<Vec<_>>() {
+            let mut quants = selection.header_quants.clone();
+            for file in variants::unnamed(manifest, &quants).into_iter().take(FILES).cloned().collect::<Vec<_>>() {
                 if let Some(blob) = cache.store().find(&file)?
                     && let Some(name) = of_file(&blob.path)?
                 {
-                    told.insert(file.path, name);
+                    quants.insert(file.path, name);
                 }
             }
-            if told == selection.told {
+            if quants == selection.header_quants {
                 return chosen;
             }
-            let mut knowing = selection.clone();
-            knowing.told = told;
-            knowing.choose(manifest)
+            let mut named = selection.clone();
+            named.header_quants = quants;
+            named.choose(manifest)
         }
         _ => chosen,
     }
 }
 
-/// Whether a variant is wanted that neither names nor the headers in the store tell of, but others might.
-pub(crate) fn needed(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> bool {
-    wanted.selection.variant.is_some()
-        && !variants::unnamed(manifest, &wanted.selection.told).is_empty()
-        && choose(cache, &wanted.selection, manifest).is_err_and(|error| error.kind() == ErrorKind::NotFound)
+/// Whether the requested variant is unknown to names and stored headers, and other headers might name it.
+pub(crate) fn needed(cache: &Cache, spec: &FetchSpec, manifest: &Manifest) -> bool {
+    spec.selection.variant.is_some()
+        && !variants::unnamed(manifest, &spec.selection.header_quants).is_empty()
+        && select(cache, &spec.selection, manifest).is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
-/// The wish, and with it what headers say, if that is needed to know which files are meant.
-pub(crate) async fn learn(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<Wanted> {
-    let mut wish = wanted.clone();
-    if wanted.selection.variant.is_some() {
-        let (own, asked, listing) = (cache.clone(), wanted.clone(), manifest.clone());
+/// The request, with the quantizations from headers if those are needed to select its files.
+pub(crate) async fn with_header_quants(cache: &Cache, spec: &FetchSpec, manifest: &Manifest) -> Result<FetchSpec> {
+    let mut named = spec.clone();
+    if spec.selection.variant.is_some() {
+        let (own, asked, listing) = (cache.clone(), spec.clone(), manifest.clone());
         if blocking(move || Ok(needed(&own, &asked, &listing))).await? {
-            wish.selection.told = all(cache, wanted, manifest).await?;
+            named.selection.header_quants = read_all(cache, spec, manifest).await?;
         }
     }
-    Ok(wish)
+    Ok(named)
 }
 
-/// What the headers of all files say whose names say nothing: of those in the store, and over the network of the rest.
-pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> Result<QuantByPath> {
-    let mut told = wanted.selection.told.clone();
-    let unnamed: Vec<FileEntry> = variants::unnamed(manifest, &told).into_iter().take(FILES).cloned().collect();
+/// Quantizations of all files without a name, from headers in the store and over the network.
+pub(crate) async fn read_all(cache: &Cache, spec: &FetchSpec, manifest: &Manifest) -> Result<QuantByPath> {
+    let mut quants = spec.selection.header_quants.clone();
+    let unnamed: Vec<FileEntry> = variants::unnamed(manifest, &quants).into_iter().take(FILES).cloned().collect();
     for file in unnamed {
         let (own, entry) = (cache.clone(), file.clone());
         let found = blocking(move || match own.store().find(&entry)? {
@@ -82,15 +82,15 @@ pub(crate) async fn all(cache: &Cache, wanted: &Wanted, manifest: &Manifest) -> 
             // The beginning of a compressed file is not that of the model.
             (false, _) if cache.is_offline() || file.compressed.is_some() => None,
             (false, _) => {
-                let source = cache.0.sources.of(&manifest.version.model, wanted.told)?;
-                of_source(&source, &manifest.version, &file, wanted).await?
+                let source = cache.0.sources.of(&manifest.version.model, spec.digests)?;
+                of_source(&source, &manifest.version, &file, spec).await?
             }
         };
         if let Some(name) = name {
-            told.insert(file.path, name);
+            quants.insert(file.path, name);
         }
     }
-    Ok(told)
+    Ok(quants)
 }
 
 fn of_file(path: &Path) -> Result<Option<String>> {
@@ -112,13 +112,13 @@ async fn of_source(
     source: &Arc<dyn Source>,
     version: &Version,
     file: &FileEntry,
-    wanted: &Wanted,
+    spec: &FetchSpec,
 ) -> Result<Option<String>> {
     let mut bytes = Vec::new();
     let mut end = FIRST.min(file.size.unwrap_or(FIRST));
     loop {
         let have = bytes.len() as u64;
-        let options = OpenOptions::range(ByteRange { start: have, end }).budget(wanted.budget.clone());
+        let options = OpenOptions::range(ByteRange { start: have, end }).budget(spec.budget.clone());
         let body = match source.open(version, file, options).await? {
             Opened::File(path) => return local(path).await,
             Opened::Stream(body) => body,
@@ -147,9 +147,9 @@ async fn local(path: PathBuf) -> Result<Option<String>> {
 }
 
 enum Step {
-    /// That is all there is to know.
+    /// The header was read; its quantization, if it names one.
     Done(Option<String>),
-    /// So much of the file is needed, from its beginning.
+    /// Bytes needed, from the beginning of the file.
     More(u64),
 }
 

@@ -1,4 +1,4 @@
-//! [`PartialManifest`]: a version's manifest, stored while its files arrive.
+//! [`PartialManifest`]: a version's manifest, stored while its files are downloaded.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,34 +12,37 @@ use crate::{Manifest, RepoPath, Result};
 /// costs a few hundred bytes for each of these; the blobs of such files are found by the manifest alone.
 const BYTES_PER_ENTRY: u64 = 64 << 10;
 
-/// The manifest of a version under way. It is in the store from the first file on, so that what a killed get finished
-/// belongs to a version, and the next get finds it. No ref points to it before all is there.
+/// The manifest of a version that is being downloaded.
+///
+/// It is in the store from the first file on, so that the files of a killed get belong to a version, and the next get
+/// finds them. No ref points to it before all files are there.
 #[derive(Debug)]
 pub(crate) struct PartialManifest {
     store: Store,
-    state: Mutex<State>,
+    state: Mutex<ManifestState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ManifestState {
     manifest: Manifest,
-    /// Files that are still to come.
+    /// Files not yet downloaded.
     missing: usize,
     stored: bool,
-    /// Bytes of files without a digest that came since it was stored.
+    /// Bytes of files without a digest, since it was stored.
     unfindable: u64,
-    /// Whether anything came since it was stored.
+    /// Whether a file was recorded since it was stored.
     changed: bool,
 }
 
 impl PartialManifest {
     pub(crate) fn new(store: &Store, manifest: Manifest, missing: usize) -> Self {
-        let state = State { manifest, missing, stored: false, unfindable: 0, changed: false };
+        let state = ManifestState { manifest, missing, stored: false, unfindable: 0, changed: false };
         Self { store: store.clone(), state: Mutex::new(state) }
     }
 
-    /// Notes a file that is in the store, or (`None`) one that could not be fetched. A manifest that cannot be stored
-    /// now is an error of the whole get when it ends, not of this file.
+    /// Records a file that is in the store, or (`None`) one that failed.
+    ///
+    /// A manifest that cannot be stored now is an error of the whole get when it ends, not of this file.
     pub(crate) async fn ended(&self, path: &RepoPath, blob: Option<&Blob>) {
         let Some(manifest) = self.note(path, blob) else { return };
         let store = self.store.clone();
@@ -52,7 +55,7 @@ impl PartialManifest {
         }
     }
 
-    /// Stores what was noted since the last time.
+    /// Stores what was recorded since the last time.
     pub(crate) fn flush(&self) -> Result<()> {
         let manifest = {
             let mut state = self.state();
@@ -86,7 +89,7 @@ impl PartialManifest {
         Some(state.manifest.clone())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ManifestState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! Which files of a version are wanted.
+//! [`Selection`]: the requested files of a version.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::{Error, ErrorKind, FileEntry, Manifest, ModelId, Reason, RepoPath, Re
 /// The companion that has a name of its own.
 const MMPROJ: &str = "mmproj";
 
-/// The wanted part of a version, as the user wrote it.
+/// The requested part of a version, as the user wrote it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     pub(crate) path: Option<RepoPath>,
     pub(crate) variant: Option<String>,
-    /// What headers have said of files whose names say nothing.
-    pub(crate) told: QuantByPath,
-    /// Only the listing is wanted, and no file.
+    /// Quantizations from headers, of files whose names do not say.
+    pub(crate) header_quants: QuantByPath,
+    /// Only the listing is requested, and no file.
     pub(crate) listing: bool,
     /// The patterns as they were written, for errors: `include '*.gguf'`.
     patterns: Vec<String>,
@@ -59,7 +59,7 @@ impl Selection {
         self
     }
 
-    /// The wanted files, by their place in the manifest.
+    /// The requested files, by their position in the manifest.
     pub(crate) fn choose(&self, manifest: &Manifest) -> Result<Vec<usize>> {
         if self.listing {
             return Ok(Vec::new());
@@ -76,7 +76,7 @@ impl Selection {
             }
         }
         if let Some(variant) = &self.variant {
-            let tagged = variants::find(manifest, &self.told, variant)?;
+            let tagged = variants::find(manifest, &self.header_quants, variant)?;
             chosen.retain(|at| tagged.contains(at));
         }
         let matches = |set: &GlobSet, at: &usize| set.is_match(manifest.files[*at].path.as_str());
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_crosses_folders_and_a_slash_at_the_end_means_all_in_it() {
+    fn pattern_star_crosses_folders_and_slash_ends() {
         let manifest = manifest(&["a.bin", "onnx/model.onnx", "onnx/q/model.bin", "x.json"]);
         assert_eq!(chosen(&patterns(&["*.bin"], &[]), &manifest), ["a.bin", "onnx/q/model.bin"]);
         assert_eq!(chosen(&patterns(&["onnx/"], &[]), &manifest), ["onnx/model.onnx", "onnx/q/model.bin"]);
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_one_file_or_one_folder() {
+    fn path_selects_one_file_or_one_folder() {
         let manifest = manifest(&["onnx/model.onnx", "x.json", "x.json2"]);
         let at = |path: &str| Selection { path: Some(RepoPath::parse(path).unwrap()), ..Selection::default() };
         assert_eq!(chosen(&at("x.json"), &manifest), ["x.json"]);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quantisation_is_a_whole_word_and_takes_all_its_parts() {
+    fn quantization_is_a_whole_word_with_all_parts() {
         let manifest = manifest(&[
             "README.md",
             "m-Q4_K.gguf",

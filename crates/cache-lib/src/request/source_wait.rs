@@ -1,4 +1,4 @@
-//! [`Patience`]: when the cached version is used although its source is still being asked.
+//! [`SourceWait`]: when the cached version is used although its source is still being asked.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -13,12 +13,12 @@ const SILENCE: Duration = Duration::from_secs(8);
 /// The part of a deadline that passes without an answer: the rest is for using the cached version.
 const DEADLINE_PART: u32 = 2;
 
-/// The wait for one source, which ends where further waiting is pointless.
+/// The wait for one source, which ends when no answer is expected soon.
 #[derive(Debug, Clone)]
-pub(crate) struct Patience(Arc<State>);
+pub(crate) struct SourceWait(Arc<WaitState>);
 
 #[derive(Debug)]
-struct State {
+struct WaitState {
     /// Longest time without an answer.
     silence: Duration,
     /// Why the source will not answer soon.
@@ -26,11 +26,11 @@ struct State {
     notify: Notify,
 }
 
-impl Patience {
-    /// The wait within a get that has this deadline.
+impl SourceWait {
+    /// The wait of a get with this deadline.
     pub(crate) fn within(deadline: Option<Duration>) -> Self {
         let silence = deadline.map_or(SILENCE, |deadline| SILENCE.min(deadline / DEADLINE_PART));
-        Self(Arc::new(State { silence, lost: Mutex::default(), notify: Notify::new() }))
+        Self(Arc::new(WaitState { silence, lost: Mutex::default(), notify: Notify::new() }))
     }
 
     /// The budget for asking the source, which reports retries to `progress`.
@@ -75,27 +75,27 @@ mod tests {
     use crate::NoProgress;
 
     #[tokio::test(start_paused = true)]
-    async fn patience_ends_where_waiting_is_pointless() {
+    async fn wait_ends_when_the_source_is_unreachable() {
         let second = Duration::from_secs(1);
         let refused = Error::new(ErrorKind::Network, "connection refused").with_retry(Retry::Briefly);
         let limited = Error::new(ErrorKind::Network, "rate limited");
         for (error, wait, seconds) in
             [(refused.with_unreachable(), second, 0), (limited.clone(), 60 * second, 0), (limited.clone(), second, 8)]
         {
-            let (patience, began) = (Patience::within(None), Instant::now());
+            let (waiting, began) = (SourceWait::within(None), Instant::now());
             let note = RetryNote { host: "h", attempt: 1, wait, error: &error };
-            patience.budget(5, Arc::new(NoProgress)).note(&note);
-            let end = patience.end().await;
+            waiting.budget(5, Arc::new(NoProgress)).note(&note);
+            let end = waiting.end().await;
             assert_eq!(began.elapsed(), seconds * second, "{error}");
             assert_eq!(end.message() == error.message(), seconds == 0, "{end}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_leaves_half_for_the_fallback() {
+    async fn deadline_leaves_half_for_the_cached_version() {
         for (deadline, silence) in [(1000, 500), (6000, 3000), (60_000, 8000)] {
-            let (patience, began) = (Patience::within(Some(Duration::from_millis(deadline))), Instant::now());
-            let end = patience.end().await;
+            let (waiting, began) = (SourceWait::within(Some(Duration::from_millis(deadline))), Instant::now());
+            let end = waiting.end().await;
             assert_eq!(began.elapsed(), Duration::from_millis(silence), "{end}");
         }
     }

@@ -1,4 +1,4 @@
-//! [`Meter`]: hears a get's progress and adds up what it did, for the statistics.
+//! [`UsageRecorder`]: adds up what a get did, from its progress events, for the statistics.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -7,31 +7,31 @@ use std::time::{Duration, Instant};
 
 use cache_store::{Store, Usage};
 
+use crate::request::snapshot::Snapshot;
 use crate::units::{Size, Span};
-use crate::{Error, ErrorKind, Event, ModelRef, Outcome, Progress, RepoPath, Result, Snapshot};
+use crate::{Error, ErrorKind, Event, ModelRef, Outcome, Progress, RepoPath, Result};
 
-/// Stands between a get and whoever hears of its progress. Records what was done when it is dropped: an interrupted
-/// get has fetched bytes too.
-pub(crate) struct Meter {
+/// Records the usage of one get, when it is dropped at the latest: an interrupted get has fetched bytes too.
+pub(crate) struct UsageRecorder {
     store: Store,
     model: Option<String>,
-    heard: Arc<Heard>,
+    usage_progress: Arc<UsageProgress>,
     failure: ErrorKind,
     failed: bool,
 }
 
-/// The listening half.
-pub(crate) struct Heard {
+/// Adds up progress events, and forwards them.
+pub(crate) struct UsageProgress {
     next: Arc<dyn Progress>,
-    sum: Mutex<Sum>,
+    sum: Mutex<UsageTotals>,
 }
 
 #[derive(Default)]
-struct Sum {
+struct UsageTotals {
     usage: Usage,
-    active: BTreeMap<RepoPath, Active>,
-    sources: BTreeMap<String, Source>,
-    /// Files that came without a word of where from: those of this machine, which are taken at once.
+    active: BTreeMap<RepoPath, ActiveFile>,
+    sources: BTreeMap<String, SourceUsage>,
+    /// Files without a reported source: those of this machine, which are taken at once.
     silent: BTreeMap<RepoPath, u64>,
     /// Files and bytes of the get in all, once they are known.
     whole: Option<(usize, u64)>,
@@ -39,11 +39,11 @@ struct Sum {
     complete: (usize, u64),
 }
 
-/// A file on its way.
-struct Active {
+/// A file being downloaded.
+struct ActiveFile {
     source: String,
     resumed: u64,
-    /// Bytes that came, whether or not they were kept.
+    /// Bytes received, whether or not they were kept.
     moved: u64,
     /// Bytes that are counted for single ones of several sources.
     shared: u64,
@@ -53,25 +53,25 @@ struct Active {
 }
 
 #[derive(Default)]
-struct Source {
+struct SourceUsage {
     files: u64,
     bytes: u64,
-    /// Files on their way, and since when there are any.
+    /// Number of files being downloaded, and since when there are any.
     busy: u32,
     since: Option<Instant>,
     time: Duration,
 }
 
-impl Meter {
+impl UsageRecorder {
     pub(crate) fn new(store: &Store, reference: &Result<ModelRef>, next: Arc<dyn Progress>) -> Self {
         let model = reference.as_ref().ok().map(|reference| reference.model.to_string());
-        let heard = Arc::new(Heard { next, sum: Mutex::default() });
-        Self { store: store.clone(), model, heard, failure: ErrorKind::Interrupted, failed: true }
+        let usage_progress = Arc::new(UsageProgress { next, sum: Mutex::default() });
+        Self { store: store.clone(), model, usage_progress, failure: ErrorKind::Interrupted, failed: true }
     }
 
-    /// What the get tells its progress to.
+    /// Receives the progress events of the get.
     pub(crate) fn progress(&self) -> Arc<dyn Progress> {
-        Arc::clone(&self.heard) as Arc<dyn Progress>
+        Arc::clone(&self.usage_progress) as Arc<dyn Progress>
     }
 
     /// Runs the get until its deadline.
@@ -87,7 +87,7 @@ impl Meter {
         match tokio::time::timeout(deadline, get).await {
             Ok(result) => result,
             Err(_) => {
-                let reached = self.heard.sum.lock().unwrap_or_else(PoisonError::into_inner).reached();
+                let reached = self.usage_progress.sum.lock().unwrap_or_else(PoisonError::into_inner).reached();
                 let seconds = deadline.as_secs() + u64::from(deadline.subsec_nanos() > 0);
                 let (model, time) = (self.model.as_deref().unwrap_or("get"), Span(Duration::from_secs(seconds)));
                 let message = format!("{model}: timed out after {time}: {reached}");
@@ -96,12 +96,12 @@ impl Meter {
         }
     }
 
-    /// Notes how the get ended.
+    /// Records the result of the get.
     pub(crate) fn ended(&mut self, result: &Result<Snapshot>) {
         self.failed = result.is_err();
         match result {
             Err(error) => self.failure = error.kind(),
-            Ok(snapshot) => self.heard.attribute(snapshot),
+            Ok(snapshot) => self.usage_progress.attribute(snapshot),
         }
     }
 
@@ -115,7 +115,7 @@ impl Meter {
     fn take(&mut self) -> Option<Usage> {
         // What was never understood is no get.
         let model = self.model.take().filter(|_| !self.failed || self.failure != ErrorKind::Usage)?;
-        let mut usage = self.heard.take();
+        let mut usage = self.usage_progress.take();
         usage.gets = 1;
         if self.failed {
             usage.failures.insert(self.failure.as_str().to_owned(), 1);
@@ -126,7 +126,7 @@ impl Meter {
 }
 
 /// A canceled get is dropped on a thread of the runtime.
-impl Drop for Meter {
+impl Drop for UsageRecorder {
     fn drop(&mut self) {
         if let Some(usage) = self.take() {
             let store = self.store.clone();
@@ -136,7 +136,7 @@ impl Drop for Meter {
 }
 
 /// Records a get that was answered from the store alone.
-pub(crate) fn hit(store: &Store, reference: &ModelRef, snapshot: &Snapshot) {
+pub(crate) fn record_hit(store: &Store, reference: &ModelRef, snapshot: &Snapshot) {
     let mut usage = Usage::default();
     usage.gets = 1;
     usage.hits = snapshot.files().len() as u64;
@@ -145,8 +145,8 @@ pub(crate) fn hit(store: &Store, reference: &ModelRef, snapshot: &Snapshot) {
     store.record_usage(usage);
 }
 
-/// Records a get that was refused by the store alone.
-pub(crate) fn refused(store: &Store, reference: &ModelRef, error: &Error) {
+/// Records a get that failed in the store alone.
+pub(crate) fn record_failure(store: &Store, reference: &ModelRef, error: &Error) {
     let mut usage = Usage::default();
     usage.gets = 1;
     usage.failures.insert(error.kind().as_str().to_owned(), 1);
@@ -154,8 +154,8 @@ pub(crate) fn refused(store: &Store, reference: &ModelRef, error: &Error) {
     store.record_usage(usage);
 }
 
-impl Heard {
-    /// Says where the files came from that nothing was heard of.
+impl UsageProgress {
+    /// Attributes files without progress events to their sources.
     fn attribute(&self, snapshot: &Snapshot) {
         let mut sum = self.sum.lock().unwrap_or_else(PoisonError::into_inner);
         for file in snapshot.files() {
@@ -184,14 +184,14 @@ impl Heard {
     }
 }
 
-impl Progress for Heard {
+impl Progress for UsageProgress {
     fn event(&self, event: &Event<'_>) {
         self.sum.lock().unwrap_or_else(PoisonError::into_inner).take(event, Instant::now());
         self.next.event(event);
     }
 }
 
-impl Sum {
+impl UsageTotals {
     fn take(&mut self, event: &Event<'_>, now: Instant) {
         match event {
             Event::Resolved { files, bytes, .. } => {
@@ -207,8 +207,14 @@ impl Sum {
                 let begun = self.sources.entry((*source).to_owned()).or_default();
                 begun.busy += 1;
                 begun.since.get_or_insert(now);
-                let file =
-                    Active { source: (*source).to_owned(), resumed: *resumed, moved: 0, shared: 0, since: now, waited };
+                let file = ActiveFile {
+                    source: (*source).to_owned(),
+                    resumed: *resumed,
+                    moved: 0,
+                    shared: 0,
+                    since: now,
+                    waited,
+                };
                 self.active.insert((*path).clone(), file);
             }
             Event::Advanced { path, bytes } => {
@@ -218,7 +224,7 @@ impl Sum {
             }
             Event::Waiting { path } => {
                 let none =
-                    || Active { source: String::new(), resumed: 0, moved: 0, shared: 0, since: now, waited: true };
+                    || ActiveFile { source: String::new(), resumed: 0, moved: 0, shared: 0, since: now, waited: true };
                 self.active.entry((*path).clone()).or_insert_with(none).waited = true;
             }
             Event::Shared { path, source, bytes } => self.share(path, source, *bytes, now),
@@ -250,7 +256,7 @@ impl Sum {
         self.complete = (self.complete.0 + 1, self.complete.1.saturating_add(size));
     }
 
-    /// How far the get has come: `3 of 10 files, 1.2 GB of 4.5 GB`.
+    /// Progress of the get: `3 of 10 files, 1.2 GB of 4.5 GB`.
     fn reached(&self) -> String {
         let Some((files, bytes)) = self.whole else { return "no response from the source".to_owned() };
         let partial = self.active.values().map(|file| file.resumed.saturating_add(file.moved + file.shared));
@@ -258,7 +264,7 @@ impl Sum {
         format!("{} of {files} files, {} of {}", self.complete.0, Size(arrived), Size(bytes))
     }
 
-    /// Of a file that several sources bring, what is one's is no longer all of theirs.
+    /// Attributes bytes of a file from several sources to one of them.
     fn share(&mut self, path: &RepoPath, source: &str, bytes: u64, now: Instant) {
         let Some(file) = self.active.get_mut(path) else { return };
         file.moved = file.moved.saturating_sub(bytes);
@@ -269,8 +275,8 @@ impl Sum {
         source.time += now.saturating_duration_since(file.since);
     }
 
-    /// A file is no longer on its way: it is there, with its size, or it is not.
-    fn end(&mut self, file: &Active, now: Instant, there: Option<(u64, Outcome)>) {
+    /// Ends the download of a file; `there` is its size and outcome, `None` if it failed.
+    fn end(&mut self, file: &ActiveFile, now: Instant, there: Option<(u64, Outcome)>) {
         let Some(source) = self.sources.get_mut(&file.source) else { return };
         source.busy = source.busy.saturating_sub(1);
         if source.busy == 0
@@ -311,10 +317,10 @@ mod tests {
     }
 
     #[test]
-    fn time_at_a_source_is_counted_once_for_files_side_by_side() {
+    fn time_of_parallel_files_is_counted_once() {
         let (a, b, begin) = (path("a"), path("b"), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
-        let mut sum = Sum::default();
+        let mut sum = UsageTotals::default();
         let started = |path, resumed| Event::Started { path, size: Some(100), resumed, source: "cdn" };
         sum.take(&started(&a, 0), at(0));
         sum.take(&started(&b, 40), at(1));
@@ -329,9 +335,9 @@ mod tests {
     }
 
     #[test]
-    fn what_another_process_fetched_is_not_counted_as_ours() {
+    fn files_of_another_process_are_not_counted() {
         let (a, now) = (path("a"), Instant::now());
-        let mut sum = Sum::default();
+        let mut sum = UsageTotals::default();
         sum.take(&Event::Waiting { path: &a }, now);
         sum.take(&Event::Started { path: &a, size: Some(9), resumed: 0, source: "cdn" }, now);
         sum.take(&Event::Advanced { path: &a, bytes: 9 }, now);

@@ -1,10 +1,10 @@
-//! Files that are decompressed on their way, and the digests that the user gives for them.
+//! Decompression of files as they are downloaded, and the digests that the user gives for them.
 
 use crate::{Compression, Error, ErrorKind, FileEntry, RepoPath, Result, Sha256};
 
-/// What the user says of the bytes of a plain URL.
+/// Digests that the user gives for the file behind a plain URL.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Told {
+pub(crate) struct DigestOptions {
     /// The digest of the file as it is stored.
     pub(crate) sha256: Option<Sha256>,
     /// The digest of the compressed file.
@@ -13,7 +13,7 @@ pub(crate) struct Told {
     pub(crate) keep: bool,
 }
 
-impl Told {
+impl DigestOptions {
     /// The same, made consistent: a compressed file that is kept is the file that is stored.
     pub(crate) fn checked(mut self) -> Result<Self> {
         if self.keep && self.compressed.is_some() {
@@ -28,7 +28,7 @@ impl Told {
     }
 
     /// Refuses a digest of compressed bytes for a file that is not compressed.
-    pub(crate) fn fits(&self, file: &FileEntry) -> Result<()> {
+    pub(crate) fn check_compressed(&self, file: &FileEntry) -> Result<()> {
         if self.compressed.is_none() || file.compressed.is_some() {
             return Ok(());
         }
@@ -39,12 +39,12 @@ impl Told {
 }
 
 /// Whether a name is that of a compressed file.
-pub(crate) fn is_packed(name: &str) -> bool {
+pub(crate) fn is_compressed(name: &str) -> bool {
     RepoPath::parse(name).is_ok_and(|path| Compression::of(&path).is_some())
 }
 
 #[cfg(feature = "compressed")]
-pub(crate) use wrapped::unpacking;
+pub(crate) use wrapped::decompressing;
 
 #[cfg(feature = "compressed")]
 mod wrapped {
@@ -55,32 +55,32 @@ mod wrapped {
     use cache_inflate::{DecompressedDigests, InflateSource};
     use cache_net::HttpSource;
 
-    use super::Told;
+    use super::DigestOptions;
     use crate::{Digest, Digests, ModelId, RepoPath, Result, Source};
 
-    /// Where the plain file's digest is known from.
+    /// Where the digest of the decompressed file comes from.
     #[derive(Debug)]
-    struct Plain {
-        said: Option<Digest>,
+    struct PlainDigests {
+        given: Option<Digest>,
         http: Arc<HttpSource>,
     }
 
     #[async_trait]
-    impl DecompressedDigests for Plain {
+    impl DecompressedDigests for PlainDigests {
         async fn digests(&self, model: &ModelId, path: &RepoPath, _budget: &RetryBudget) -> Result<Digests> {
-            match self.said {
-                Some(said) => Ok(said.into()),
+            match self.given {
+                Some(given) => Ok(given.into()),
                 None => self.http.digests_beside(model, path).await,
             }
         }
     }
 
-    /// A plain URL whose file is decompressed on its way, if its name says that it is compressed.
-    pub(crate) fn unpacking(http: HttpSource, told: Told) -> Arc<dyn Source> {
+    /// The source of a plain URL whose compressed file is decompressed as it is downloaded.
+    pub(crate) fn decompressing(http: HttpSource, digests: DigestOptions) -> Arc<dyn Source> {
         let http = Arc::new(http);
-        let plain = Plain { said: told.sha256.map(Digest::Sha256), http: Arc::clone(&http) };
+        let plain = PlainDigests { given: digests.sha256.map(Digest::Sha256), http: Arc::clone(&http) };
         let inflated = InflateSource::new(http).with_decompressed_digests(Arc::new(plain));
         // A digest that the user gives is always checked, which takes all compressed bytes.
-        Arc::new(inflated.with_resume(told.compressed.is_none()))
+        Arc::new(inflated.with_resume(digests.compressed.is_none()))
     }
 }

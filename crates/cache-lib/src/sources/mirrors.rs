@@ -1,4 +1,4 @@
-//! [`Mirror`]: another place for the files of models. Only bytes are taken from it, checked by the authority's digests.
+//! [`Mirror`]: another source for the files of models. Bytes from it are checked against the authority's digests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::{
 /// What stands for the model's name in a mirror's address.
 const MODEL: &str = "{model}";
 
-/// A place that has the files of some models too: a mirror of the Hub, a bucket, a folder, a web server.
+/// Another source for the files of some models: a mirror of the Hub, a bucket, a folder, a web server.
 ///
 /// It need not be trusted: bytes are taken from it only for files whose digest the authority gave, and checked. A mirror
 /// that sends wrong bytes is named and not asked again.
@@ -74,7 +74,7 @@ impl Mirror {
         self
     }
 
-    /// Whether it may also say what a model consists of while the authority is down.
+    /// Whether it may also list a model's files while the authority is down.
     #[must_use]
     pub fn trusted(mut self, trusted: bool) -> Self {
         self.trusted = trusted;
@@ -118,15 +118,15 @@ impl Mirror {
         self.token.as_deref()
     }
 
-    /// Where it would have this model, if it is meant for it.
-    pub(crate) fn place_of(&self, model: &ModelId) -> Result<Option<Address>> {
+    /// The address of a model on this mirror, if the mirror is for it.
+    pub(crate) fn address_of(&self, model: &ModelId) -> Result<Option<MirrorAddress>> {
         let name = model.to_string();
         if !self.models.is_empty() && !self.models.iter().any(|glob| glob.is_match(&name)) {
             return Ok(None);
         }
         let web = self.address.starts_with("http://") || self.address.starts_with("https://");
         if let (ModelId::Hub { .. }, true, false) = (model, web, self.address.contains(MODEL)) {
-            return Ok(Some(Address::Hub(self.address.clone())));
+            return Ok(Some(MirrorAddress::Hub(self.address.clone())));
         }
         let ModelId::Hub { name, .. } = model else {
             // A name with slashes and colons is no part of an address.
@@ -135,13 +135,13 @@ impl Mirror {
         self.plain(web, &self.address.replace(MODEL, name.as_str())).map(Some)
     }
 
-    fn plain(&self, web: bool, address: &str) -> Result<Address> {
+    fn plain(&self, web: bool, address: &str) -> Result<MirrorAddress> {
         if web {
-            return Ok(Address::Web(address.to_owned()));
+            return Ok(MirrorAddress::Web(address.to_owned()));
         }
         let reference: ModelRef =
             address.parse().map_err(|error: crate::RefError| refused(&self.address, &error.to_string()))?;
-        Ok(Address::Model(reference.model))
+        Ok(MirrorAddress::Model(reference.model))
     }
 }
 
@@ -163,9 +163,9 @@ impl fmt::Debug for Mirror {
     }
 }
 
-/// Where a mirror has one model.
+/// Address of one model on a mirror.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Address {
+pub(crate) enum MirrorAddress {
     /// A Hub with this endpoint; the model has the same name there.
     Hub(String),
     /// The files lie below this URL, or it is the one file.
@@ -174,15 +174,15 @@ pub(crate) enum Address {
     Model(ModelId),
 }
 
-/// Files of one model as another source has them, found by digest, else by path.
-pub(crate) struct Elsewhere {
+/// The files of a model as another one in a bucket or a folder, found by digest, else by path.
+pub(crate) struct OtherModel {
     inner: Arc<dyn Source>,
     model: ModelId,
     /// Asked for once, and again after a file was not as listed.
     listing: Mutex<Option<Arc<Manifest>>>,
 }
 
-impl Elsewhere {
+impl OtherModel {
     pub(crate) fn new(inner: Arc<dyn Source>, model: ModelId) -> Self {
         Self { inner, model, listing: Mutex::default() }
     }
@@ -207,7 +207,7 @@ fn same<'a>(listing: &'a Manifest, file: &FileEntry) -> Option<&'a FileEntry> {
 }
 
 #[async_trait]
-impl Source for Elsewhere {
+impl Source for OtherModel {
     async fn resolve(&self, model: &ModelId, revision: &Revision, budget: &RetryBudget) -> Result<Manifest> {
         let listing = self.inner.resolve(&self.model, revision, budget).await?;
         let version = Version { model: model.clone(), commit: listing.version.commit };
@@ -231,44 +231,44 @@ impl Source for Elsewhere {
     }
 }
 
-impl fmt::Display for Elsewhere {
+impl fmt::Display for OtherModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.model.fmt(f)
     }
 }
 
-impl fmt::Debug for Elsewhere {
+impl fmt::Debug for OtherModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Elsewhere({self})")
+        write!(f, "OtherModel({self})")
     }
 }
 
 /// Files of one model on a web server, each at its path below a URL.
-pub(crate) struct OnTheWeb {
+pub(crate) struct WebMirror {
     inner: Arc<dyn Source>,
     base: String,
 }
 
-#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only the web is asked so"))]
-impl OnTheWeb {
+#[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only for web servers"))]
+impl WebMirror {
     pub(crate) fn new(inner: Arc<dyn Source>, base: String) -> Self {
         Self { inner, base }
     }
 
     /// The URL of a file: below the base, or, of a URL that ends in the file's name, that itself.
     fn url(&self, version: &Version, file: &FileEntry) -> Result<ModelUrl> {
-        let trouble = |error: &dyn fmt::Display| refused(&self.base, &error.to_string());
-        let mut url = url::Url::parse(&self.base).map_err(|error| trouble(&error))?;
+        let invalid = |error: &dyn fmt::Display| refused(&self.base, &error.to_string());
+        let mut url = url::Url::parse(&self.base).map_err(|error| invalid(&error))?;
         let one_file = matches!(version.model, ModelId::Url(_)) && !self.base.ends_with('/');
         if !one_file && let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(file.path.segments());
         }
-        ModelUrl::parse(url.as_str()).map_err(|error| trouble(&error))
+        ModelUrl::parse(url.as_str()).map_err(|error| invalid(&error))
     }
 }
 
 #[async_trait]
-impl Source for OnTheWeb {
+impl Source for WebMirror {
     async fn resolve(&self, model: &ModelId, _: &Revision, _: &RetryBudget) -> Result<Manifest> {
         Err(Error::new(ErrorKind::Unsupported, format!("{self} cannot list the files of {model}")))
     }
@@ -283,7 +283,7 @@ impl Source for OnTheWeb {
     }
 }
 
-impl fmt::Display for OnTheWeb {
+impl fmt::Display for WebMirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match ModelUrl::parse(&self.base) {
             Ok(url) => url.fmt(f),
@@ -292,9 +292,9 @@ impl fmt::Display for OnTheWeb {
     }
 }
 
-impl fmt::Debug for OnTheWeb {
+impl fmt::Debug for WebMirror {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "OnTheWeb({self})")
+        write!(f, "WebMirror({self})")
     }
 }
 
@@ -302,16 +302,16 @@ impl fmt::Debug for OnTheWeb {
 mod tests {
     use super::*;
 
-    fn place(address: &str, model: &str) -> Option<Address> {
+    fn place(address: &str, model: &str) -> Option<MirrorAddress> {
         let model = model.parse::<ModelRef>().unwrap().model;
-        Mirror::new(address).unwrap().place_of(&model).unwrap()
+        Mirror::new(address).unwrap().address_of(&model).unwrap()
     }
 
     #[test]
-    fn the_address_tells_what_kind_of_mirror_it_is() {
-        let model = |text: &str| Some(Address::Model(text.parse::<ModelRef>().unwrap().model));
-        let web = |text: &str| Some(Address::Web(text.to_owned()));
-        assert_eq!(place("https://m.example", "org/name"), Some(Address::Hub("https://m.example".to_owned())));
+    fn mirror_kind_follows_from_its_address() {
+        let model = |text: &str| Some(MirrorAddress::Model(text.parse::<ModelRef>().unwrap().model));
+        let web = |text: &str| Some(MirrorAddress::Web(text.to_owned()));
+        assert_eq!(place("https://m.example", "org/name"), Some(MirrorAddress::Hub("https://m.example".to_owned())));
         assert_eq!(place("https://m.example/x/{model}", "org/name"), web("https://m.example/x/org/name"));
         assert_eq!(place("s3://b/m/{model}", "org/name"), model("s3://b/m/org/name"));
         assert_eq!(place("s3://b/m", "org/name"), model("s3://b/m"));
@@ -324,9 +324,9 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_can_be_for_some_models() {
+    fn mirror_can_be_limited_to_models() {
         let mirror = Mirror::new("https://m.example").unwrap().models(["org/*"]).unwrap();
-        let place = |name: &str| mirror.place_of(&ModelId::hub(name).unwrap()).unwrap();
+        let place = |name: &str| mirror.address_of(&ModelId::hub(name).unwrap()).unwrap();
         assert!(place("org/name").is_some());
         assert_eq!(place("other/name"), None);
     }

@@ -1,4 +1,4 @@
-//! Which source serves which model. Made when first asked for, because TLS roots and tokens cost time.
+//! [`Sources`]: the source of each model, made at its first use, because TLS roots and tokens cost time.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +15,12 @@ use cache_transfer::SourceEntry;
 use crate::options::CacheOptions;
 #[cfg(feature = "http")]
 use crate::sources::compressed;
-use crate::sources::compressed::Told;
+use crate::sources::compressed::DigestOptions;
 #[cfg(feature = "http")]
 use crate::sources::lazy::Lazy;
 #[cfg(feature = "http")]
-use crate::sources::mirrors::OnTheWeb;
-use crate::sources::mirrors::{Address, Elsewhere, Mirror};
+use crate::sources::mirrors::WebMirror;
+use crate::sources::mirrors::{Mirror, MirrorAddress, OtherModel};
 #[cfg(feature = "http")]
 use crate::task;
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source, Visibility};
@@ -28,7 +28,7 @@ use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source,
 #[derive(Clone)]
 pub(crate) struct SourceSettings {
     pub(crate) offline: bool,
-    #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub is told"))]
+    #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub takes retries"))]
     pub(crate) retries: u32,
     #[cfg_attr(not(feature = "hf"), expect(dead_code, reason = "only the Hub takes a token"))]
     pub(crate) token: Option<String>,
@@ -49,7 +49,7 @@ impl std::fmt::Debug for SourceSettings {
 }
 
 /// Sources of mirrors, by model and address.
-type Mirrors = HashMap<(ModelId, String), Arc<dyn Source>>;
+type MirrorSources = HashMap<(ModelId, String), Arc<dyn Source>>;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
@@ -61,10 +61,10 @@ pub(crate) struct Sources {
     anonymous: Lazy<Arc<cache_hf::HfSource>>,
     #[cfg(feature = "hf")]
     hub: Lazy<Arc<cache_hf::HfSource>>,
-    /// Whose requests these are: the digest of another Hub token than the configured one.
+    /// Digest of a Hub token other than the configured one.
     pub(crate) bearer: Option<Sha256>,
-    /// The mirrors in use, by model and address: what they have learned is kept.
-    mirrors: Arc<Mutex<Mirrors>>,
+    /// The mirrors in use, by model and address: their listings are kept.
+    mirrors: Arc<Mutex<MirrorSources>>,
 }
 
 impl Sources {
@@ -116,9 +116,9 @@ impl Sources {
         !matches!(model, ModelId::Folder(_))
     }
 
-    /// The source of a model. `told` is what the user says of a plain URL's file.
-    pub(crate) fn of(&self, model: &ModelId, told: Told) -> Result<Arc<dyn Source>> {
-        let _ = told;
+    /// The source of a model. `digests` are those that the user gives for a plain URL's file.
+    pub(crate) fn of(&self, model: &ModelId, digests: DigestOptions) -> Result<Arc<dyn Source>> {
+        let _ = digests;
         match model {
             #[cfg(feature = "hf")]
             ModelId::Hub { .. } => Ok(self.hub()?),
@@ -126,17 +126,17 @@ impl Sources {
             ModelId::Url(url) => {
                 let mut options = cache_net::HttpSourceOptions::default();
                 let name = url.public().path().rsplit('/').next().unwrap_or_default();
-                let unpack = cfg!(feature = "compressed") && !told.keep && compressed::is_packed(name);
-                let expected = if unpack { told.compressed } else { told.sha256 };
+                let decompress = cfg!(feature = "compressed") && !digests.keep && compressed::is_compressed(name);
+                let expected = if decompress { digests.compressed } else { digests.sha256 };
                 options.expected = expected.map(crate::Digest::Sha256);
-                options.no_lists = unpack && told.sha256.is_some();
+                options.no_lists = decompress && digests.sha256.is_some();
                 if url.has_hidden_query() {
                     options.key = self.settings.store.url_key();
                 }
                 let http = cache_net::HttpSource::new(self.http()?, options);
                 #[cfg(feature = "compressed")]
-                if unpack {
-                    return Ok(compressed::unpacking(http, told));
+                if decompress {
+                    return Ok(compressed::decompressing(http, digests));
                 }
                 Ok(Arc::new(http))
             }
@@ -149,20 +149,20 @@ impl Sources {
         }
     }
 
-    /// Where the files of a model can be had: first the authority, then the mirrors that are meant for it.
-    pub(crate) fn entries(&self, model: &ModelId, told: Told) -> Result<Vec<SourceEntry>> {
+    /// The sources of a model's files: first the authority, then its mirrors.
+    pub(crate) fn entries(&self, model: &ModelId, digests: DigestOptions) -> Result<Vec<SourceEntry>> {
         #[cfg(feature = "http")]
         if Self::is_remote(model) {
             task::check_io()?;
         }
-        let mut entries = vec![SourceEntry::from(self.of(model, told)?)];
+        let mut entries = vec![SourceEntry::from(self.of(model, digests)?)];
         for (mirror, source) in self.mirrors_of(model)? {
             entries.push(SourceEntry::from(source).preferred(mirror.preferred()).named(mirror.to_string()));
         }
         Ok(entries)
     }
 
-    /// The mirrors that may say what a model consists of.
+    /// The mirrors that may list a model's files.
     pub(crate) fn trusted(&self, model: &ModelId) -> Result<Vec<Arc<dyn Source>>> {
         let mirrors = self.mirrors_of(model)?.into_iter();
         Ok(mirrors.filter(|(mirror, _)| mirror.is_trusted()).map(|(_, source)| source).collect())
@@ -171,7 +171,7 @@ impl Sources {
     fn mirrors_of(&self, model: &ModelId) -> Result<Vec<(&Mirror, Arc<dyn Source>)>> {
         let mut found = Vec::new();
         for mirror in &self.settings.mirrors {
-            let Some(address) = mirror.place_of(model)? else { continue };
+            let Some(address) = mirror.address_of(model)? else { continue };
             let key = (model.clone(), mirror.expose().to_owned());
             let mut known = self.mirrors.lock().unwrap_or_else(PoisonError::into_inner);
             let source = match known.get(&key) {
@@ -183,11 +183,11 @@ impl Sources {
         Ok(found)
     }
 
-    fn mirror(&self, mirror: &Mirror, address: Address) -> Result<Arc<dyn Source>> {
+    fn mirror(&self, mirror: &Mirror, address: MirrorAddress) -> Result<Arc<dyn Source>> {
         match address {
             #[cfg(feature = "hf")]
-            Address::Hub(endpoint) => {
-                // Not the environment's: the Hub's token is nobody else's business.
+            MirrorAddress::Hub(endpoint) => {
+                // Not the environment's: the Hub's token goes to no other host.
                 let config = cache_hf::HfConfig::default()
                     .with_offline(self.settings.offline)
                     .with_allow_http(mirror.allows_http())
@@ -196,13 +196,14 @@ impl Sources {
                 Ok(Arc::new(cache_hf::HfSource::new(config, self.http()?)?))
             }
             #[cfg(feature = "http")]
-            Address::Web(base) => {
+            MirrorAddress::Web(base) => {
                 let inner = cache_net::HttpSource::new(self.http()?, cache_net::HttpSourceOptions::default());
-                Ok(Arc::new(OnTheWeb::new(Arc::new(inner), base)))
+                Ok(Arc::new(WebMirror::new(Arc::new(inner), base)))
             }
-            Address::Model(model) => {
-                Ok(Arc::new(Elsewhere::new(self.of(&model, Told { keep: true, ..Told::default() })?, model)))
-            }
+            MirrorAddress::Model(model) => Ok(Arc::new(OtherModel::new(
+                self.of(&model, DigestOptions { keep: true, ..DigestOptions::default() })?,
+                model,
+            ))),
             #[cfg(not(all(feature = "hf", feature = "http")))]
             _ => Err(Error::new(ErrorKind::Unsupported, format!("no source for the mirror {mirror} in this build"))),
         }
@@ -292,7 +293,7 @@ impl Sources {
     }
 }
 
-/// Whether a version of a URL has nothing by which another of the same size could be told from it.
+/// Whether a version of a URL has nothing by which another of the same size could be digests from it.
 pub(crate) fn lacks_validator(version: &crate::Manifest) -> bool {
     #[cfg(feature = "http")]
     return cache_net::HttpSource::lacks_validator(version);

@@ -44,7 +44,7 @@ fn parse(text: &str) -> Result<Repo> {
 pub(super) async fn look(cache: &Cache, from: &str, revision: &str) -> Result<Manifest> {
     let get = cache.get(from);
     let get = if matches!(revision, "main" | "HEAD") { get } else { get.revision(revision) };
-    Ok(get.look().await?.manifest().clone())
+    Ok(get.resolve().await?.manifest().clone())
 }
 
 /// The model of a reference, and its name for a revision: what is `main` here is there what the reference says. `None`

@@ -120,10 +120,10 @@ fn progress(app: &App, view: &View, path: &RepoPath) -> Option<(u64, u64, Option
     if matches!(version.model, ModelId::Folder(_)) {
         return None;
     }
-    let arrivals = app.cache.arrivals();
-    let arrival = arrivals.into_iter().find(|arrival| arrival.version == *version && arrival.path == *path)?;
-    let is_there = arrival.size.is_some_and(|size| arrival.landed >= size);
-    (!is_there).then(|| (app.activity.totals().fetched_bytes, arrival.landed, arrival.source))
+    let in_flight = app.cache.in_flight();
+    let file = in_flight.into_iter().find(|file| file.version == *version && file.path == *path)?;
+    let is_there = file.size.is_some_and(|size| file.received >= size);
+    (!is_there).then(|| (app.activity.totals().fetched_bytes, file.received, file.source))
 }
 
 /// One range of a file, or several.

@@ -1,4 +1,4 @@
-//! Lock files that were changed at random.
+//! Lockfile files that were changed at random.
 
 use cache_testkit::Fuzz;
 
@@ -40,9 +40,9 @@ const WORDS: &[&str] = &[
 fn mutated_locks_are_read_or_refused() {
     let fuzzed = Fuzz::new("lock", WORDS).run(|input| {
         let Ok(text) = std::str::from_utf8(input) else { return "no text".to_owned() };
-        match Lock::parse(text, "it") {
+        match Lockfile::parse(text, "it") {
             Ok(lock) => {
-                assert_eq!(Lock::parse(&lock.to_text().unwrap(), "again").unwrap(), lock);
+                assert_eq!(Lockfile::parse(&lock.to_text().unwrap(), "again").unwrap(), lock);
                 for model in lock.models() {
                     assert!(model.files.iter().all(|file| file.sha256.is_some() || file.git_sha1.is_some()));
                     let _ = lock.find(&model.reference);

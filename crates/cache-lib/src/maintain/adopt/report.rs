@@ -1,10 +1,10 @@
-//! What an adoption did.
+//! [`AdoptReport`]: the result of an adoption.
 
 use std::path::PathBuf;
 
 use crate::{AdoptKind, AdoptPlan, CopyReason, Error, RepoPath, Revision, Version};
 
-/// What came of each file.
+/// State of an adopted file.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum AdoptState {
@@ -13,7 +13,7 @@ pub enum AdoptState {
     /// It was copied.
     Copied,
     /// The store had it.
-    Here,
+    AlreadyStored,
     /// It would be linked or copied: this is a dry run.
     Planned(AdoptPlan),
     /// It is damaged, missing or cannot be read, and was left as it is.
@@ -24,16 +24,16 @@ pub enum AdoptState {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct AdoptedFile {
-    /// Where it lies in the version.
+    /// Path of the file in the version.
     pub path: RepoPath,
     /// Its size in bytes, where that is known.
     pub size: Option<u64>,
     /// Whether there was a digest to check it against.
     pub verified: bool,
-    /// What came of it.
+    /// State of the file.
     pub state: AdoptState,
     /// Why it was copied, or would be, although the file system could have linked it.
-    pub apart: Option<CopyReason>,
+    pub copy_reason: Option<CopyReason>,
 }
 
 /// One version.
@@ -44,11 +44,11 @@ pub struct AdoptedModel {
     pub version: Version,
     /// The moving names that lead to it in the store now, among those that led to it in the folder.
     pub revisions: Vec<Revision>,
-    /// The registered name it can be had by, where it has one.
+    /// Its registered name, where it has one.
     pub name: Option<String>,
     /// Its files, sorted by path.
     pub files: Vec<AdoptedFile>,
-    /// What the user should know although nothing failed.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -62,17 +62,17 @@ impl AdoptedModel {
     }
 }
 
-/// What was adopted, what was there, and what was refused.
+/// Adopted, already stored and refused files.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct AdoptReport {
-    /// Whose folder it is.
+    /// The program of the folder.
     pub kind: AdoptKind,
     /// Whether nothing was changed.
     pub dry_run: bool,
     /// The versions in it.
     pub models: Vec<AdoptedModel>,
-    /// What should be a version or a revision and is none, and why.
+    /// Paths that are no valid version or revision, and why.
     pub refused: Vec<(PathBuf, Error)>,
 }
 
@@ -83,7 +83,7 @@ impl AdoptReport {
 
     /// Whether nothing was refused.
     #[must_use]
-    pub fn is_sound(&self) -> bool {
+    pub fn is_ok(&self) -> bool {
         self.refused.is_empty() && self.models.iter().all(|model| model.refused().next().is_none())
     }
 }

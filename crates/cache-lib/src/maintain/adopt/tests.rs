@@ -70,9 +70,9 @@ async fn what_was_found_is_not_evicted_before_it_has_a_version() {
     };
     let cache = Cache::builder().root(folder.path().join("store")).offline(true).build().unwrap();
     let first = cache.adopt(hub("a", &["same"])).copy(true).await.unwrap();
-    assert!(first.is_sound(), "{first:?}");
+    assert!(first.is_ok(), "{first:?}");
     let other = Store::open(folder.path().join("store"), StoreOptions::default()).unwrap();
     let second =
         cache.adopt(hub("b", &["same", "empty"])).copy(true).progress(Arc::new(Evicting(other))).await.unwrap();
-    assert!(second.is_sound(), "{second:?}");
+    assert!(second.is_ok(), "{second:?}");
 }

@@ -8,7 +8,6 @@ use cache_local::caches::CachedVersion;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{Adopt, AdoptState, AdoptedFile, AdoptedModel, gguf, naming};
-use crate::request::resolution::recall;
 use crate::task::blocking;
 use crate::{
     AdoptOptions, AdoptPlan, Blob, Cache, CopyReason, Error, ErrorKind, Event, FileEntry, Manifest, ModelId, Outcome,
@@ -33,7 +32,7 @@ impl Adopt {
             Taking { cache: self.cache.clone(), options, dry_run: self.dry_run, progress: Arc::clone(&self.progress) };
         let (cache, version) = (self.cache.clone(), found.manifest.version.clone());
         let stored = blocking(move || cache.store().manifest(&version)).await?;
-        recall(&mut found.manifest, stored.as_ref());
+        found.manifest.recall(stored.as_ref());
         let bytes = found.manifest.total_size();
         self.progress.event(&Event::Resolved { version: &found.manifest.version, files: found.files.len(), bytes });
         let mut files = std::mem::take(&mut found.files);
@@ -54,7 +53,7 @@ impl Adopt {
     }
 }
 
-/// What came of a file, and its blob, leased until it belongs to a version.
+/// A file, and its blob, leased until it belongs to a version.
 struct Taken {
     file: AdoptedFile,
     blob: Option<Blob>,
@@ -63,8 +62,8 @@ struct Taken {
 impl Taking {
     fn file(&self, entry: &FileEntry, place: Result<PathBuf>) -> Result<Taken> {
         let path = entry.path.clone();
-        let mut apart = None;
-        let taken = self.one(entry, place, &mut apart);
+        let mut copy_reason = None;
+        let taken = self.one(entry, place, &mut copy_reason);
         let (state, blob, size) = match taken {
             Ok((state, blob, size)) => (state, blob, size),
             Err(error) if stops_all(&error) => return Err(error),
@@ -75,7 +74,7 @@ impl Taking {
         };
         let verified = entry.is_verifiable();
         let outcome = match &state {
-            AdoptState::Here => Some(Outcome::Hit),
+            AdoptState::AlreadyStored => Some(Outcome::Hit),
             AdoptState::Linked => Some(Outcome::Linked),
             AdoptState::Copied => Some(Outcome::Fetched),
             _ => None,
@@ -83,19 +82,19 @@ impl Taking {
         if let Some(outcome) = outcome {
             self.progress.event(&Event::Finished { path: &path, size: size.unwrap_or(0), outcome, verified });
         }
-        Ok(Taken { file: AdoptedFile { path, size, verified, state, apart }, blob })
+        Ok(Taken { file: AdoptedFile { path, size, verified, state, copy_reason }, blob })
     }
 
     fn one(
         &self,
         entry: &FileEntry,
         place: Result<PathBuf>,
-        apart: &mut Option<CopyReason>,
+        copy_reason: &mut Option<CopyReason>,
     ) -> Result<(AdoptState, Option<Blob>, Option<u64>)> {
         let store = self.cache.store();
         if let Some(blob) = store.lease_file(entry)? {
             let size = blob.size;
-            return Ok((AdoptState::Here, Some(blob).filter(|_| !self.dry_run), Some(size)));
+            return Ok((AdoptState::AlreadyStored, Some(blob).filter(|_| !self.dry_run), Some(size)));
         }
         let from = place?;
         let size = fs_err::metadata(&from).map_err(|error| Error::storage("look at a file", error))?.len();
@@ -104,7 +103,7 @@ impl Taking {
         }
         if self.dry_run {
             let plan = store.plan_adopt(&from, &self.options)?;
-            *apart = if let AdoptPlan::Copy(why) = plan { why } else { None };
+            *copy_reason = if let AdoptPlan::Copy(why) = plan { why } else { None };
             return Ok((AdoptState::Planned(plan), None, Some(size)));
         }
         let path = &entry.path;
@@ -115,17 +114,17 @@ impl Taking {
         };
         let adopted = store.adopt_watched(&from, entry, self.options.clone(), &mut watch)?;
         let state = match (adopted.linked, &adopted.hashes) {
-            (_, None) => AdoptState::Here,
+            (_, None) => AdoptState::AlreadyStored,
             (true, _) => AdoptState::Linked,
             (false, _) => AdoptState::Copied,
         };
-        *apart = adopted.copy_reason;
+        *copy_reason = adopted.copy_reason;
         let size = adopted.blob.size;
         Ok((state, Some(adopted.blob), Some(size)))
     }
 }
 
-/// What is not the fault of one file.
+/// Whether an error is not that of one file.
 fn stops_all(error: &Error) -> bool {
     matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NoSpace | ErrorKind::Interrupted)
 }
@@ -143,7 +142,7 @@ fn model(found: &CachedVersion, files: Vec<AdoptedFile>) -> AdoptedModel {
 /// One warning for each reason for which files were copied and not linked.
 fn apart_warnings(files: &[AdoptedFile]) -> Vec<String> {
     let mut counts: BTreeMap<CopyReason, usize> = BTreeMap::new();
-    for apart in files.iter().filter_map(|file| file.apart) {
+    for apart in files.iter().filter_map(|file| file.copy_reason) {
         *counts.entry(apart).or_default() += 1;
     }
     counts.into_iter().map(|(apart, count)| format!("copied, not linked: {apart}: {count} files")).collect()

@@ -1,16 +1,16 @@
-//! What fell off a list.
+//! Versions whose models are no longer on a list.
 
 use std::collections::BTreeSet;
 
 use crate::maintain::sync::record;
 use crate::{Cache, Error, ErrorKind, ModelId, Result, Sha256, Version};
 
-/// What becomes of a version whose model fell off.
+/// State of an orphaned version.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum FallenState {
-    /// It is there, and pruning would remove it.
-    WouldGo,
+pub enum OrphanState {
+    /// It is in the store, and pruning would remove it.
+    WouldRemove,
     /// It was removed.
     Removed {
         /// Bytes that were freed.
@@ -22,21 +22,21 @@ pub enum FallenState {
     Failed(Error),
 }
 
-/// A version that a sync of the list has brought, and whose model is no longer on it.
+/// A version that a sync of the list has added, and whose model is no longer on it.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct Fallen {
+pub struct Orphaned {
     /// Model and commit.
     pub version: Version,
-    /// What becomes of it.
-    pub state: FallenState,
+    /// State of the version.
+    pub state: OrphanState,
 }
 
-/// Looks for what fell off, and with `remove` removes it.
-pub(super) fn fallen(cache: &Cache, key: &Sha256, listed: &BTreeSet<ModelId>, remove: bool) -> Result<Vec<Fallen>> {
+/// Finds orphaned versions, and with `remove` removes them.
+pub(super) fn orphaned(cache: &Cache, key: &Sha256, listed: &BTreeSet<ModelId>, remove: bool) -> Result<Vec<Orphaned>> {
     let others = record::others(cache, key)?;
     let pins = cache.store().pins()?;
-    let mut fallen = Vec::new();
+    let mut orphaned = Vec::new();
     let mut gone = Vec::new();
     for version in record::of(cache, key)?.brought {
         if listed.contains(&version.model) {
@@ -49,22 +49,22 @@ pub(super) fn fallen(cache: &Cache, key: &Sha256, listed: &BTreeSet<ModelId>, re
         let other = others.iter().find(|other| other.models.contains(&version.model));
         let pinned = pins.iter().any(|pin| pin.covers(&version));
         let state = match other {
-            Some(other) => FallenState::Kept(format!("listed in {}", other.name)),
-            None if pinned => FallenState::Kept("pinned".to_owned()),
-            None if !remove => FallenState::WouldGo,
+            Some(other) => OrphanState::Kept(format!("listed in {}", other.name)),
+            None if pinned => OrphanState::Kept("pinned".to_owned()),
+            None if !remove => OrphanState::WouldRemove,
             None => match cache.store().remove_version(&version) {
                 Ok(report) => {
                     gone.push(version.clone());
-                    FallenState::Removed { freed: report.freed }
+                    OrphanState::Removed { freed: report.freed }
                 }
-                Err(error) if error.kind() == ErrorKind::Usage => FallenState::Kept(error.message().to_owned()),
-                Err(error) => FallenState::Failed(error),
+                Err(error) if error.kind() == ErrorKind::Usage => OrphanState::Kept(error.message().to_owned()),
+                Err(error) => OrphanState::Failed(error),
             },
         };
-        fallen.push(Fallen { version, state });
+        orphaned.push(Orphaned { version, state });
     }
     if remove && !gone.is_empty() {
         record::change(cache, key, |record| record.brought.retain(|version| !gone.contains(version)))?;
     }
-    Ok(fallen)
+    Ok(orphaned)
 }
