@@ -178,7 +178,7 @@ impl Transport {
         // A connection whose answer has just been read goes back to the pool by a task of its own. Without giving way to
         // it, a request that follows at once would open another.
         tokio::task::yield_now().await;
-        // Our own rather than tower-http's `Timeout`, which has one limit for all requests and makes an empty answer of it.
+        // Not the `Timeout` of tower-http, which has one limit for all requests and answers with an empty 408.
         let limit = request.head_timeout(config.read_timeout);
         let answer = tokio::time::timeout(limit, client.execute(sent(request))).await;
         let response = answer
