@@ -73,7 +73,7 @@ impl fmt::Debug for BundleOutput {
 /// What was written.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub struct ExportReport {
+pub struct BundleReport {
     /// What the bundle holds.
     pub contents: Contents,
     /// Bytes of the bundle as it was written, compressed if so.
@@ -115,11 +115,11 @@ impl Export {
     /// # Errors
     /// [`ErrorKind::NotCached`] when a wanted file is not in the store, [`ErrorKind::Integrity`] when one is damaged,
     /// [`ErrorKind::NoSpace`] and [`ErrorKind::Storage`] of the target.
-    pub async fn write_to(self, output: BundleOutput) -> Result<ExportReport> {
+    pub async fn write_to(self, output: BundleOutput) -> Result<BundleReport> {
         stoppable(move |stop| self.run(output, stop)).await
     }
 
-    pub(crate) fn run(self, output: BundleOutput, stop: &Stop) -> Result<ExportReport> {
+    pub(crate) fn run(self, output: BundleOutput, stop: &Stop) -> Result<BundleReport> {
         // Looked at before the work, which may take long.
         if let OutputKind::File(path) = &output.0 {
             replaceable(path)?;
@@ -149,7 +149,7 @@ impl Export {
             OutputKind::Writer(mut writer) => bundle.write(&mut writer)?,
             OutputKind::File(path) => bundle.write_file(&path)?,
         };
-        Ok(ExportReport { contents, written })
+        Ok(BundleReport { contents, written })
     }
 }
 

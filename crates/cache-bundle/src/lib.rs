@@ -43,7 +43,7 @@ mod visibility;
 
 use cache_lib::{Cache, IntoModelRef};
 
-pub use self::export::{BundleOutput, Export, ExportReport};
+pub use self::export::{BundleOutput, BundleReport, Export};
 pub use self::head::list;
 pub use self::import::{Import, Imported, MovedRef};
 pub use self::index::{Base, BundledBlob, BundledVersion, Contents, Index};

@@ -44,6 +44,7 @@
 mod env;
 mod incoming;
 mod memory;
+mod mirror;
 pub mod options;
 mod place;
 mod task;
@@ -53,7 +54,6 @@ mod sources {
     pub(crate) mod compressed;
     #[cfg(feature = "http")]
     pub(crate) mod lazy;
-    pub(crate) mod mirrors;
     pub(crate) mod source_set;
 }
 mod open_files {
@@ -159,6 +159,7 @@ pub use crate::maintain::sync::{
 pub use crate::maintain::updates::{UpdateCheck, UpdatePlan};
 pub use crate::maintain::verify::{CorruptFile, FileProblem, VerifyOptions, VerifyReport};
 pub use crate::memory::machine_memory;
+pub use crate::mirror::Mirror;
 pub use crate::open_files::fetch_state::InFlight;
 #[cfg(any(feature = "s3", feature = "gcs", feature = "azure"))]
 pub use crate::push::Push;
@@ -171,7 +172,6 @@ pub use crate::request::fallback_policy::{Fallback, FallbackPolicy};
 pub use crate::request::get::Get;
 pub use crate::request::resolution::{FileState, Resolution};
 pub use crate::request::snapshot::{FetchedFile, Snapshot};
-pub use crate::sources::mirrors::Mirror;
 pub use cache_core::Reason;
 #[doc(hidden)]
 pub use cache_core::failpoints;

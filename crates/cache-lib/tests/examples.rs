@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use cache_lib::{Cache, CacheBuilder, Candidate, EnsureOutcome, ErrorKind, Event, Outcome, Progress};
-use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
+use cache_testkit::{Content, Hub, HubConfig, HubFault, Matches, Origin, fixtures};
 use tokio::sync::Notify;
 
 #[expect(dead_code, reason = "the example's main is not run")]
@@ -73,7 +73,7 @@ async fn dropped_download_resumes_from_the_next_url() {
     let url = |path: &str| format!("{}/org/one/resolve/{commit}/{path}#sha256={}", hub.url(), content.sha256());
     let places: Vec<Candidate> = [url("absent.bin"), url("x.bin")].map(|place| place.parse().unwrap()).into();
     let target = folder.path().join("deep/x.bin");
-    hub.trouble(Matches::path("x.bin").at(Origin::Cdn), Trouble::Stall(SIZE / 2));
+    hub.trouble(Matches::path("x.bin").at(Origin::Cdn), HubFault::Stall(SIZE / 2));
 
     let bell = Bell::at(4 << 20);
     let stop = bell.rings.notified();
@@ -132,7 +132,7 @@ async fn a_quantisation_that_fails_gives_way_to_the_next_smaller() {
     let (hub, folder) = (hub(), tempfile::tempdir().unwrap());
     let files = [("m-Q8_0.gguf", 8000), ("m-Q4_K_M.gguf", 4000), ("m-Q2_K.gguf", 2000)];
     hub.add_model("org/quants", files.map(|(path, size)| (path, Content::seeded(size, size))));
-    hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), Trouble::Status(404));
+    hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), HubFault::Status(404));
     let cache = builder(&hub, folder.path()).build().unwrap();
     let got = fallback::quantisation(&cache, "org/quants:Q8_0", "smaller").await.unwrap();
     let report = got.fallback_report().unwrap();

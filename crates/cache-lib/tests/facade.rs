@@ -11,7 +11,7 @@ use cache_lib::{
     Outcome, Progress, ReadOptions, RepoPath, Sha256, Snapshot, Store, StoreOptions, VerifyOptions, Version,
 };
 use cache_store::Clock;
-use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
+use cache_testkit::{Content, Hub, HubConfig, HubFault, Matches, Origin, fixtures};
 use tokio::sync::Notify;
 
 const MODEL: &str = "org/model";
@@ -102,7 +102,7 @@ async fn what_the_authority_says_is_absent_is_remembered() {
 async fn what_arrived_before_a_failure_is_not_fetched_again() {
     let world = World::new();
     let cache = world.cache();
-    world.hub.trouble(Matches::path("model.safetensors"), Trouble::Status(404));
+    world.hub.trouble(Matches::path("model.safetensors"), HubFault::Status(404));
     let error = cache.get(MODEL).await.unwrap_err();
     assert!(error.message().contains("model.safetensors"), "{error:?}");
     assert_eq!(cache.peek(MODEL).unwrap_err().kind(), ErrorKind::NotCached, "the ref moved to what is not whole");
@@ -134,7 +134,7 @@ async fn two_gets_fetch_each_small_file_once() {
 #[tokio::test]
 async fn flipped_bytes_never_get_a_name() {
     let world = World::new();
-    world.hub.trouble(Matches::path("model.safetensors").at(Origin::Cdn), Trouble::Flip(100));
+    world.hub.trouble(Matches::path("model.safetensors").at(Origin::Cdn), HubFault::Flip(100));
     let cache = world.cache();
     let error = cache.get(MODEL).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Integrity, "{error:?}");
@@ -185,7 +185,7 @@ async fn ensure_any_takes_the_first_place_that_has_the_right_bytes() {
     let (cache, content) = (world.cache(), Content::seeded(7, 100_000));
     let (url, sha256) = world.url("org/one", &content);
     let (broken, broken_sha256) = world.url("org/two", &Content::seeded(8, 1000));
-    world.hub.trouble(Matches::path("org/two").at(Origin::Cdn), Trouble::Flip(100));
+    world.hub.trouble(Matches::path("org/two").at(Origin::Cdn), HubFault::Flip(100));
     let place = |url: &str, sha256, size| Candidate { reference: url.parse().unwrap(), sha256, size };
     let candidates = [
         place(&url.replace("x.bin", "absent.bin"), None, None),
@@ -402,7 +402,7 @@ impl Progress for Landed {
 async fn half_of_it(world: &World, cache: &Cache) -> tokio::task::JoinHandle<cache_lib::Result<cache_lib::Snapshot>> {
     let files = [("1.bin", Content::seeded(1, 300_000)), ("2.bin", Content::seeded(2, 400_000))];
     world.hub.add_model("org/shards", files);
-    world.hub.trouble(Matches::path("2.bin").at(Origin::Cdn), Trouble::Stall(150_000));
+    world.hub.trouble(Matches::path("2.bin").at(Origin::Cdn), HubFault::Stall(150_000));
     let landed = Arc::new(Notify::new());
     let get = cache.get("org/shards").progress(Arc::new(Landed("1.bin", Arc::clone(&landed))));
     let get = tokio::spawn(get.into_future());
@@ -550,7 +550,7 @@ async fn removed_damage_is_missed_until_got() {
 async fn deadline_says_what_was_reached() {
     let world = World::new();
     world.hub.add_model("org/large", [("a.bin", Content::seeded(1, 1000)), ("b.bin", Content::seeded(2, 30_000_000))]);
-    world.hub.trouble(Matches::path("b.bin").at(Origin::Cdn), Trouble::Stall(10_000_000));
+    world.hub.trouble(Matches::path("b.bin").at(Origin::Cdn), HubFault::Stall(10_000_000));
     let cache = world.cache();
     let error = cache.get("org/large").deadline(Duration::from_secs(2)).await.unwrap_err();
     assert_eq!((error.kind(), error.kind().exit_code(), error.retry_helps()), (ErrorKind::TimedOut, 5, true));
@@ -569,7 +569,7 @@ async fn rate_limit_beyond_max_wait_says_until_when() {
     let world = World::new();
     let cache = world.builder().max_wait(Duration::from_secs(60)).build().unwrap();
     for path in ["/api/", "model.safetensors"] {
-        world.hub.trouble(Matches::path(path), Trouble::RetryAfter { seconds: 540 });
+        world.hub.trouble(Matches::path(path), HubFault::RetryAfter { seconds: 540 });
         let error = cache.get(MODEL).await.unwrap_err();
         world.hub.clear_trouble();
         assert_eq!(error.kind(), ErrorKind::Network);
@@ -579,14 +579,14 @@ async fn rate_limit_beyond_max_wait_says_until_when() {
         );
         assert!(error.hint().unwrap().contains("max-wait"), "{error:?}");
     }
-    world.hub.trouble(Matches::path("/api/").first(1), Trouble::RetryAfter { seconds: 1 });
+    world.hub.trouble(Matches::path("/api/").first(1), HubFault::RetryAfter { seconds: 1 });
     assert!(cache.get(MODEL).await.is_ok());
 }
 
 #[tokio::test]
 async fn denying_storage_leaves_the_mirror() {
     let world = World::new();
-    world.hub.trouble(Matches::default().at(Origin::Cdn), Trouble::Status(403));
+    world.hub.trouble(Matches::default().at(Origin::Cdn), HubFault::Status(403));
     let error = world.cache().get(MODEL).await.unwrap_err();
     assert_eq!((error.kind(), error.kind().exit_code()), (ErrorKind::Unauthorized, 6));
     assert!(error.message().contains("access denied by the storage host"), "{error}");

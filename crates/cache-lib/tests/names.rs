@@ -12,7 +12,7 @@ use cache_lib::{
     Cache, CacheBuilder, EnsureOutcome, EntryVersion, ErrorKind, Event, FallbackKind, Lockfile, Mirror, Outcome,
     Progress, ReadOptions, RepoPath, Sha256, VerifyOptions,
 };
-use cache_testkit::{Content, FaultServer, Hub, HubConfig, Matches, Origin, Personality, Trouble};
+use cache_testkit::{Content, FaultServer, Hub, HubConfig, HubFault, Matches, Origin, Personality};
 
 const MODEL: &str = "org/one";
 const FILE: &str = "x.bin";
@@ -104,7 +104,7 @@ async fn fallback_follows_wrong_bytes_and_denied_access() {
     let world = World::new(2000);
     let cache = world.cache();
     world.hub.add_model("org/gated", [(FILE, Content::seeded(3, 500))]);
-    world.hub.trouble(Matches::path("org/gated"), Trouble::Status(403));
+    world.hub.trouble(Matches::path("org/gated"), HubFault::Status(403));
     let denied = cache.get(format!("org/gated/{FILE}")).await.unwrap_err();
     assert_eq!(denied.kind(), ErrorKind::Unauthorized, "{denied:?}");
     let fallback = |entry: &mut EntryVersion| entry.fallbacks.push(format!("{MODEL}/{FILE}").into());
@@ -134,7 +134,7 @@ async fn deadline_holds_for_the_fallback() {
         entry.reference = format!("org/gone/{FILE}").into();
         entry.fallbacks.push(format!("{MODEL}/{FILE}").into());
     });
-    world.hub.trouble(Matches::path(FILE).at(Origin::Cdn), Trouble::Stall(1_000_000));
+    world.hub.trouble(Matches::path(FILE).at(Origin::Cdn), HubFault::Stall(1_000_000));
     let error = cache.get("m").deadline(Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut, "{error:?}");
 }
@@ -334,7 +334,7 @@ async fn repair_names_the_mirror_that_lies() {
     let world = World::new(3 << 20);
     let mirror = Hub::spawn(HubConfig::default()).unwrap();
     mirror.add_model(MODEL, [(FILE, world.content.clone())]);
-    mirror.trouble(Matches::path(FILE), Trouble::FlipEvery(64 << 10));
+    mirror.trouble(Matches::path(FILE), HubFault::FlipEvery(64 << 10));
     let cache = world.builder().mirror(Mirror::new(mirror.url()).unwrap().preference(1)).build().unwrap();
     let path = {
         let got = world.cache().get(MODEL).await.unwrap();
@@ -361,7 +361,7 @@ async fn repair_stops_at_the_sources_no() {
     };
     damage(&path);
     mirror.clear_requests();
-    world.hub.trouble(Matches::path(FILE), Trouble::Status(404));
+    world.hub.trouble(Matches::path(FILE), HubFault::Status(404));
     let report = cache.verify(None, VerifyOptions::default().repair(true)).await.unwrap();
     let error = report.corrupted[0].repaired.clone().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error:?}");

@@ -10,7 +10,7 @@ use cache_lib::{
     ByteRange, Cache, CacheBuilder, ErrorKind, Event, EvictPolicy, FileReader, Manifest, Progress, ReadOptions,
     RepoPath, Result, Store, UNVERIFIED_TAIL,
 };
-use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Access, Content, Hub, HubConfig, HubFault, Matches, Origin};
 use futures::FutureExt as _;
 use tokio::sync::Notify;
 
@@ -80,7 +80,7 @@ impl World {
     }
 
     fn stall(&self, at: u64) {
-        self.hub.trouble(Matches::path(FILE), Trouble::Stall(at));
+        self.hub.trouble(Matches::path(FILE), HubFault::Stall(at));
     }
 
     /// The file in the making.
@@ -186,7 +186,7 @@ async fn range_is_read_ahead_and_the_tail_held_back() {
 #[tokio::test]
 async fn a_wrong_bit_arrives_whole_nowhere_and_is_not_remembered() {
     let world = World::new(MEDIUM).await;
-    world.hub.trouble(Matches::path(FILE), Trouble::Flip(MEDIUM - 200_000));
+    world.hub.trouble(Matches::path(FILE), HubFault::Flip(MEDIUM - 200_000));
     let cache = world.cache();
     let mut readers = Vec::new();
     for _ in 0..20 {
@@ -251,7 +251,7 @@ async fn the_fetch_goes_on_when_all_readers_are_gone() {
 #[tokio::test]
 async fn what_an_earlier_run_has_left_is_read_at_once() {
     let world = World::new(MEDIUM).await;
-    world.hub.trouble(Matches::path(FILE), Trouble::Cut(2 << 20));
+    world.hub.trouble(Matches::path(FILE), HubFault::Cut(2 << 20));
     let cache = world.cache();
     let reader = world.open(&cache).await;
     let error = reader.read_at(MEDIUM - 1, 1).await.unwrap_err();
@@ -272,7 +272,7 @@ async fn what_an_earlier_run_has_left_is_read_at_once() {
 #[tokio::test]
 async fn no_reader_mixes_two_attempts() {
     let world = World::new(MEDIUM).await;
-    world.hub.trouble(Matches::path(FILE), Trouble::Cut(2 << 20));
+    world.hub.trouble(Matches::path(FILE), HubFault::Cut(2 << 20));
     let cache = world.cache();
     world.open(&cache).await.read_at(MEDIUM - 1, 1).await.unwrap_err();
     // The disk has altered what was kept.
@@ -382,7 +382,7 @@ async fn ended(cache: &Cache) {
 
 /// Reads until the transfer fails, and says how far it came. Once more when it has failed before a byte was read.
 async fn read_poison(world: &World, cache: &Cache, flip: u64) -> u64 {
-    world.hub.trouble(Matches::path(FILE), Trouble::Flip(flip));
+    world.hub.trouble(Matches::path(FILE), HubFault::Flip(flip));
     let mut at = 0;
     while at == 0 {
         let reader = world.open(cache).await;
@@ -429,7 +429,7 @@ async fn reader_after_a_failed_digest_begins_anew() {
 async fn reader_opened_before_the_failure_begins_anew() {
     let world = World::new(MEDIUM).await;
     let cache = world.cache();
-    world.hub.trouble(Matches::path(FILE).at(Origin::Cdn), Trouble::Flip(1000));
+    world.hub.trouble(Matches::path(FILE).at(Origin::Cdn), HubFault::Flip(1000));
     let first = world.open(&cache).await;
     let second = world.open(&cache).await;
     let _ = first.verified().await;
@@ -453,7 +453,7 @@ async fn verified_transfer_leaves_no_mark() {
 async fn broken_transfer_can_be_resumed() {
     let world = World::new(MEDIUM).await;
     let cache = world.cache();
-    world.hub.trouble(Matches::path(FILE), Trouble::Cut(MEDIUM / 2));
+    world.hub.trouble(Matches::path(FILE), HubFault::Cut(MEDIUM / 2));
     let reader = world.open(&cache).await;
     world.check_all(&reader).await.unwrap_err();
     assert_eq!(reader.verified().await.unwrap_err().kind(), ErrorKind::Network);

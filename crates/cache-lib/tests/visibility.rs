@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails, fails its test")]
 
 use cache_lib::{Cache, ErrorKind, Evidence, ModelId, Visibility};
-use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Access, Content, Hub, HubConfig, HubFault, Matches, Origin};
 
 const MODEL: &str = "org/model";
 const TOKEN: &str = "hf_ann";
@@ -55,7 +55,7 @@ async fn each_get_records_what_the_hub_says() {
     // The network may fail as it likes.
     world.hub.set_access(MODEL, Access::Public);
     drop(world.cache(None).get(MODEL).await.unwrap());
-    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    world.hub.trouble(Matches::default(), HubFault::Status(503));
     drop(world.cache(None).get(MODEL).await);
     assert_eq!(world.recorded(), Some((Visibility::Public, Evidence::Anonymous)));
 }
@@ -78,7 +78,7 @@ async fn record_is_there_before_the_bytes() {
     drop(world.cache(None).get(MODEL).await.unwrap());
     world.hub.set_access(MODEL, Access::private(["ann"]));
     world.hub.commit(MODEL, "main", [("model.bin", Content::seeded(4, 300_000))]);
-    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), Trouble::Stall(1000));
+    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), HubFault::Stall(1000));
     let cache = world.cache(Some(TOKEN));
     let getting = tokio::spawn(async move { cache.get(MODEL).await.map(drop) });
     world.hub.stalled(1).await;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cache_core::Commit;
-use cache_testkit::{Access, Content, Files, Hub, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Access, Content, Files, Hub, HubConfig, HubFault, Matches, Origin};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut config = HubConfig::default();
@@ -39,8 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
             "--private" => private.push(value()?),
             "--tag" => tags.push(pair(&value()?)?),
             "--pull" => pulls.push(value()?),
-            "--flip-every" => troubles.push((files(), Trouble::FlipEvery(value()?.parse()?))),
-            "--die-after" => troubles.push((files().after(value()?.parse()?), Trouble::Hangup)),
+            "--flip-every" => troubles.push((files(), HubFault::FlipEvery(value()?.parse()?))),
+            "--die-after" => troubles.push((files().after(value()?.parse()?), HubFault::Hangup)),
             other => return Err(format!("unknown argument {other}").into()),
         }
     }

@@ -28,5 +28,5 @@ pub use content::Content;
 pub use fault::{FaultSeen, FaultServer, Personality};
 pub use fuzz::{Fuzz, Fuzzed};
 pub use hang::Hang;
-pub use hub::{Access, Connections, Files, Hub, HubConfig, Matches, Origin, Seen, Trouble};
+pub use hub::{Access, Connections, Files, Hub, HubConfig, HubFault, Matches, Origin, Seen};
 pub use memory::{CountingAllocator, Peak};

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use cache_testkit::{Content, Files, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Content, Files, HubConfig, HubFault, Matches, fixtures};
 
 use crate::huggingface::{python, succeed, text};
 use crate::mirror::{Mirror, ask, get};
@@ -30,7 +30,7 @@ fn script(name: &str) -> PathBuf {
 
 /// From now on the hub answers nobody.
 fn gone(world: &World) {
-    world.hub.trouble(Matches::default(), Trouble::Hangup);
+    world.hub.trouble(Matches::default(), HubFault::Hangup);
 }
 
 /// Runs it against a fresh mirror, against the same one warm, and once more after the hub has gone; in between the

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::net::TcpStream;
 
-use cache_testkit::{Content, HubConfig, Matches, Trouble};
+use cache_testkit::{Content, HubConfig, HubFault, Matches};
 use rustix::process::Signal;
 
 use crate::mirror::{Answer, Mirror, ask, get};
@@ -43,7 +43,7 @@ fn two_hundred_clients_cost_upstream_one_file() {
 fn a_bad_file_never_arrives_whole() {
     let (world, content) = world(4 << 20);
     let mirror = Mirror::start(&world);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Flip(1_000_000));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Flip(1_000_000));
     let answers: Vec<Answer> = std::thread::scope(|scope| {
         let asking: Vec<_> = (0..8).map(|_| scope.spawn(|| get(&mirror.url, FILE))).collect();
         asking.into_iter().map(|one| one.join().unwrap()).collect()
@@ -75,7 +75,7 @@ fn noted(world: &World) -> u64 {
 fn a_server_killed_in_the_middle_goes_on_after_a_restart() {
     let (world, content) = world(192 << 20);
     let mirror = Mirror::start(&world);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Stall(160 << 20));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Stall(160 << 20));
     let url = mirror.url.clone();
     let client = std::thread::spawn(move || get(&url, FILE));
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(world.hub.stalled(1));
@@ -117,7 +117,7 @@ fn idle_connections_keep_nobody_out() {
 fn a_server_that_is_told_to_stop_lets_requests_end() {
     let (world, content) = world(8 << 20);
     let mirror = Mirror::start(&world);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Stall(4 << 20));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Stall(4 << 20));
     let url = mirror.url.clone();
     let client = std::thread::spawn(move || get(&url, FILE));
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(world.hub.stalled(1));

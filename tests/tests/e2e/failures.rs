@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 
-use cache_testkit::{Access, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Access, HubConfig, HubFault, Matches, Origin};
 
 use crate::world::{MODEL, World, finish};
 
@@ -71,7 +71,7 @@ fn unreachable_hosts_fail_with_the_cause() {
 #[test]
 fn denying_storage_is_6_and_says_what_to_check() {
     let world = World::new();
-    world.hub.trouble(Matches::default().at(Origin::Cdn), Trouble::Status(403));
+    world.hub.trouble(Matches::default().at(Origin::Cdn), HubFault::Status(403));
     let run = world.run(&["get", MODEL]).fails(6, "access denied by the storage host");
     assert!(["clock", "region", "link"].iter().all(|word| run.err.contains(word)), "{run:?}");
 }
@@ -79,22 +79,22 @@ fn denying_storage_is_6_and_says_what_to_check() {
 #[test]
 fn rate_limit_beyond_max_wait_is_5_until_when() {
     let world = World::new();
-    world.hub.trouble(Matches::path("/api/"), Trouble::RetryAfter { seconds: 540 });
+    world.hub.trouble(Matches::path("/api/"), HubFault::RetryAfter { seconds: 540 });
     let run = world.run(&["get", MODEL]).fails(5, "rate limited (429) until ");
     assert!(run.err.contains("in 9 min"), "{run:?}");
     world.hub.clear_trouble();
     // The client library's question, and our own after it.
-    world.hub.trouble(Matches::path("/api/").first(2), Trouble::RetryAfter { seconds: 1 });
+    world.hub.trouble(Matches::path("/api/").first(2), HubFault::RetryAfter { seconds: 1 });
     world.run(&["get", MODEL, "--max-wait", "0s"]).fails(5, "rate limited (429) until ");
     world.hub.clear_trouble();
-    world.hub.trouble(Matches::path("/api/").first(2), Trouble::RetryAfter { seconds: 1 });
+    world.hub.trouble(Matches::path("/api/").first(2), HubFault::RetryAfter { seconds: 1 });
     world.run(&["get", MODEL, "--max-wait", "10m"]).ok();
 }
 
 #[test]
 fn deadline_is_5_and_a_rerun_resumes() {
     let world = World::slow(30_000_000, 0);
-    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), Trouble::Stall(20_000_000));
+    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), HubFault::Stall(20_000_000));
     let run = world.run(&["get", MODEL, "--deadline", "2s"]).fails(5, "timed out after 2 s: 1 of 2 files");
     assert!(run.err.contains("hint: run the same command again to resume"), "{run:?}");
     world.hub.clear_trouble();

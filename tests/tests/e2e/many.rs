@@ -1,6 +1,6 @@
 //! Many processes, one file, one download.
 
-use cache_testkit::{Content, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Content, HubConfig, HubFault, Matches, Origin};
 use rustix::process::Signal;
 
 use crate::mirror::{Mirror, get};
@@ -61,7 +61,7 @@ fn each_transfer_is_counted_once() {
 fn a_second_try_of_the_beginning_is_no_transfer() {
     let size = 8 << 20;
     let world = world(size);
-    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn).first(1), Trouble::Stall(0));
+    world.hub.trouble(Matches::path("model.bin").at(Origin::Cdn).first(1), HubFault::Stall(0));
     world.get();
     let requests = world.hub.requests();
     let from_cdn = requests.iter().filter(|seen| seen.origin == Origin::Cdn);

@@ -1,6 +1,6 @@
 //! Mirrors of a model: who helps, who lies, who may say what.
 
-use cache_testkit::{Content, Hub, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Content, Hub, HubConfig, HubFault, Matches, fixtures};
 
 use crate::world::{MODEL, World, finish};
 
@@ -41,8 +41,8 @@ fn is_right(folder: &std::path::Path) {
 fn slow_corrupt_and_dying_mirrors_do_no_harm() {
     let world = world(16 << 20);
     let (slow, liar, dying) = (mirror(20 << 10), mirror(16 << 20), mirror(16 << 20));
-    liar.trouble(Matches::path("model.bin"), Trouble::FlipEvery(1 << 20));
-    dying.trouble(Matches::path("model.bin").after(2), Trouble::Hangup);
+    liar.trouble(Matches::path("model.bin"), HubFault::FlipEvery(1 << 20));
+    dying.trouble(Matches::path("model.bin").after(2), HubFault::Hangup);
     let mirrors = [&slow, &liar, &dying].map(Hub::url);
     let run =
         world.run(&["get", MODEL, "--json", "--mirror", mirrors[0], "--mirror", mirrors[1], "--mirror", mirrors[2]]);

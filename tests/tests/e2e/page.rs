@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use cache_testkit::{Content, HubConfig, Matches, Origin, Trouble, fixtures};
+use cache_testkit::{Content, HubConfig, HubFault, Matches, Origin, fixtures};
 
 use crate::servers::{skipped, target};
 use crate::world::{MODEL, World};
@@ -86,7 +86,7 @@ fn a_person_uses_the_page() {
             continue;
         };
         match wanted {
-            "stall" => world.hub.trouble(Matches::path("lab/large").at(Origin::Cdn), Trouble::Stall(4_000_000)),
+            "stall" => world.hub.trouble(Matches::path("lab/large").at(Origin::Cdn), HubFault::Stall(4_000_000)),
             "release" => {
                 world.hub.clear_trouble();
                 world.hub.release();

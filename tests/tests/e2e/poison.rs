@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use cache_testkit::{Content, HubConfig, Matches, Trouble};
+use cache_testkit::{Content, HubConfig, HubFault, Matches};
 use rustix::process::Signal;
 
 use crate::mirror::{Mirror, ask, get};
@@ -57,7 +57,7 @@ fn with_flip(percent: u64, test: impl FnOnce(&Client<'_>)) {
     let content = Content::seeded(21, SIZE);
     world.hub.add_model(MODEL, [("model.bin", content.clone())]);
     let mirror = Mirror::start(&world);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Flip(SIZE * percent / 100));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Flip(SIZE * percent / 100));
     let folder = world.folder().join("client");
     fs_err::create_dir_all(&folder).unwrap();
     std::thread::scope(|scope| {
@@ -151,7 +151,7 @@ fn poisoned_file_is_not_resumed_after_a_restart() {
     let world = World::empty(HubConfig::default());
     let content = Content::seeded(21, 4 << 20);
     world.hub.add_model(MODEL, [("model.bin", content.clone())]);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Flip(1_000_000));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Flip(1_000_000));
     let mirror = Mirror::start(&world);
     let part = get(&mirror.url, FILE);
     assert!(!part.is_whole());
@@ -178,7 +178,7 @@ fn verified_only_gives_out_no_unverified_byte() {
     let world = World::empty(HubConfig::default());
     let content = Content::seeded(21, 4 << 20);
     world.hub.add_model(MODEL, [("model.bin", content.clone())]);
-    world.hub.trouble(Matches::path("model.bin"), Trouble::Flip(1_000_000));
+    world.hub.trouble(Matches::path("model.bin"), HubFault::Flip(1_000_000));
     let mut command = world.command(&["serve", "--listen", "127.0.0.1:0"]);
     command.env("MODEL_CACHE_SERVER_STREAM", "verified-only");
     let mirror = Mirror::run(command, world.folder());

@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
-use cache_testkit::{Access, Content, FaultSeen, FaultServer, HubConfig, Matches, Origin, Seen, Trouble, fixtures};
+use cache_testkit::{Access, Content, FaultSeen, FaultServer, HubConfig, HubFault, Matches, Origin, Seen, fixtures};
 use rustix::process::Signal;
 
 use crate::servers::refusing;
@@ -42,7 +42,7 @@ impl Planted {
         world.hub.set_access(PRIVATE, Access::private(["owner"]));
         world.hub.add_user(HUB_TOKEN, "owner");
         world.hub.add_model(BROKEN, [("model.bin", Content::seeded(9, 20_000))]);
-        world.hub.trouble(Matches::path(BROKEN).at(Origin::Cdn), Trouble::Status(404));
+        world.hub.trouble(Matches::path(BROKEN).at(Origin::Cdn), HubFault::Status(404));
         let content = Content::seeded(5, 20_000);
         let server = FaultServer::spawn(content.clone()).unwrap();
         server.beside("/file.bin.sha256", Content::bytes(content.sha256().to_string()));

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 
-use cache_testkit::{Access, Content, HubConfig, Matches, Origin, Trouble, fixtures};
+use cache_testkit::{Access, Content, HubConfig, HubFault, Matches, Origin, fixtures};
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -63,7 +63,7 @@ fn error_of_each_kind_matches_snapshot() {
     show("not-cached", &world, world.run(&["get", MODEL, "--offline"]));
     let weights = format!("{MODEL}/model.safetensors");
     show("integrity, before the download", &world, world.run(&["get", &weights, "--sha256", &wrong]));
-    world.hub.trouble(Matches::path("model.safetensors").at(Origin::Cdn), Trouble::Flip(7));
+    world.hub.trouble(Matches::path("model.safetensors").at(Origin::Cdn), HubFault::Flip(7));
     show("integrity, after the download", &world, world.run(&["get", &weights]));
     world.hub.clear_trouble();
     show("network", &world, world.run_with(&[("HF_ENDPOINT", "http://127.0.0.1:9")], &["get", MODEL]));
@@ -77,7 +77,7 @@ fn error_of_each_kind_matches_snapshot() {
     show("storage", &world, world.run(&["ls", "--store", file.to_str().unwrap()]));
     show("unsupported", &world, world.run(&["get", "--locked", old.to_str().unwrap()]));
     let stalled = World::slow(2_000_000, 0);
-    stalled.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), Trouble::Stall(0));
+    stalled.hub.trouble(Matches::path("model.bin").at(Origin::Cdn), HubFault::Stall(0));
     show("timed-out", &stalled, stalled.run(&["get", &format!("{MODEL}/model.bin"), "--deadline", "2s"]));
     stalled.hub.clear_trouble();
     let slow = World::slow(8_000_000, 500_000);

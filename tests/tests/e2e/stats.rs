@@ -1,6 +1,6 @@
 //! What is counted of gets.
 
-use cache_testkit::{Matches, Trouble};
+use cache_testkit::{HubFault, Matches};
 
 use crate::world::{MODEL, World, model};
 
@@ -36,7 +36,7 @@ fn hits_misses_sources_failures_and_disk() {
 #[test]
 fn retries_are_counted_and_a_file_of_nonsense_is_survived() {
     let world = World::new();
-    world.hub.trouble(Matches::path("config.json").first(1), Trouble::Status(503));
+    world.hub.trouble(Matches::path("config.json").first(1), HubFault::Status(503));
     world.get();
     let log = world.store().join("stats.jsonl");
     let json = world.run(&["stats", "--json"]).ok().json();

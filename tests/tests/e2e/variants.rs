@@ -1,6 +1,6 @@
 //! Variants: picked by name and by header, with their companions, and what is taken instead.
 
-use cache_testkit::{Content, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Content, HubConfig, HubFault, Matches, Origin};
 
 use crate::world::World;
 
@@ -126,7 +126,7 @@ fn what_is_absent_has_a_fallback_that_is_named() {
 #[test]
 fn what_comes_damaged_has_a_fallback() {
     let world = quants();
-    world.hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), Trouble::Flip(100));
+    world.hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), HubFault::Flip(100));
     let run = world.run(&["get", "org/quants:Q8_0", "--fallback", "smaller", "--json"]).ok();
     let result = &run.json()["results"][0];
     assert_eq!(result["variant"]["taken"], "Q4_K_M", "{run:?}");

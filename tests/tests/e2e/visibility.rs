@@ -1,6 +1,6 @@
 //! What a mirror serves to strangers when upstream cannot say who may read it.
 
-use cache_testkit::{Access, Matches, Trouble, fixtures};
+use cache_testkit::{Access, HubFault, Matches, fixtures};
 
 use crate::mirror::{Answer, Mirror, ask, get};
 use crate::world::{MODEL, World};
@@ -136,7 +136,7 @@ fn model_turned_private_is_closed_once_seen() {
 fn upstream_gone_serves_public_models_only() {
     let world = filled();
     let mirror = Mirror::start(&world);
-    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    world.hub.trouble(Matches::default(), HubFault::Status(503));
     assert_eq!(config(&mirror, MODEL).status, 200);
     let (private, absent) = (config(&mirror, "org/private"), config(&mirror, "org/absent"));
     assert_eq!((private.status, &private.body), (absent.status, &absent.body), "{private:?}");

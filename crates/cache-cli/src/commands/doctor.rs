@@ -43,9 +43,9 @@ fn paragraph(finding: &Finding) -> String {
         Severity::Warn => "warn",
         Severity::Bad => "BAD ",
     };
-    let mend = match &finding.fix {
-        Some(mend) => format!("{:16}{mend}\n", ""),
+    let fix = match &finding.fix {
+        Some(fix) => format!("{:16}{fix}\n", ""),
         None => String::new(),
     };
-    format!("{mark}  {:<10}{}\n{mend}", finding.area, finding.text)
+    format!("{mark}  {:<10}{}\n{fix}", finding.area, finding.text)
 }

@@ -4,7 +4,7 @@ use std::io::IsTerminal as _;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use cache_bundle::{BundleInput, BundleOutput as Target, ExportReport, SigningKey};
+use cache_bundle::{BundleInput, BundleOutput as Target, BundleReport, SigningKey};
 use cache_lib::units::Size;
 use cache_lib::{Cache, Error, ErrorKind, Result};
 use serde_json::json;
@@ -47,7 +47,7 @@ fn to_stdout(output: &Output) -> Result<Target> {
     Ok(Target::writer(std::fs::File::from(stdout.as_fd().try_clone_to_owned().map_err(failed)?)))
 }
 
-fn report(args: &ExportArgs, exported: &ExportReport, stdout: bool, output: &Output) {
+fn report(args: &ExportArgs, exported: &BundleReport, stdout: bool, output: &Output) {
     let index = &exported.contents.index;
     let signed = exported.contents.signed_by.as_ref().map(|key| format!(", signed by {key}")).unwrap_or_default();
     output.status(format_args!(

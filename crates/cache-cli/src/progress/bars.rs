@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use cache_lib::units::Size;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::state::{ActiveFile, FileKey, ProgressState};
+use super::state::{FileInProgress, FileKey, ProgressState};
 use crate::output::{sanitize, shortened};
 
 /// Most bars of single files.
@@ -82,7 +82,7 @@ impl Bars {
     }
 }
 
-fn message(file: &ActiveFile) -> String {
+fn message(file: &FileInProgress) -> String {
     let done = match file.size {
         Some(size) => format!("{} of {}", Size(file.done), Size(size)),
         None => Size(file.done).to_string(),

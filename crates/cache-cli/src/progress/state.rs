@@ -16,7 +16,7 @@ pub(super) type FileKey = (String, RepoPath);
 
 /// A file on its way.
 #[derive(Debug, Clone)]
-pub(super) struct ActiveFile {
+pub(super) struct FileInProgress {
     pub(super) size: Option<u64>,
     pub(super) done: u64,
     pub(super) host: String,
@@ -48,7 +48,7 @@ pub(super) struct ProgressState {
     began: u64,
     retries: u32,
     retry: Option<RetryNotice>,
-    active: BTreeMap<FileKey, ActiveFile>,
+    active: BTreeMap<FileKey, FileInProgress>,
     /// References that are being resolved, and since when.
     resolving: BTreeMap<String, Instant>,
     messages: Vec<String>,
@@ -102,7 +102,7 @@ impl ProgressState {
             Event::Waiting { path } => {
                 self.began += 1;
                 let began = self.began;
-                let new = ActiveFile { size: None, done: 0, host: String::new(), waiting: true, began };
+                let new = FileInProgress { size: None, done: 0, host: String::new(), waiting: true, began };
                 self.active.entry(key(path)).or_insert(new).waiting = true;
             }
             Event::Retrying { host, attempt, limit, reason, .. } => {
@@ -137,7 +137,7 @@ impl ProgressState {
     fn started(&mut self, key: FileKey, size: Option<u64>, resumed: u64, source: &str) {
         self.began += 1;
         let began = self.began;
-        let new = || ActiveFile { size, done: 0, host: String::new(), waiting: false, began };
+        let new = || FileInProgress { size, done: 0, host: String::new(), waiting: false, began };
         let file = self.active.entry(key).or_insert_with(new);
         self.done = self.done.saturating_sub(file.done).saturating_add(resumed);
         source.clone_into(&mut file.host);
@@ -174,7 +174,7 @@ impl ProgressState {
     }
 
     /// The files on their way, the first begun first.
-    pub(super) fn active(&self) -> Vec<(&FileKey, &ActiveFile)> {
+    pub(super) fn active(&self) -> Vec<(&FileKey, &FileInProgress)> {
         let mut active: Vec<_> = self.active.iter().collect();
         active.sort_by_key(|(_, file)| file.began);
         active

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cache_core::{ModelRef, Revision};
 use cache_testkit::conformance::{self, SourceUnderTest};
-use cache_testkit::{Content, Files, Hub, HubConfig, Matches, Origin, Trouble, fixtures};
+use cache_testkit::{Content, Files, Hub, HubConfig, HubFault, Matches, Origin, fixtures};
 
 use super::http;
 use crate::{HfConfig, HfSource};
@@ -46,8 +46,8 @@ fn subject(config: HubConfig, repo: &str, revision: &str) -> SourceUnderTest {
         .missing(model("hf://org/no-such-model"))
         .missing(model("hf://datasets/org/no-such-dataset"))
         .serves_ranges()
-        .fails(move |n| failing.trouble(bytes(n), Trouble::Status(503)))
-        .cuts(move |n| cutting.trouble(bytes(n), Trouble::Cut(150_000)))
+        .fails(move |n| failing.trouble(bytes(n), HubFault::Status(503)))
+        .cuts(move |n| cutting.trouble(bytes(n), HubFault::Cut(150_000)))
 }
 
 async fn conforms(config: HubConfig, repo: &str, revision: &str) {

@@ -6,7 +6,7 @@ use cache_core::{
     ByteRange, Commit, ErrorKind, FileEntry, Hasher, Manifest, ModelId, ModelRef, OpenOptions, Opened, RepoPath,
     Result, RetryBudget, Revision, Source as _, Version,
 };
-use cache_testkit::{Access, Files, Hub, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Access, Files, Hub, HubConfig, HubFault, Matches, Origin};
 use futures::{FutureExt as _, TryStreamExt as _};
 
 use super::http;
@@ -261,7 +261,7 @@ async fn bad_days_are_waited_for_within_the_budget() {
     hub.add_model("org/name", files());
     let source = source(&hub, None);
     for trouble in
-        [Trouble::Status(503), Trouble::Hangup, Trouble::TooMany { reset: 0 }, Trouble::RetryAfter { seconds: 0 }]
+        [HubFault::Status(503), HubFault::Hangup, HubFault::TooMany { reset: 0 }, HubFault::RetryAfter { seconds: 0 }]
     {
         hub.trouble(Matches::path("/api/").first(2), trouble.clone());
         let manifest =
@@ -271,7 +271,7 @@ async fn bad_days_are_waited_for_within_the_budget() {
         assert!(bytes.is_ok_and(|bytes| bytes == large()), "{trouble:?}");
         hub.clear_trouble();
     }
-    hub.trouble(Matches::path("/api/"), Trouble::Status(503));
+    hub.trouble(Matches::path("/api/"), HubFault::Status(503));
     let error = resolve(&source, "org/name", "main").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);
     assert!(error.attempts() > 1 && !error.is_retryable(), "{error:?}");

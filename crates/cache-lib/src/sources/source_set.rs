@@ -12,15 +12,15 @@ use cache_store::Store;
 use cache_transfer::SourceEntry;
 
 #[cfg(feature = "http")]
+use crate::mirror::WebMirror;
+use crate::mirror::{Mirror, MirrorAddress, OtherModel};
+#[cfg(feature = "http")]
 use crate::options::CacheOptions;
 #[cfg(feature = "http")]
 use crate::sources::compressed;
 use crate::sources::compressed::DigestOptions;
 #[cfg(feature = "http")]
 use crate::sources::lazy::Lazy;
-#[cfg(feature = "http")]
-use crate::sources::mirrors::WebMirror;
-use crate::sources::mirrors::{Mirror, MirrorAddress, OtherModel};
 #[cfg(feature = "http")]
 use crate::task;
 use crate::{Commit, Error, ErrorKind, ModelId, Result, Revision, Sha256, Source, Visibility};

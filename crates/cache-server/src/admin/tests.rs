@@ -1,5 +1,5 @@
 use axum::body::Body;
-use cache_testkit::{Matches, Origin, Trouble};
+use cache_testkit::{HubFault, Matches, Origin};
 use http::Method;
 use serde_json::Value;
 
@@ -105,7 +105,7 @@ async fn what_is_pinned_or_in_use_stays() {
 #[tokio::test]
 async fn the_quarantine_is_shown_and_emptied() {
     let site = Site::new(|_| {}).await;
-    site.hub.trouble(Matches::path("m-Q8_0").at(Origin::Cdn).method("GET"), Trouble::Flip(7));
+    site.hub.trouble(Matches::path("m-Q8_0").at(Origin::Cdn).method("GET"), HubFault::Flip(7));
     assert!(site.app.cache.get("open/model:Q8_0").await.is_err());
     let listed = site.admin("/-/admin/quarantine").await;
     let bad = &listed["quarantine"][0];

@@ -1,5 +1,5 @@
 use cache_lib::{ErrorKind, RepoKind, RepoName};
-use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Access, Content, Hub, HubConfig, HubFault, Matches, fixtures};
 
 use axum::response::IntoResponse as _;
 
@@ -58,7 +58,7 @@ async fn known_answers_are_stale_while_upstream_is_down() {
     world.config.refresh = Duration::ZERO;
     let first = world.catalog(false).version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
     world.catalog(false).refs(&Grant::default(), &repo("org/model"), false).await.unwrap();
-    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    world.hub.trouble(Matches::default(), HubFault::Status(503));
     let catalog = world.catalog(false);
     let again = catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
     assert!(again.stale);
@@ -87,7 +87,7 @@ async fn who_is_asked_to_wait_does_not_ask() {
     world.config.refresh = Duration::ZERO;
     world.hub.add_model("org/second", fixtures::model());
     world.catalog(false).version(&Grant::default(), &repo("org/model"), "main").await.unwrap();
-    world.hub.trouble(Matches::default(), Trouble::TooMany { reset: 600 });
+    world.hub.trouble(Matches::default(), HubFault::TooMany { reset: 600 });
     let catalog = world.catalog(false);
     let before = world.hub.requests().len();
     assert!(catalog.version(&Grant::default(), &repo("org/model"), "main").await.unwrap().stale);
@@ -175,7 +175,7 @@ async fn each_token_waits_for_itself() {
     world.hub.add_user("hf_let_in", "ann");
     let catalog = world.catalog(false);
     let ann = Grant { token: Some(Token::new("hf_let_in")), own: false };
-    world.hub.trouble(Matches::default(), Trouble::TooMany { reset: u64::MAX });
+    world.hub.trouble(Matches::default(), HubFault::TooMany { reset: u64::MAX });
     for _ in 0..3 {
         let limited = catalog.version(&Grant::default(), &repo("org/model"), "main").await;
         assert!(matches!(limited, Err(HubError::Limited(_))), "{limited:?}");
@@ -215,7 +215,7 @@ async fn a_revision_of_an_alias_is_not_its_main() {
     assert_eq!(commit(&online, "my/model", "main").await, new.as_str());
     assert_eq!(commit(&online, "my/model", "v1").await, old.as_str());
     assert_eq!(commit(&online, "my/old", "main").await, old.as_str());
-    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    world.hub.trouble(Matches::default(), HubFault::Status(503));
     let down = world.catalog(false);
     assert_eq!(commit(&down, "my/model", "main").await, new.as_str());
     assert_eq!(commit(&down, "my/old", "main").await, old.as_str());
@@ -229,7 +229,7 @@ async fn a_hanging_upstream_keeps_nobody_waiting() {
     let catalog = world.catalog(false);
     let first = catalog.version(&grant, &model, "main").await.unwrap();
     catalog.refs(&grant, &model, false).await.unwrap();
-    world.hub.trouble(Matches::default(), Trouble::Silence);
+    world.hub.trouble(Matches::default(), HubFault::Silence);
     // Also by a server that was started meanwhile, and has only the store.
     for (catalog, hanging) in [(catalog, 2), (world.catalog(false), 4)] {
         let before = world.hub.requests().len();
@@ -251,7 +251,7 @@ async fn a_hanging_upstream_keeps_nobody_waiting() {
 #[tokio::test(flavor = "multi_thread")]
 async fn timeouts_open_the_circuit() {
     let world = World::new().await;
-    world.hub.trouble(Matches::default(), Trouble::Silence);
+    world.hub.trouble(Matches::default(), HubFault::Silence);
     let catalog = world.catalog(false);
     let asking = (0..10).map(|n| {
         let catalog = catalog.clone();

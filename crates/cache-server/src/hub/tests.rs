@@ -1,6 +1,6 @@
 use axum::Router;
 use cache_lib::Cache;
-use cache_testkit::{Access, Content, Hub, HubConfig, Matches, Trouble, fixtures};
+use cache_testkit::{Access, Content, Hub, HubConfig, HubFault, Matches, fixtures};
 use http::{Method, Request};
 use tower::ServiceExt as _;
 
@@ -304,13 +304,13 @@ async fn upstream_failure_is_stale_or_error_never_a_short_file() {
     let world = World::new().await;
     let big = Content::seeded(1, 4 << 20);
     world.hub.add_model("org/big", [("big.bin", big.clone())]);
-    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), Trouble::Status(404));
+    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), HubFault::Status(404));
     let refused = world.get("/org/big/resolve/main/big.bin", &[]).await;
     assert!(matches!(refused.status, 502..=504), "{}", refused.status);
     assert!(refused.json()["error"].is_string());
     world.hub.clear_trouble();
     // One wrong bit, each time: what has been sent cannot be taken back, but it does not end well.
-    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), Trouble::Flip(100));
+    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), HubFault::Flip(100));
     let wrong = world.get("/org/big/resolve/main/big.bin", &[]).await;
     assert!(wrong.status >= 500 || wrong.body.is_none());
     world.hub.clear_trouble();
@@ -322,7 +322,7 @@ async fn upstream_failure_is_stale_or_error_never_a_short_file() {
     assert!(again.status == 200 && again.bytes() == big.to_vec().unwrap());
 
     assert_eq!(world.get(SMALL, &[]).await.header("x-model-cache-stale"), "");
-    world.hub.trouble(Matches::default(), Trouble::Status(503));
+    world.hub.trouble(Matches::default(), HubFault::Status(503));
     let stale = world.get(SMALL, &[]).await;
     assert_eq!((stale.status, stale.bytes()), (200, &content("config.json")[..]));
     assert_eq!((stale.header("x-model-cache-stale"), stale.header("warning")), ("1", "110 - \"Response is Stale\""));
@@ -333,14 +333,14 @@ async fn silent_upstream_is_waited_for_so_long() {
     let world = World::with(|config| config.silence = std::time::Duration::from_millis(500)).await;
     // On a slow machine an upstream that works is silent, too.
     while world.head(LARGE).await.status != 200 {}
-    world.hub.trouble(Matches::path("model.safetensors"), Trouble::Silence);
+    world.hub.trouble(Matches::path("model.safetensors"), HubFault::Silence);
     for path in [LARGE, "/org/model/resolve/main/model.safetensors?download=true"] {
         for range in [&[][..], &[("range", "bytes=5000-6000")]] {
             let got = world.get(path, range).await;
             assert_eq!((got.status, got.header("x-error-message")), (504, "upstream: no answer in time"), "{range:?}");
         }
     }
-    world.hub.trouble(Matches::default(), Trouble::Silence);
+    world.hub.trouble(Matches::default(), HubFault::Silence);
     for path in ["/org/new/resolve/main/x", "/api/models/org/new/tree/main", "/api/models/org/new/refs"] {
         let got = world.get(path, &ADMIN).await;
         assert_eq!((got.status, got.header("x-error-message")), (504, "upstream: no answer within 0.5 s"), "{path}");
@@ -359,11 +359,11 @@ async fn stored_ranges_need_no_upstream() {
     let bytes = big.to_vec().unwrap();
     let path = "/org/big/resolve/main/big.bin";
     let cdn = || Matches::path("big.bin").at(cache_testkit::Origin::Cdn);
-    world.hub.trouble(cdn(), Trouble::Cut(12 << 20));
+    world.hub.trouble(cdn(), HubFault::Cut(12 << 20));
     let broken = world.get(path, &[]).await;
     assert!(broken.status != 200 || broken.body.is_none());
     world.hub.clear_trouble();
-    world.hub.trouble(Matches::default(), Trouble::Silence);
+    world.hub.trouble(Matches::default(), HubFault::Silence);
     for (range, part) in [("bytes=0-999", 0..1000), ("bytes=1000000-3000000", 1_000_000..3_000_001)] {
         // Others get the end of a part only when the whole is verified.
         let got = world.get(path, &[("range", range), ("user-agent", "model-cache/0.1.0")]).await;
@@ -378,7 +378,7 @@ async fn kept_bytes_that_go_are_not_joined() {
     let big = Content::seeded(1, 24 << 20);
     world.hub.add_model("org/big", [("big.bin", big.clone())]);
     let path = "/org/big/resolve/main/big.bin";
-    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), Trouble::Cut(12 << 20));
+    world.hub.trouble(Matches::path("big.bin").at(cache_testkit::Origin::Cdn), HubFault::Cut(12 << 20));
     let broken = world.get(path, &[]).await;
     assert!(broken.status != 200 || broken.body.is_none());
     // They are kept to go on from, and then make room for others.
@@ -454,7 +454,7 @@ async fn refused_file_withdraws_the_grant() {
     };
     assert_eq!(world.head(SMALL).await.status, 200);
     assert!(recorded().is_public());
-    world.hub.trouble(Matches::path("/resolve/"), Trouble::Status(403));
+    world.hub.trouble(Matches::path("/resolve/"), HubFault::Status(403));
     let absent = world.get("/org/none/resolve/main/config.json", &[]).await;
     for _ in 0..2 {
         let refused = world.get(SMALL, &[]).await;
@@ -483,7 +483,7 @@ async fn errors_name_upstreams_host_to_the_admin_alone() {
     assert!(got.status >= 500 && got.header("x-error-message").starts_with("upstream: "), "{}", all(&got));
     assert!(!all(&got).contains("127.0.0.1") && !all(&got).contains("internal"), "{}", all(&got));
     assert!(world.get(LARGE, &ADMIN).await.header("x-error-message").contains("127.0.0.1:9"));
-    world.hub.trouble(Matches::default(), Trouble::Status(500));
+    world.hub.trouble(Matches::default(), HubFault::Status(500));
     for path in ["/org/new/resolve/main/x", "/api/models/org/new", "/api/models/org/new/refs"] {
         let got = world.get(path, &[]).await;
         assert!(got.status >= 500 && got.header("x-error-message").contains("upstream"), "{path} {}", all(&got));

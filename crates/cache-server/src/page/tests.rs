@@ -1,6 +1,6 @@
 use axum::body::{Body, to_bytes};
 use cache_lib::{Cache, ErrorKind, ModelId};
-use cache_testkit::{Content, Hub, HubConfig, Matches, Origin, Trouble};
+use cache_testkit::{Content, Hub, HubConfig, HubFault, Matches, Origin};
 use futures::StreamExt as _;
 use http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ async fn the_history_ends_with_now_and_is_bounded() {
 #[tokio::test]
 async fn events_tell_of_a_download_from_its_beginning_to_its_end() {
     let site = Site::new(|_| {}).await;
-    site.hub.trouble(Matches::path("m-Q4_K_M").at(Origin::Cdn).method("GET").first(1), Trouble::Stall(50_000));
+    site.hub.trouble(Matches::path("m-Q4_K_M").at(Origin::Cdn).method("GET").first(1), HubFault::Stall(50_000));
     let request = plain("/-/events").header("authorization", format!("Bearer {ADMIN}"));
     let (status, response) = site.send(request.body(Body::empty()).unwrap()).await;
     assert_eq!((status, response.headers()["content-type"].to_str().unwrap()), (StatusCode::OK, "text/event-stream"));

@@ -9,13 +9,13 @@ use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 
 use super::api::{self, Query, Shown};
+use super::hub_fault::HubFault;
 use super::reply::{self, Refusal};
 use super::repo::{Access, Repo, Snapshot};
 use super::resolve::{self, Get};
 use super::route::{RepoId, Route, decode, route};
 use super::seen::{Origin, Seen};
 use super::state::{State, prefix, read};
-use super::trouble::Trouble;
 use crate::connection::Connection;
 use crate::listen::{Counts, Serve};
 use crate::serve::Reply;
@@ -66,15 +66,15 @@ impl Face {
             status,
         };
         let reply = match &trouble {
-            Some(Trouble::Silence) => {
+            Some(HubFault::Silence) => {
                 state.note(seen(None));
                 state.gate.clone().wait().await;
                 return None;
             }
-            Some(Trouble::Hangup) => None,
-            Some(Trouble::TooMany { reset }) => Some(reply::too_many(*reset)),
-            Some(Trouble::RetryAfter { seconds }) => Some(reply::retry_after(*seconds)),
-            Some(Trouble::Status(status)) => {
+            Some(HubFault::Hangup) => None,
+            Some(HubFault::TooMany { reset }) => Some(reply::too_many(*reset)),
+            Some(HubFault::RetryAfter { seconds }) => Some(reply::retry_after(*seconds)),
+            Some(HubFault::Status(status)) => {
                 Some(reply::page(StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)))
             }
             _ => {

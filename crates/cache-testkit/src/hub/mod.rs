@@ -10,6 +10,7 @@ use tokio::sync::watch;
 mod answer;
 mod api;
 mod config;
+mod hub_fault;
 mod reply;
 mod repo;
 mod resolve;
@@ -18,20 +19,19 @@ mod seen;
 mod state;
 #[cfg(test)]
 mod tests;
-mod trouble;
 
 pub use config::HubConfig;
+pub use hub_fault::{HubFault, Matches};
 pub use repo::{Access, Files};
 pub use seen::{Origin, Seen};
-pub use trouble::{Matches, Trouble};
 
 use crate::gate::Gate;
 use crate::listen::{self, Background, Counts};
 use answer::Face;
+use hub_fault::HubFaults;
 use repo::Repo;
 use route::RepoId;
 use state::{CdnFile, State, read, write};
-use trouble::Troubles;
 
 /// Connections to one origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Hub {
             elsewhere: RwLock::default(),
             next_id: AtomicU64::new(1),
             epoch: AtomicU64::new(0),
-            troubles: Troubles::default(),
+            troubles: HubFaults::default(),
             gate: Gate::default(),
             log: Mutex::default(),
             seen: watch::Sender::new(0),
@@ -186,7 +186,7 @@ impl Hub {
     }
 
     /// Makes matching requests go wrong.
-    pub fn trouble(&self, matches: Matches, trouble: Trouble) {
+    pub fn trouble(&self, matches: Matches, trouble: HubFault) {
         self.state.troubles.add(matches, trouble);
     }
 

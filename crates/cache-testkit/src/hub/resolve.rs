@@ -8,11 +8,11 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::api;
+use super::hub_fault::HubFault;
 use super::reply::{self, LINKED_ETAG, LINKED_SIZE, REPO_COMMIT, Refusal, XET_HASH};
 use super::repo::{HubFile, Snapshot, git_sha1};
 use super::route::RepoId;
 use super::state::{CdnFile, State, read};
-use super::trouble::Trouble;
 use crate::connection::Connection;
 use crate::serve::{self, Flow, Reply, Twist, put};
 
@@ -24,7 +24,7 @@ pub(super) struct Get<'a> {
     pub(super) method: &'a Method,
     pub(super) headers: &'a HeaderMap,
     pub(super) connection: &'a Connection,
-    pub(super) trouble: Option<&'a Trouble>,
+    pub(super) trouble: Option<&'a HubFault>,
 }
 
 /// `/{repo}/resolve/{rev}/{path}`
@@ -152,10 +152,10 @@ pub(super) fn cdn_file(state: &State, path: &str) -> Option<Arc<CdnFile>> {
 
 fn flow(state: &State, file: &HubFile, get: &Get<'_>) -> Flow {
     let twist = match get.trouble {
-        Some(Trouble::Cut(at)) => Twist { cut: Some(*at), ..Twist::default() },
-        Some(Trouble::Stall(at)) => Twist { stall: Some((*at, state.gate.clone())), ..Twist::default() },
-        Some(Trouble::FlipEvery(bytes)) => Twist { flip_every: Some(*bytes), ..Twist::default() },
-        Some(Trouble::Flip(at)) => Twist { flip: Some(*at), ..Twist::default() },
+        Some(HubFault::Cut(at)) => Twist { cut: Some(*at), ..Twist::default() },
+        Some(HubFault::Stall(at)) => Twist { stall: Some((*at, state.gate.clone())), ..Twist::default() },
+        Some(HubFault::FlipEvery(bytes)) => Twist { flip_every: Some(*bytes), ..Twist::default() },
+        Some(HubFault::Flip(at)) => Twist { flip: Some(*at), ..Twist::default() },
         _ => Twist::default(),
     };
     Flow {

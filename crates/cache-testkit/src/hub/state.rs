@@ -9,11 +9,11 @@ use http::{HeaderMap, header};
 use tokio::sync::watch;
 
 use super::config::HubConfig;
+use super::hub_fault::HubFaults;
 use super::reply::Refusal;
 use super::repo::{HubFile, Repo};
 use super::route::RepoId;
 use super::seen::Seen;
-use super::trouble::Troubles;
 use crate::gate::Gate;
 use crate::listen::Counts;
 
@@ -32,7 +32,7 @@ pub(super) struct State {
     /// Changes when all links expire.
     pub(super) epoch: AtomicU64,
     pub(super) rate: AtomicU64,
-    pub(super) troubles: Troubles,
+    pub(super) troubles: HubFaults,
     pub(super) gate: Gate,
     pub(super) log: Mutex<Vec<Seen>>,
     pub(super) seen: watch::Sender<u64>,

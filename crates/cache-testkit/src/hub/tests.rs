@@ -176,20 +176,20 @@ fn who_may_see_what() {
 fn trouble_comes_as_asked_and_goes() {
     let (hub, _) = hub();
     let url = format!("{}/o/n/resolve/main/vocab.txt", hub.url());
-    hub.trouble(Matches::path("vocab.txt").after(1).first(1), Trouble::TooMany { reset: 7 });
+    hub.trouble(Matches::path("vocab.txt").after(1).first(1), HubFault::TooMany { reset: 7 });
     assert_eq!(get(&url, &[]).status, 200);
     let limited = get(&url, &[]);
     assert_eq!((limited.status, limited.header("ratelimit")), (429, "\"api\";r=0;t=7"));
     assert_eq!(get(&url, &[]).status, 200);
-    hub.trouble(Matches::path("vocab.txt").method("GET"), Trouble::Cut(10));
+    hub.trouble(Matches::path("vocab.txt").method("GET"), HubFault::Cut(10));
     let cut = get(&url, &[]);
     assert!(cut.body.len() <= 10 && cut.header("content-length").parse::<usize>().unwrap() > 10);
     hub.clear_trouble();
-    hub.trouble(Matches::path("o/n/model.safetensors").at(Origin::Cdn).first(1), Trouble::Flip(100));
+    hub.trouble(Matches::path("o/n/model.safetensors").at(Origin::Cdn).first(1), HubFault::Flip(100));
     let location = get(&format!("{}/o/n/resolve/main/model.safetensors", hub.url()), &[]).header("location").to_owned();
     let (wrong, right) = (get(&location, &[]).body, get(&location, &[]).body);
     assert_eq!(wrong.iter().zip(&right).filter(|(a, b)| a != b).count(), 1);
-    hub.trouble(Matches::path("").first(1), Trouble::Hangup);
+    hub.trouble(Matches::path("").first(1), HubFault::Hangup);
     assert_eq!(get(&url, &[]).status, 0);
     assert_eq!(hub.requests().last().unwrap().status, None);
 }
@@ -197,7 +197,7 @@ fn trouble_comes_as_asked_and_goes() {
 #[tokio::test]
 async fn a_stalled_body_goes_on_when_the_test_says_so() {
     let (hub, _) = hub();
-    hub.trouble(Matches::path("vocab.txt"), Trouble::Stall(5));
+    hub.trouble(Matches::path("vocab.txt"), HubFault::Stall(5));
     let url = format!("{}/o/n/resolve/main/vocab.txt", hub.url());
     let reader = std::thread::spawn(move || get(&url, &[]));
     hub.stalled(1).await;

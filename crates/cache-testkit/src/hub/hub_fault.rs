@@ -1,4 +1,4 @@
-//! Trouble on demand: replies that a real Hub or CDN gives on a bad day.
+//! HubFault on demand: replies that a real Hub or CDN gives on a bad day.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use super::seen::Origin;
 /// What goes wrong with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum HubFault {
     /// 429 with the Hub's `ratelimit` headers; the window resets after so many seconds.
     TooMany {
         /// Seconds until the window resets.
@@ -81,10 +81,10 @@ impl Matches {
 
 /// The troubles that are set, in order.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(Mutex<Vec<(Matches, Trouble)>>);
+pub(super) struct HubFaults(Mutex<Vec<(Matches, HubFault)>>);
 
-impl Troubles {
-    pub(super) fn add(&self, matches: Matches, trouble: Trouble) {
+impl HubFaults {
+    pub(super) fn add(&self, matches: Matches, trouble: HubFault) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push((matches, trouble));
     }
 
@@ -93,7 +93,7 @@ impl Troubles {
     }
 
     /// The trouble that the next request of this kind gets into; uses it up.
-    pub(super) fn next(&self, origin: Origin, method: &str, path: &str) -> Option<Trouble> {
+    pub(super) fn next(&self, origin: Origin, method: &str, path: &str) -> Option<HubFault> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (matches, trouble) in all.iter_mut() {
             let hit = matches.origin.is_none_or(|wanted| wanted == origin)
