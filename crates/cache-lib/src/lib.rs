@@ -24,7 +24,7 @@
 //! |---|---|---|---|
 //! | `local` | folders, other Hugging Face caches, disks | nothing | yes |
 //! | `http` | plain web servers | reqwest, hyper, tower | yes |
-//! | `hf` | the Hugging Face Hub; implies `http` | hf-hub with hf-xet, and by it rustls | yes |
+//! | `hf` | the Hugging Face Hub; implies `http` | nothing more | yes |
 //! | `compressed` | `.gz`, `.zst`, `.xz`, `.bz2` behind URLs are decompressed on their way; implies `http` | async-compression | yes |
 //! | `s3`, `gcs`, `azure` | object stores; each implies `http` | object_store | yes |
 //! | `rustls` | `https` by rustls | rustls, ring | yes |
@@ -37,9 +37,9 @@
 //! # Layout
 //!
 //! The modules, from the ground up; a file imports from its own folder and from those before it: `task`, `env`, `memory`,
-//! `units`, `place`, `variants` (helpers), `sources` (where files come from), `open_files` (files that readers share),
-//! `cache` and `builder` (the handle), `visibility`, `upstream`, `registry` (names), `request` (getting a model), `read`
-//! (reading one file), `push`, `lockfile`, `maintain` (care of the store), `doctor`, `bundle`.
+//! `token`, `units`, `place`, `mirror`, `options` (helpers and settings), `sources` (where files come from), `open_files` (files
+//! that readers share), `cache` and `builder` (the handle), `visibility`, `upstream`, `registry` (names), `request` (getting a
+//! model), `read` (reading one file), `push`, `lockfile`, `maintain` (care of the store), `doctor`, `incoming` (for crates above).
 
 mod env;
 mod incoming;
