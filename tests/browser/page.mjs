@@ -165,8 +165,11 @@ async function look(page) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= 360, `${wide} pixels wide on a phone`);
   for (const control of ['#add button', '#search', '#models .open']) {
-    const box = await page.locator(control).first().boundingBox();
-    assert.ok(box.x >= 0 && box.x + box.width <= 360, control);
+    // In one step: rows are drawn anew while a download runs.
+    await page.waitForFunction((control) => {
+      const box = document.querySelector(control)?.getBoundingClientRect();
+      return box && box.width > 0 && box.left >= 0 && box.right <= 360;
+    }, control);
   }
   await picture(page, 'page-phone.png');
   await page.setViewportSize({ width: 1100, height: 800 });

@@ -83,7 +83,7 @@ pub struct Contents {
 
 impl BundledVersion {
     pub(crate) fn new(refs: Vec<Revision>, mut manifest: Manifest, visibility: Visibility) -> Self {
-        // It means something hash_thread this store's key alone.
+        // It means something beside this store's key alone.
         manifest.hidden_query = None;
         Self { refs, manifest, visibility: Some(visibility).filter(|known| *known != Visibility::Unknown) }
     }

@@ -79,7 +79,7 @@ impl SigningKey {
         Ok(Self(ed25519_dalek::SigningKey::from_bytes(&seed)))
     }
 
-    /// Writes it to a new file that only its owner may read, and the public key hash_thread it with `.pub` at the end. Gives
+    /// Writes it to a new file that only its owner may read, and the public key beside it with `.pub` at the end. Gives
     /// the public key's path. Blocks.
     ///
     /// # Errors

@@ -1,11 +1,14 @@
 //! The Hub's API: the commit of a revision, the files of a version, the user of a token.
 
+use std::time::Duration;
+
 use cache_core::{
-    Commit, Error, ErrorKind, FileEntry, ListingSize, RepoKind, Result, RetryBudget, Revision, Visibility,
+    Commit, Error, ErrorKind, FileEntry, ListingSize, RepoKind, Result, Retry, RetryBudget, Revision, Visibility,
 };
 use cache_net::{HttpClient, HttpRequest, HttpResponse, RedirectPolicy};
 use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use url::Url;
 
 use crate::HfConfig;
@@ -15,6 +18,9 @@ use crate::tree::{TreePage, next_page};
 
 /// Longest reply of the API that is read, in bytes: a page lists 1,000 files in some 300 kB.
 pub(crate) const MAX_REPLY: usize = 32 << 20;
+
+/// Longest wait for the body of a small reply.
+const MAX_WAIT: Duration = Duration::from_secs(60);
 
 /// Most pages of one listing: a million entries, folders among them. A listing without an end must have one.
 const MAX_PAGES: usize = 1_000;
@@ -87,8 +93,7 @@ impl Api {
     /// The commit that a revision names now, and the visibility: one request.
     pub(crate) async fn pin(&self, repo: RepoRoute<'_>, revision: &Revision, budget: &RetryBudget) -> Result<Pinned> {
         let asked = RequestTarget { repo, revision: revision.as_str(), path: None };
-        let response = self.get(&self.routes.info(repo, revision)?, asked, budget).await?;
-        let info = response.json::<RepoInfo>(MAX_REPLY).await?;
+        let info = self.info(&self.routes.info(repo, revision)?, asked, budget).await?;
         let commit = info.sha.as_deref().and_then(git_commit).ok_or_else(|| {
             self.network(format!("look up {}@{revision}: the response has no commit", repo.name))
                 .with_hint("the endpoint is not a Hub, or a faulty mirror; check HF_ENDPOINT")
@@ -99,15 +104,32 @@ impl Api {
     /// The visibility of a repository: one request.
     pub(crate) async fn visibility(&self, repo: RepoRoute<'_>, budget: &RetryBudget) -> Result<Visibility> {
         let asked = RequestTarget { repo, revision: "main", path: None };
-        let response = self.get(&self.routes.about(repo)?, asked, budget).await?;
-        Ok(response.json::<RepoInfo>(MAX_REPLY).await?.visibility(repo.kind))
+        Ok(self.info(&self.routes.about(repo)?, asked, budget).await?.visibility(repo.kind))
+    }
+
+    /// Metadata of a repository. A reply that breaks off is requested again, within the budget.
+    async fn info(&self, url: &Url, asked: RequestTarget<'_>, budget: &RetryBudget) -> Result<RepoInfo> {
+        loop {
+            match self.read_json(self.get(url, asked, budget).await?).await {
+                Err(error) if error.is_retryable() && budget.take().is_some() => {}
+                info => return info,
+            }
+        }
+    }
+
+    async fn read_json<T: DeserializeOwned>(&self, response: HttpResponse) -> Result<T> {
+        let reply = tokio::time::timeout(MAX_WAIT, response.json(MAX_REPLY)).await;
+        reply.unwrap_or_else(|_| {
+            let text = format!("timed out: response not complete within {} s", MAX_WAIT.as_secs());
+            Err(self.network(text).with_retry(Retry::Backoff))
+        })
     }
 
     /// The name of the user whose token this is: one request.
     pub(crate) async fn whoami(&self, budget: &RetryBudget) -> Result<String> {
         let response = self.http.send(self.request(self.routes.whoami()?, budget)).await?;
         match response.status() {
-            status if status.is_success() => Ok(response.json::<User>(MAX_REPLY).await?.name),
+            status if status.is_success() => Ok(self.read_json::<User>(response).await?.name),
             StatusCode::UNAUTHORIZED => Err(bad_token(&self.config, &self.routes)),
             status => Err(self
                 .network(format!("look up the user of the token: the host answered {status}"))

@@ -9,9 +9,10 @@ pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// The same for a variable of this program, where blanks are nothing.
-fn own(name: &str) -> Option<String> {
-    environment(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+/// The first of these variables of this program that is set to more than blanks.
+fn own(names: [&str; 2]) -> Option<String> {
+    let value = |name: &str| environment(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    names.into_iter().find_map(value)
 }
 
 /// Yes and no as `huggingface_hub` reads them; anything else is no.
@@ -22,7 +23,7 @@ pub fn truthy(text: &str) -> bool {
 
 /// The store folder in `MODEL_CACHE_DIR`; `~/` is the home folder.
 pub(crate) fn store_dir() -> Option<PathBuf> {
-    let text = own("MODEL_CACHE_DIR")?;
+    let text = own(["MODEL_CACHE_DIR", "MODEL_CACHE_STORE_DIR"])?;
     match (text.strip_prefix("~/").or_else(|| (text == "~").then_some("")), directories::BaseDirs::new()) {
         (Some(rest), Some(base)) => Some(base.home_dir().join(rest)),
         _ => Some(std::env::current_dir().unwrap_or_default().join(&text)),
@@ -34,7 +35,7 @@ pub(crate) fn store_dir() -> Option<PathBuf> {
 /// # Errors
 /// [`ErrorKind::Usage`] when `MODEL_CACHE_OFFLINE` is neither true nor false.
 pub(crate) fn offline() -> Result<Option<bool>> {
-    let Some(text) = own("MODEL_CACHE_OFFLINE") else {
+    let Some(text) = own(["MODEL_CACHE_OFFLINE", "MODEL_CACHE_NETWORK_OFFLINE"]) else {
         return Ok(environment("HF_HUB_OFFLINE").map(|text| truthy(&text)));
     };
     let is_no = ["0", "off", "no", "false"].iter().any(|no| text.eq_ignore_ascii_case(no));
@@ -50,7 +51,7 @@ pub(crate) fn offline() -> Result<Option<bool>> {
 /// # Errors
 /// [`ErrorKind::Usage`] when it is not a size.
 pub(crate) fn quota() -> Result<Option<u64>> {
-    match own("MODEL_CACHE_QUOTA") {
+    match own(["MODEL_CACHE_QUOTA", "MODEL_CACHE_STORE_QUOTA"]) {
         Some(text) if ["off", "none"].iter().any(|word| text.eq_ignore_ascii_case(word)) => Ok(None),
         Some(text) => units::parse_size(&text).map(Some).map_err(|error| error.context("MODEL_CACHE_QUOTA")),
         None => Ok(None),

@@ -9,8 +9,8 @@ use std::time::Duration;
 use cache_lib::options::{CacheOptions, TokenRef};
 use cache_lib::registry::Name;
 use cache_lib::{
-    Cache, CacheBuilder, EnsureOutcome, EntryVersion, ErrorKind, Event, FallbackKind, Lockfile, Mirror, Outcome,
-    Progress, ReadOptions, RepoPath, Sha256, VerifyOptions,
+    Cache, CacheBuilder, Candidate, EnsureOutcome, EntryVersion, ErrorKind, Event, FallbackKind, Lockfile, Mirror,
+    Outcome, Progress, ReadOptions, RepoPath, Sha256, VerifyOptions,
 };
 use cache_testkit::{Content, FaultServer, Hub, HubConfig, HubFault, Matches, Origin, Personality};
 
@@ -124,6 +124,21 @@ async fn fallback_follows_wrong_bytes_and_denied_access() {
         assert!(warning.contains(&report.skipped[0].reason) && warning.contains(MODEL), "{warning}");
         assert_eq!(snapshot.files()[0].blob.name, world.content.sha256());
     }
+}
+
+#[tokio::test]
+async fn contradictory_request_has_no_fallback() {
+    let world = World::new(2000);
+    let cache = world.cache();
+    register(&cache, "m", pin(world.content.sha256()));
+    let other = || format!("{MODEL}/{FILE}").parse::<Candidate>().unwrap();
+    let wrong_digest = cache.get("m").sha256(WRONG).fallback_source(other()).await;
+    assert_eq!(wrong_digest.unwrap_err().kind(), ErrorKind::Integrity);
+    let no_version = cache.get("m@9").sha256(WRONG).fallback_source(other()).await;
+    assert!(no_version.is_err(), "{no_version:?}");
+    let not_locked = cache.get("m").locked(&Lockfile::default()).fallback_source(other()).await;
+    assert_eq!(not_locked.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(world.hub.requests().len(), 0);
 }
 
 #[tokio::test]

@@ -183,7 +183,7 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (
     std::iter::successors(Some(error), |&error| error.source())
 }
 
-/// HubFault that `object_store` has with an answer, in our words.
+/// An error of `object_store` about an answer, as an error of the cache.
 pub(crate) fn nonsense(error: &object_store::Error, host: &str) -> Error {
     Error::new(ErrorKind::Network, format!("the object store's answer cannot be used: {error}"))
         .with_host(host)

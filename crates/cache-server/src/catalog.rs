@@ -86,7 +86,7 @@ impl Catalog {
         self.resolver.limits.clone()
     }
 
-    /// RecordedVisibility visibilities, as the catalog reads and writes them.
+    /// Recorded visibilities, as the catalog reads and writes them.
     pub(crate) fn records(&self) -> Arc<VisibilityRecords> {
         Arc::clone(&self.resolver.records)
     }

@@ -21,7 +21,7 @@ struct ConnectionCounts {
     most: AtomicUsize,
 }
 
-/// ConnectionCounts one open connection until it is dropped, after all else of the connection.
+/// Counts one open connection until it is dropped, after all else of the connection.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct CountedConnection(ConnectionCount);
@@ -33,7 +33,7 @@ impl ConnectionCount {
         CountedConnection(self.clone())
     }
 
-    /// ConnectionCounts one less. Returns whether enough connections have ended since the peak.
+    /// Counts one less. Returns whether enough connections have ended since the peak.
     fn leave(&self) -> bool {
         let open = self.0.open.fetch_sub(1, Ordering::AcqRel) - 1;
         let most = self.0.most.load(Ordering::Acquire);

@@ -46,7 +46,7 @@ impl From<VisibilityRecord> for RecordedVisibility {
 /// What a read of the disk found.
 type Found = Option<RecordedVisibility>;
 
-/// RecordedVisibility visibilities, and what the configuration opens in spite of them.
+/// Recorded visibilities, and what the configuration opens in spite of them.
 #[derive(Debug)]
 pub(crate) struct VisibilityRecords {
     reading: Arc<RecordReader>,

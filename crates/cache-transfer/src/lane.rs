@@ -162,7 +162,7 @@ impl Lane {
             ErrorKind::Unauthorized if error.is_unreachable() => false,
             // A mirror need not have everything, nor let everyone in.
             ErrorKind::NotFound | ErrorKind::Unauthorized => self.authority,
-            // HubFault on this machine is everybody's.
+            // A failure of this machine concerns every lane.
             _ => true,
         }
     }

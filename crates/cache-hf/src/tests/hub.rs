@@ -271,6 +271,9 @@ async fn bad_days_are_waited_for_within_the_budget() {
         assert!(bytes.is_ok_and(|bytes| bytes == large()), "{trouble:?}");
         hub.clear_trouble();
     }
+    hub.trouble(Matches::path("/revision/").first(2), HubFault::Cut(10));
+    assert!(resolve(&source, "org/name", "main").await.is_ok(), "a reply that breaks off is requested again");
+    hub.clear_trouble();
     hub.trouble(Matches::path("/api/"), HubFault::Status(503));
     let error = resolve(&source, "org/name", "main").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Network);

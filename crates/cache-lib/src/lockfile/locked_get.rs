@@ -66,7 +66,10 @@ impl Get {
     /// patterns and other options.
     pub fn locked(mut self, lockfile: &Lockfile) -> Self {
         match lockfile.find(&self.name()) {
-            Err(error) => self.reference = Err(error),
+            Err(error) => {
+                self.reference = Err(error);
+                self.constraints.fallbacks = Vec::new();
+            }
             Ok(model) => {
                 let own = self.constraints.unsupported.take().filter(|_| self.is_of(model));
                 let locked = check_platforms(&format!("{} (locked)", model.reference), &model.platforms);

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::cache::Inner;
-use crate::request::fallback::{Attempts, Candidate};
+use crate::request::fallback::{Attempts, Candidate, FallbackReport};
 use crate::request::get::Get;
 use crate::sources::compressed;
 use crate::task::{self, blocking};
@@ -130,6 +130,8 @@ impl Get {
         let keep = target.file_name().and_then(|name| name.to_str()).is_some_and(compressed::is_compressed);
         let (name, size) = (self.name(), self.size);
         let snapshot = self.keep_compressed(keep).await?;
+        // A fallback has a size of its own, which was checked.
+        let size = size.filter(|_| !snapshot.fallback_report().is_some_and(FallbackReport::is_fallback));
         let (blob, target) = (snapshot.single_file(&name, size)?.blob.clone(), target.to_path_buf());
         blocking(move || place::place_one(&blob, &target)).await?;
         drop(snapshot);

@@ -9,16 +9,19 @@ use std::str::FromStr;
 use serde::Serialize;
 
 use crate::request::fallback_policy::Fallback;
-use crate::{Error, ErrorKind, ModelRef, Result, Sha256};
+use crate::{Error, ErrorKind, ModelRef, Reason, Result, Sha256};
 
 /// Whether the next candidate is used after this error.
 ///
 /// Yes where another candidate can succeed: it is missing, out of reach, too large, corrupted, or access to it is
 /// denied. Wrong bytes are never used: they are kept in quarantine, and the mismatch is in the report. A gated candidate
 /// is like a missing one to this caller. No where the request, the machine, the store or the time is the cause, because
-/// the next candidate would meet it too.
+/// the next candidate would meet it too: a stored file that was changed is repaired, not replaced.
 pub(crate) fn is_fallback_eligible(error: &Error) -> bool {
     use ErrorKind as K;
+    if matches!(error.reason(), Some(Reason::ModelChanged | Reason::NoDigest)) {
+        return false;
+    }
     matches!(error.kind(), K::NotFound | K::NotCached | K::Integrity | K::Network | K::NoSpace | K::Unauthorized)
 }
 
@@ -209,6 +212,10 @@ mod tests {
         let mut attempts = Attempts::new("m is not available");
         for kind in [ErrorKind::NotFound, ErrorKind::Integrity, ErrorKind::Unauthorized, ErrorKind::NoSpace] {
             attempts.skip(kind.as_str(), Error::new(kind, "no")).unwrap();
+        }
+        for reason in [Reason::ModelChanged, Reason::NoDigest] {
+            let error = Error::new(ErrorKind::Integrity, "no").with_reason(reason);
+            assert_eq!(attempts.skip("x", error).unwrap_err().reason(), Some(reason));
         }
         for kind in [ErrorKind::Usage, ErrorKind::Storage, ErrorKind::Interrupted, ErrorKind::TimedOut] {
             assert_eq!(attempts.skip("x", Error::new(kind, "no")).unwrap_err().kind(), kind);

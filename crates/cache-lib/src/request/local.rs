@@ -35,6 +35,7 @@ impl Get {
 
     /// The answer for the request, or for the first fallback of its registry entry that has one.
     fn first_local<T>(&self, answer: impl Fn(&Self) -> Result<T>, warn: impl Fn(&mut T, String)) -> Result<T> {
+        self.spec()?;
         let mut attempts = Attempts::new(format!("{} is not available", self.name()));
         let mut reason = match answer(self) {
             Err(error) => attempts.skip(self.name(), error)?.to_string(),
@@ -46,7 +47,12 @@ impl Get {
                     warn(&mut found, fallback_warning(&self.name(), &reason, &other.name()));
                     return Ok(found);
                 }
-                Err(error) => reason = attempts.skip(other.name(), error)?.to_string(),
+                // A fallback that cannot be used hides none of the others.
+                Err(error) => {
+                    if let Ok(error) = attempts.skip(other.name(), error) {
+                        reason = error.to_string();
+                    }
+                }
             }
         }
         Err(attempts.into_error())

@@ -10,19 +10,22 @@ use crate::request::snapshot::Snapshot;
 use crate::request::usage::UsageRecorder;
 use crate::request::{download, variant_fallback};
 use crate::task::blocking;
-use crate::{Event, Result};
+use crate::{Event, Result, Sha256};
 
 impl Get {
     /// Runs the request, then its fallbacks in turn until one succeeds. One deadline bounds all of them.
     pub(crate) async fn run(self) -> Result<Snapshot> {
+        if self.alternatives.sources.is_empty() && self.constraints.fallbacks.is_empty() {
+            return self.execute(None).await;
+        }
+        // A contradiction in the request is its own error: no fallback may replace what cannot be requested.
+        self.spec()?;
+        let digest = self.digest()?;
         let fallbacks: Vec<(FallbackKind, Self)> = self
-            .source_fallbacks()
+            .source_fallbacks(digest)
             .map(|get| (FallbackKind::Source, get))
             .chain(self.model_fallbacks().map(|get| (FallbackKind::Model, get)))
             .collect();
-        if fallbacks.is_empty() {
-            return self.execute(None).await;
-        }
         let (began, limit) = (Instant::now(), self.time_limit());
         let (name, progress) = (self.name(), Arc::clone(&self.progress));
         let requested = self.reference.as_ref().map_or_else(|_| self.name(), ToString::to_string);
@@ -78,15 +81,14 @@ impl Get {
         .await
     }
 
-    /// Requests for the other sources of the one file, in order.
-    fn source_fallbacks(&self) -> impl Iterator<Item = Self> {
-        let digest = self.spec().ok().and_then(|spec| spec.digests.sha256);
+    /// Requests for the other sources of the one file, in order. `digest` holds where a source has none of its own.
+    fn source_fallbacks(&self, digest: Option<Sha256>) -> impl Iterator<Item = Self> {
         self.alternatives.sources.iter().map(move |Candidate { reference, sha256, size }| {
             let mut get = self.cache.get(reference).progress(Arc::clone(&self.progress));
             if let Some(digest) = sha256.or(digest) {
                 get = get.sha256(digest);
             }
-            (get.size, get.priority) = (*size, self.priority);
+            (get.digests.keep, get.size, get.priority) = (self.digests.keep, *size, self.priority);
             get
         })
     }

@@ -293,7 +293,7 @@ impl Sources {
     }
 }
 
-/// Whether a version of a URL has nothing by which another of the same size could be digests from it.
+/// Whether a version of a URL has nothing by which another of the same size could be told from it.
 pub(crate) fn lacks_validator(version: &crate::Manifest) -> bool {
     #[cfg(feature = "http")]
     return cache_net::HttpSource::lacks_validator(version);

@@ -257,7 +257,7 @@ impl KnownAccess {
         Ok(RepoAccess::Refused)
     }
 
-    /// VisibilityRecords what upstream said to a question of that time, if the record says otherwise. What has no record, and is
+    /// Records what upstream said to a question of that time, if the record says otherwise. What has no record, and is
     /// not public, gets none: there are as many of those as names.
     async fn save(&self, repo: &Repo, word: LastAnswer, asked: SystemTime) {
         let (store, model) = (self.cache.store().clone(), repo.model());

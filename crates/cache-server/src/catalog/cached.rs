@@ -66,7 +66,7 @@ struct CachedEntry<V> {
 
 type End<V> = (Identity, Result<V, HubError>);
 
-/// QueryCache by key. Clones are the same ones.
+/// Cached answers by key. Clones are the same ones.
 #[derive(Debug)]
 pub(super) struct QueryCache<K, V> {
     kept: Arc<Mutex<State<K, V>>>,

@@ -27,7 +27,7 @@ pub(super) struct RepoLookup<T> {
 }
 
 impl<T> RepoLookup<T> {
-    /// KnownAnswer value, current where upstream is not asked about the repository.
+    /// A known value, current where upstream is not asked about the repository.
     fn judge<V>(&self, known: Result<Option<V>, HubError>, counts: Duration) -> KnownAnswer<V> {
         match known {
             Ok(Some(value)) if self.resolver.is_local(&self.repo) => KnownAnswer::Current(value, counts),

@@ -86,7 +86,7 @@ pub(super) async fn store(State(app): State<Arc<App>>, parts: Parts) -> Result<R
     Ok(json(&StoreAnswer { now: seconds(inventory.now), versions: shown.collect() }))
 }
 
-/// ModelQuery version.
+/// The requested version.
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelQuery {
     #[serde(rename = "ref")]

@@ -1,4 +1,4 @@
-//! HubFault on demand: replies that a real Hub or CDN gives on a bad day.
+//! Faults on demand: replies that a real Hub or CDN gives on a bad day.
 
 use std::sync::{Mutex, PoisonError};
 

@@ -78,7 +78,9 @@ async fn a_retry_is_over_a_new_connection() {
             let odd = answer.clone();
             let source = Scripted::new(bytes.clone(), move |nth, _| if nth == 0 { odd.clone() } else { Answer::Right });
             Bench::new().fetch(&source, &entry(&bytes)).await.unwrap();
-            assert_eq!(source.fresh.lock().unwrap()[..2], [false, true], "{size} B, {answer:?}");
+            // A second connection may open before the first one fails.
+            let fresh = source.fresh.lock().unwrap();
+            assert!(!fresh[0] && fresh[1..].contains(&true), "{size} B, {answer:?}: {fresh:?}");
         }
     }
 }

@@ -131,7 +131,7 @@ async fn trouble_leaves_the_old_answer_a_no_does_not() {
     assert!(matches!(get(&answers, 1, &gone).await, Err(HubError::RevisionNotFound)));
     assert!(matches!(get(&answers, 1, &gone).await, Err(HubError::RevisionNotFound)));
     assert_eq!(gone.asked(), 1);
-    // KnownAnswer not to be there any more: a slow answer is waited for.
+    // Known not to be there any more: a slow answer is waited for.
     tokio::time::advance(MINUTE).await;
     let slow = Scripted { takes: AGAIN, ..gone };
     assert!(matches!(get(&answers, 1, &slow).await, Err(HubError::RevisionNotFound)));
