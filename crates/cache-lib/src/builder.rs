@@ -132,7 +132,8 @@ impl CacheBuilder {
     /// Opens the store, making it if it is not there. No network, no runtime, no TLS: those wait for the first request.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for settings that mean nothing; [`ErrorKind::Storage`] when the store cannot be opened.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for invalid settings;
+    /// [`ErrorKind::Storage`](crate::ErrorKind::Storage) when the store cannot be opened.
     pub fn build(self) -> Result<Cache> {
         let Self { mut options, explicit, token, endpoint, mirrors } = self;
         if !explicit {

@@ -47,7 +47,8 @@ impl Snapshot {
     /// is kept, one with other bytes is replaced. Nothing is written through a link below `folder`. Blocks.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a link in the way; [`ErrorKind::Storage`] and [`ErrorKind::NoSpace`] of the target.
+    /// [`ErrorKind::Usage`](crate::ErrorKind::Usage) for a link in the way; [`ErrorKind::Storage`](crate::ErrorKind::Storage)
+    /// and [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace) of the target.
     pub fn export_to(&self, folder: impl AsRef<Path>, options: ExportOptions) -> Result<ExportReport> {
         let mut exported = ExportReport::default();
         let top = open_top(folder.as_ref())?;

@@ -14,7 +14,6 @@ use cache_transfer::SourceEntry;
 #[cfg(feature = "http")]
 use crate::mirror::WebMirror;
 use crate::mirror::{Mirror, MirrorAddress, OtherModel};
-#[cfg(feature = "http")]
 use crate::options::CacheOptions;
 #[cfg(feature = "http")]
 use crate::sources::compressed;
@@ -293,7 +292,7 @@ impl Sources {
     }
 }
 
-/// Whether a version of a URL has nothing by which another of the same size could be told from it.
+/// Whether a version of a URL has nothing by which another of the same size could be distinguished from it.
 pub(crate) fn lacks_validator(version: &crate::Manifest) -> bool {
     #[cfg(feature = "http")]
     return cache_net::HttpSource::lacks_validator(version);
