@@ -10,7 +10,7 @@ use crate::{
     Bucket, BucketKind, ModelId, ModelUrl, RefError, RepoKind, RepoName, RepoPath, Revision, has_secrets, redact_text,
 };
 
-/// A model, and optionally which revision, which file and which quantisation of it.
+/// A model, and optionally which revision, which file and which quantization of it.
 ///
 /// `org/name`, `org/name@rev`, `org/name/path`, `hf://org/name@rev/path`, `hf://datasets/org/name`, `org/name:Q4_K_M`,
 /// `s3://bucket/prefix`, `gs://…`, `az://…`, `https://host/file.gguf`, `file:///dir`, `./dir`, and the Hub's own web addresses.
@@ -22,7 +22,7 @@ pub struct ModelRef {
     pub revision: Option<Revision>,
     /// One file of it, if one was written.
     pub path: Option<RepoPath>,
-    /// The quantisation after the colon, as in llama.cpp.
+    /// The quantization after the colon, as in llama.cpp.
     pub variant: Option<String>,
 }
 

@@ -128,16 +128,16 @@ async fn a_lock_is_what_another_machine_gets() {
 }
 
 #[tokio::test]
-async fn a_quantisation_that_fails_gives_way_to_the_next_smaller() {
+async fn a_quantization_that_fails_gives_way_to_the_next_smaller() {
     let (hub, folder) = (hub(), tempfile::tempdir().unwrap());
     let files = [("m-Q8_0.gguf", 8000), ("m-Q4_K_M.gguf", 4000), ("m-Q2_K.gguf", 2000)];
     hub.add_model("org/quants", files.map(|(path, size)| (path, Content::seeded(size, size))));
     hub.trouble(Matches::path("m-Q8_0.gguf").at(Origin::Cdn), HubFault::Status(404));
     let cache = builder(&hub, folder.path()).build().unwrap();
-    let got = fallback::quantisation(&cache, "org/quants:Q8_0", "smaller").await.unwrap();
+    let got = fallback::quantization(&cache, "org/quants:Q8_0", "smaller").await.unwrap();
     let report = got.fallback_report().unwrap();
     assert_eq!((report.used.as_str(), report.skipped.len()), ("Q4_K_M", 1), "{report}");
-    let error = fallback::quantisation(&cache, "org/quants:Q8_0", "no such thing").await.unwrap_err();
+    let error = fallback::quantization(&cache, "org/quants:Q8_0", "no such thing").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
 }
 

@@ -448,7 +448,7 @@ async fn verified_transfer_leaves_no_mark() {
     world.check(&again, MEDIUM / 2, MEDIUM).await.unwrap();
 }
 
-/// The network failed, and what has arrived is kept: who has a part of it may go on.
+/// After a network failure the received bytes are kept, and a reader of a part may continue.
 #[tokio::test]
 async fn broken_transfer_can_be_resumed() {
     let world = World::new(MEDIUM).await;

@@ -11,7 +11,7 @@ use crate::mirror::{Answer, Mirror, ask, get};
 use crate::signals::signal;
 use crate::world::{MODEL, World, model, tree};
 
-/// Far more than a mirror takes that waits for nobody, and far less than one that waits for each answer.
+/// Far longer than a mirror needs that does not wait, far shorter than one that waits for each answer.
 const HANGS: Duration = Duration::from_secs(30);
 
 /// A mirror of a world's hub, and a second one, of which the first is upstream. Moving names count for a moment only.

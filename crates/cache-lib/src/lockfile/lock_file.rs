@@ -63,7 +63,7 @@ pub struct LockedModel {
     /// The file or folder of the model, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<RepoPath>,
-    /// The quantisation, if one was named.
+    /// The quantization, if one was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// Platforms of the registered name: see `registry add --platform`. Empty: for any.

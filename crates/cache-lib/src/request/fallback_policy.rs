@@ -97,7 +97,7 @@ fn below<'a>(wanted: Option<&'a str>, variants: &'a [Variant]) -> impl Iterator<
     })
 }
 
-/// How large a quantisation is among others, by its name: bits of a weight, then the letter behind them.
+/// How large a quantization is among others, by its name: bits of a weight, then the letter behind them.
 fn rank(name: &str) -> Option<(u32, usize)> {
     const LETTERS: [&str; 7] = ["XXS", "XS", "S", "NL", "M", "L", "XL"];
     let name = name.to_ascii_uppercase();

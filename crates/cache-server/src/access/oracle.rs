@@ -19,7 +19,7 @@ const REFRESH: Duration = Duration::from_secs(60);
 const GRANT: Duration = Duration::from_secs(60);
 const NEGATIVE: Duration = Duration::from_secs(10);
 const TOKENS: [&str; 3] = ["hf_ana", "hf_ben", "hf_eve"];
-/// Of a user of the server's own, who may read these.
+/// A user of the server, with the repositories it may read.
 const USER: &str = "mct_user";
 const READABLE: [&str; 2] = ["org/a", "org/never"];
 /// Open by the configuration.
@@ -90,7 +90,7 @@ impl Truth {
         &self.history[repo].last().unwrap().1
     }
 
-    /// Whether it counts as public where nobody can be asked: what anything closes is closed.
+    /// Whether it counts as public while upstream is unreachable: anything that closes it decides.
     fn is_known_public(&self, repo: &str) -> bool {
         self.recorded.get(repo) == Some(&true) && self.public.get(repo) != Some(&false)
     }
